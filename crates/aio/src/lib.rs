@@ -1,0 +1,1 @@
+//! Python's asyncio and aiohttp for Rust: an event loop, tasks, streams and HTTP on tokio.

@@ -1,0 +1,1 @@
+//! The #[procs::task] and #[procs::main] attributes of the procs crate.
