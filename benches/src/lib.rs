@@ -1,0 +1,48 @@
+//! Which model for my workload: processes, threads, coroutines or an event loop?
+//!
+//! The parts of the `compare` program, in the order in which data flows through them. A
+//! [`Plan`] says what to run; a [`Model`] runs it and gives an [`Outcome`] per task; the
+//! [`measure`] module does so in a process of its own and yields a [`Row`]; [`report`] turns rows
+//! into a table, sentences, a page and JSON.
+//!
+//! ```
+//! use benches::{Model, Plan, Workload};
+//!
+//! let plan = Plan::new(Workload::Primes, 4);
+//! let serial = Model::Serial.run(&plan)?;
+//! let threads = Model::ThreadPool.run(&plan)?;
+//! assert_eq!(benches::checksum(&serial), benches::checksum(&threads));
+//! # Ok::<(), benches::Failed>(())
+//! ```
+//!
+//! # What is done
+//! - [`Workload`]: five kinds of work, CPU-bound, IO-bound and mixed.
+//! - [`Unit`]: one task of a workload, run blocking, polled or awaited.
+//! - [`Service`]: the TCP and HTTP services that the IO-bound workloads ask.
+//!
+//! # How it is done
+//! - [`Model`]: seven ways of running many units, one file each.
+//! - [`Plan`] and [`Outcome`]: what goes in and what comes out.
+//!
+//! # What it cost
+//! - [`measure`]: time, processor time, memory and context switches of one model.
+//! - [`compare`]: the whole comparison, with its progress.
+//! - [`report`]: table, verdicts, page and JSON.
+
+pub mod clock;
+pub mod compare;
+mod error;
+pub mod measure;
+mod memory;
+mod model;
+mod plan;
+pub mod report;
+mod service;
+mod workload;
+
+pub use error::Failed;
+pub use measure::Row;
+pub use model::Model;
+pub use plan::{Outcome, Plan, checksum};
+pub use service::{Service, Services};
+pub use workload::{Kind, Unit, Workload};

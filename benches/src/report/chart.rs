@@ -1,0 +1,60 @@
+//! Horizontal bar charts as SVG.
+
+use super::units::figure;
+
+/// One bar.
+pub struct Bar {
+    /// What it stands for.
+    pub label: String,
+    /// How long it is, in the chart's unit.
+    pub value: f64,
+    /// Whether it is the one to look at.
+    pub highlight: bool,
+}
+
+const WIDTH: f64 = 560.0;
+const LABEL: f64 = 130.0;
+const FIGURE: f64 = 80.0;
+const ROW: f64 = 26.0;
+
+/// A chart of these bars, all from zero on one scale, each with its figure at its end.
+///
+/// `title` names the quantity with its unit; it is also the text alternative, with all figures.
+pub fn bars(title: &str, bars: &[Bar]) -> String {
+    let most = bars
+        .iter()
+        .map(|bar| bar.value)
+        .fold(f64::MIN_POSITIVE, f64::max);
+    let height = ROW * bars.len() as f64;
+    let spoken: Vec<String> = bars
+        .iter()
+        .map(|bar| format!("{} {}", bar.label, figure(bar.value)))
+        .collect();
+    let drawn: String = bars
+        .iter()
+        .enumerate()
+        .map(|(at, bar)| draw(bar, ROW * at as f64, most))
+        .collect();
+    format!(
+        "<figure><figcaption>{title}</figcaption>\
+         <svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}: {}\">{drawn}</svg></figure>",
+        spoken.join(", ")
+    )
+}
+
+fn draw(bar: &Bar, top: f64, most: f64) -> String {
+    let length = (bar.value / most * (WIDTH - LABEL - FIGURE)).max(1.0);
+    let middle = top + ROW / 2.0 + 4.5;
+    let class = if bar.highlight { "bar best" } else { "bar" };
+    format!(
+        "<text class=\"label\" x=\"{}\" y=\"{middle}\">{}</text>\
+         <rect class=\"{class}\" x=\"{LABEL}\" y=\"{}\" width=\"{length:.1}\" height=\"{}\" rx=\"2\"/>\
+         <text class=\"figure\" x=\"{:.1}\" y=\"{middle}\">{}</text>",
+        LABEL - 8.0,
+        bar.label,
+        top + 4.0,
+        ROW - 8.0,
+        LABEL + length + 6.0,
+        figure(bar.value),
+    )
+}

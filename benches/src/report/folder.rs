@@ -1,0 +1,63 @@
+//! The folder that takes the results.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Report, page};
+use crate::Failed;
+
+/// A folder that was there, or could be made, and can be written to.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Makes the folder, with those above it, and tries whether files can be made in it.
+    ///
+    /// # Errors
+    /// Names the folder and what the system says of it.
+    pub fn create(path: &Path) -> Result<Self, Failed> {
+        let failed = || {
+            format!(
+                "cannot write to the folder {} (choose another with --out)",
+                path.display()
+            )
+        };
+        fs::create_dir_all(path).map_err(Failed::at(failed()))?;
+        let probe = path.join(format!(".compare-{}", std::process::id()));
+        fs::write(&probe, "")
+            .and_then(|()| fs::remove_file(&probe))
+            .map_err(Failed::at(failed()))?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where the page goes.
+    #[must_use]
+    pub fn page(&self) -> PathBuf {
+        self.path.join("index.html")
+    }
+
+    /// Where the machine-readable results go.
+    #[must_use]
+    pub fn json(&self) -> PathBuf {
+        self.path.join("results.json")
+    }
+
+    /// Writes both files.
+    ///
+    /// # Errors
+    /// Names the file that could not be written.
+    pub fn write(&self, report: &Report) -> Result<(), Failed> {
+        let json =
+            serde_json::to_string_pretty(report).map_err(Failed::at("encoding the results"))?;
+        write(&self.json(), &(json + "\n"))?;
+        write(&self.page(), &page::page(report))
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failed> {
+    fs::write(path, text).map_err(Failed::at(format!("writing {}", path.display())))
+}

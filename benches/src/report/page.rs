@@ -1,0 +1,152 @@
+//! The page: one file that needs nothing from elsewhere.
+
+use std::fmt::Write;
+
+use super::Report;
+use super::chart::{Bar, bars};
+use super::table::COLUMNS;
+use super::units::mebibytes;
+use super::verdict::verdict;
+use crate::{Model, Row, Workload};
+
+const STYLE: &str = include_str!("page.css");
+
+/// A quantity that is drawn for every workload.
+struct Quantity {
+    title: &'static str,
+    value: fn(&Row) -> f64,
+    /// Whether the longest bar is the best one, or the shortest.
+    more_is_better: bool,
+}
+
+const QUANTITIES: [Quantity; 4] = [
+    Quantity {
+        title: "Throughput, tasks per second (more is better)",
+        value: |row| row.tasks_per_s,
+        more_is_better: true,
+    },
+    Quantity {
+        title: "99th percentile of latency, ms (less is better)",
+        value: |row| row.p99_ms,
+        more_is_better: false,
+    },
+    Quantity {
+        title: "Processor time, s (less is better)",
+        value: |row| row.cpu_s,
+        more_is_better: false,
+    },
+    Quantity {
+        title: "Peak memory, MiB (less is better)",
+        value: |row| mebibytes(row.peak_rss_bytes),
+        more_is_better: false,
+    },
+];
+
+/// The report as HTML.
+pub fn page(report: &Report) -> String {
+    let mut sections = String::new();
+    for (workload, rows) in report.by_workload() {
+        section(&mut sections, workload, rows);
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>Which model for my workload?</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
+         <h1>Which model for my workload?</h1>\n<p>Processes, threads, coroutines or an event loop, measured on {}.</p>\n\
+         </header>\n<main>\n{sections}{}</main>\n</body>\n</html>\n",
+        escape(&report.machine.to_string()),
+        method()
+    )
+}
+
+fn section(out: &mut String, workload: Workload, rows: &[Row]) {
+    // Writing to a String cannot fail.
+    let _ = write!(
+        out,
+        "<section id=\"{workload}\">\n<h2>{workload} <small>{}</small></h2>\n<p>{}: {} tasks, {} at once.</p>\n\
+         <p class=\"verdict\">{}</p>\n<div class=\"charts\">\n",
+        workload.kind(),
+        capitalized(&escape(workload.about())),
+        rows[0].tasks,
+        rows.iter().map(|row| row.concurrency).max().unwrap_or(1),
+        capitalized(&escape(&verdict(rows))),
+    );
+    for quantity in &QUANTITIES {
+        out.push_str(&chart(quantity, rows));
+        out.push('\n');
+    }
+    out.push_str("</div>\n");
+    out.push_str(&table(rows));
+    out.push_str("</section>\n");
+}
+
+fn chart(quantity: &Quantity, rows: &[Row]) -> String {
+    let values = || rows.iter().map(quantity.value);
+    let best = if quantity.more_is_better {
+        values().fold(f64::MIN, f64::max)
+    } else {
+        values().fold(f64::MAX, f64::min)
+    };
+    let drawn: Vec<Bar> = rows
+        .iter()
+        .zip(values())
+        .map(|(row, value)| Bar {
+            label: row.model.to_string(),
+            value,
+            highlight: value == best,
+        })
+        .collect();
+    bars(quantity.title, &drawn)
+}
+
+fn table(rows: &[Row]) -> String {
+    let headings: String = COLUMNS
+        .iter()
+        .map(|column| format!("<th scope=\"col\">{}</th>", column.heading))
+        .collect();
+    let lines: String = rows
+        .iter()
+        .map(|row| {
+            let cells: String = COLUMNS
+                .iter()
+                .map(|column| format!("<td>{}</td>", (column.value)(row)))
+                .collect();
+            format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", row.model)
+        })
+        .collect();
+    format!(
+        "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">model</th>{headings}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table></div>\n"
+    )
+}
+
+/// What the figures mean and what the models are.
+fn method() -> String {
+    let models: String = Model::ALL
+        .iter()
+        .map(|model| format!("<dt>{model}</dt><dd>{}</dd>", capitalized(model.about())))
+        .collect();
+    format!(
+        "<section id=\"method\">\n<h2>How it was measured</h2>\n<dl>{models}</dl>\n\
+         <p>Each row ran in a process of its own. At most so many tasks as stated were handed over and unfinished at \
+         any moment; a task's latency runs from its hand-over to the end of its body. Processor time and context \
+         switches are those of the row's process and of all that it started; the services that IO-bound tasks ask are \
+         not among them. Peak memory is the greatest sum of their resident memory, sampled every 10 ms, pages that \
+         several share counted for each. Rows that took under a second were run up to three times, and the \
+         median is shown. Every model gave the checksum that the serial run gave.</p>\n</section>\n"
+    )
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

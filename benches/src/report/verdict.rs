@@ -1,0 +1,149 @@
+//! One sentence per workload: which model won, and why.
+
+use super::units::{figure, grouped, mebibytes};
+use crate::{Kind, Model, Row};
+
+/// Models closer than this to the winner are named with it: the difference is noise.
+const TIE: f64 = 0.05;
+
+/// The winner by tasks per second, what the figures say of the reason, and who came as close as
+/// makes no difference.
+pub fn verdict(rows: &[Row]) -> String {
+    let Some(winner) = rows
+        .iter()
+        .max_by(|a, b| a.tasks_per_s.total_cmp(&b.tasks_per_s))
+    else {
+        return String::from("Nothing was measured.");
+    };
+    let Row {
+        model, tasks_per_s, ..
+    } = winner;
+    let mut sentence = format!("{model} won with {} tasks/s", figure(*tasks_per_s));
+    if let Some(serial) = rows
+        .iter()
+        .find(|row| row.model == Model::Serial && row.model != *model)
+    {
+        sentence += &format!(
+            ", {} times serial",
+            figure(tasks_per_s / serial.tasks_per_s)
+        );
+    }
+    sentence += &format!(", because {}", reason(winner));
+    let ties: Vec<String> = tied(rows, winner)
+        .map(|row| row.model.to_string())
+        .collect();
+    if !ties.is_empty() {
+        let verb = if ties.len() == 1 { "is" } else { "are" };
+        sentence += &format!("; {} {verb} within 5 % of it", ties.join(" and "));
+    }
+    sentence + "."
+}
+
+fn tied<'r>(rows: &'r [Row], winner: &'r Row) -> impl Iterator<Item = &'r Row> {
+    rows.iter().filter(|row| {
+        row.model != winner.model && row.tasks_per_s >= winner.tasks_per_s * (1.0 - TIE)
+    })
+}
+
+/// Why this row is as fast as it is, from its own figures.
+fn reason(row: &Row) -> String {
+    let busy = figure(row.cpu_s / row.wall_s);
+    let at_once = row.concurrency.min(row.tasks as usize);
+    let waits = row.workload.kind() != Kind::CpuBound;
+    match row.model {
+        Model::Serial => {
+            "no other model repaid what it costs to start, switch and hand over".into()
+        }
+        Model::ProcessPerTask if waits => {
+            format!("{at_once} processes waited at once, each for one task")
+        }
+        Model::ProcessPerTask => {
+            format!("its processes kept {busy} processors busy and a start is cheap beside a task")
+        }
+        Model::ThreadPerTask if waits => format!(
+            "every task had a thread to wait on, {at_once} at once, and blocking a thread costs two context switches ({} in all)",
+            grouped(row.ctx_voluntary)
+        ),
+        Model::ThreadPerTask => {
+            format!("its threads kept {busy} processors busy and a start is cheap beside a task")
+        }
+        Model::ProcessPool | Model::ThreadPool if waits => {
+            format!(
+                "its {} workers waited at once and were started only once",
+                row.workers
+            )
+        }
+        Model::ProcessPool => format!(
+            "its {} processes kept {busy} processors busy and were started only once",
+            row.workers
+        ),
+        Model::ThreadPool => format!(
+            "its {} threads kept {busy} processors busy, were started only once, and handed results over in shared memory",
+            row.workers
+        ),
+        Model::Coroutines if waits => {
+            format!(
+                "{at_once} waits overlapped on one thread, which paid for polling them with {busy} processors"
+            )
+        }
+        Model::EventLoop if waits => format!(
+            "{at_once} waits overlapped on one thread, which slept until a socket was ready: {} s of processor time and {} MiB for them all",
+            figure(row.cpu_s),
+            figure(mebibytes(row.peak_rss_bytes))
+        ),
+        Model::Coroutines | Model::EventLoop => {
+            "one thread was enough, and switching between tasks costs next to nothing".into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verdict;
+    use crate::{Model, Row, Workload};
+
+    fn row(model: Model, tasks_per_s: f64) -> Row {
+        Row {
+            workload: Workload::Echo,
+            model,
+            tasks: 100,
+            concurrency: 50,
+            workers: 32,
+            wall_s: 100.0 / tasks_per_s,
+            tasks_per_s,
+            p50_ms: 20.0,
+            p99_ms: 21.0,
+            cpu_s: 0.01,
+            peak_rss_bytes: 4 << 20,
+            ctx_voluntary: 5,
+            ctx_involuntary: 1,
+            checksum: 1,
+        }
+    }
+
+    #[test]
+    fn the_fastest_wins_and_its_lead_is_said() {
+        let rows = [
+            row(Model::Serial, 50.0),
+            row(Model::EventLoop, 2000.0),
+            row(Model::ThreadPool, 1500.0),
+        ];
+        let sentence = verdict(&rows);
+        assert!(
+            sentence.starts_with(
+                "event-loop won with 2,000 tasks/s, 40.0 times serial, because 50 waits"
+            ),
+            "{sentence}"
+        );
+        assert!(!sentence.contains("within"), "{sentence}");
+    }
+
+    #[test]
+    fn a_difference_within_the_noise_is_called_one() {
+        let rows = [
+            row(Model::EventLoop, 2000.0),
+            row(Model::ThreadPerTask, 1950.0),
+        ];
+        assert!(verdict(&rows).ends_with("; thread-per-task is within 5 % of it."));
+    }
+}

@@ -1,0 +1,132 @@
+//! Five kinds of work; each task yields a checksum that every model must reproduce.
+
+mod echo;
+mod exchange;
+mod http;
+mod pi;
+mod primes;
+mod unit;
+
+pub use exchange::{Exchange, Turn};
+pub use unit::Unit;
+
+use serde::{Deserialize, Serialize};
+
+/// What the tasks of a run do.
+///
+/// ```
+/// use benches::{Kind, Workload};
+///
+/// assert_eq!(Workload::Echo.kind(), Kind::IoBound);
+/// assert_eq!(Workload::Pi.to_string(), "pi");
+/// ```
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Workload {
+    /// CPU-bound: 320 digits of pi with big numbers.
+    Pi,
+    /// CPU-bound: the primes of a range by trial division.
+    Primes,
+    /// IO-bound: a request to a TCP service that answers after 20 ms.
+    Echo,
+    /// IO-bound: GET /hello/{name} from our own HTTP server, 20 ms each.
+    Http,
+    /// Mixed: a computation of a few milliseconds, then a request that takes 20 ms.
+    Mixed,
+}
+
+/// What a workload spends its time on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It computes; more processors help, more tasks at once do not.
+    CpuBound,
+    /// It waits; more tasks at once help, more processors do not.
+    IoBound,
+    /// It does both, in turn.
+    Mixed,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::CpuBound => "CPU-bound",
+            Kind::IoBound => "IO-bound",
+            Kind::Mixed => "mixed",
+        })
+    }
+}
+
+impl Workload {
+    /// Every workload, in the order of the report.
+    pub const ALL: [Self; 5] = [Self::Pi, Self::Primes, Self::Echo, Self::Http, Self::Mixed];
+
+    /// What this workload spends its time on.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Pi | Self::Primes => Kind::CpuBound,
+            Self::Echo | Self::Http => Kind::IoBound,
+            Self::Mixed => Kind::Mixed,
+        }
+    }
+
+    /// Whether its tasks ask a service, which must then be running.
+    #[must_use]
+    pub fn needs_service(self) -> bool {
+        self.kind() != Kind::CpuBound
+    }
+
+    /// One sentence for people.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Pi => "each task computes 320 digits of pi with big numbers",
+            Self::Primes => "each task finds the primes of a range by trial division",
+            Self::Echo => "each task asks a TCP service that answers after 20 ms",
+            Self::Http => {
+                "each task GETs /hello/{name} from our own HTTP server, which takes 20 ms"
+            }
+            Self::Mixed => {
+                "each task computes for a few milliseconds, then asks a service that takes 20 ms"
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Workload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Pi => "pi",
+            Self::Primes => "primes",
+            Self::Echo => "echo",
+            Self::Http => "http",
+            Self::Mixed => "mixed",
+        })
+    }
+}
+
+/// A computation that can stop between steps, so that a coroutine can give others their turn.
+pub trait Computation {
+    /// Does the next step; false when that was the last one.
+    fn step(&mut self) -> bool;
+
+    /// The result so far, as a number that a wrong result would change.
+    fn checksum(&self) -> u64;
+}
+
+/// Folds one value into a checksum (the FNV-1a step, on 64-bit values).
+fn mix(hash: u64, value: u64) -> u64 {
+    (hash ^ value ^ 0xcbf2_9ce4_8422_2325).wrapping_mul(0x0000_0100_0000_01b3)
+}

@@ -1,0 +1,272 @@
+//! The program: what it writes, what it refuses, what it leaves behind.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// Guards against a hang; nothing here takes nearly as long.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn compare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    compare(arguments).output().unwrap()
+}
+
+/// A folder for one test, removed when the test is over.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("compare-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.0.join(file)).unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn writes_a_table_a_page_and_json() {
+    let out = Scratch::new("writes");
+    let ran = run(&[
+        "--workload",
+        "primes,echo",
+        "--tasks",
+        "3",
+        "--workers",
+        "2",
+        "--out",
+        out.path(),
+    ]);
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    for model in [
+        "serial",
+        "process-per-task",
+        "process-pool",
+        "thread-per-task",
+        "thread-pool",
+        "coroutines",
+        "event-loop",
+    ] {
+        assert_eq!(
+            shown
+                .lines()
+                .filter(|line| line.trim_start().starts_with(&format!("{model} ")))
+                .count()
+                >= 2,
+            true,
+            "{model} in\n{shown}"
+        );
+    }
+    assert_eq!(
+        shown.matches(" won with ").count(),
+        2,
+        "a verdict for each workload in\n{shown}"
+    );
+
+    let results: Value = serde_json::from_str(&out.read("results.json")).unwrap();
+    assert!(results["machine"]["processors"].as_u64().unwrap() >= 1);
+    let rows = results["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 14);
+    for row in rows {
+        assert_eq!(row["tasks"], 3, "{row}");
+        assert_eq!(row["workers"], 2, "{row}");
+        for positive in [
+            "concurrency",
+            "wall_s",
+            "tasks_per_s",
+            "p50_ms",
+            "p99_ms",
+            "peak_rss_bytes",
+        ] {
+            assert!(row[positive].as_f64().unwrap() > 0.0, "{positive} in {row}");
+        }
+        for counted in ["cpu_s", "ctx_voluntary", "ctx_involuntary"] {
+            assert!(row[counted].as_f64().unwrap() >= 0.0, "{counted} in {row}");
+        }
+        let same = rows
+            .iter()
+            .filter(|other| other["workload"] == row["workload"]);
+        assert!(
+            same.clone()
+                .all(|other| other["checksum"] == row["checksum"]),
+            "{row}"
+        );
+    }
+
+    let page = out.read("index.html");
+    assert_eq!(
+        page.matches("<svg ").count(),
+        2 * 4,
+        "four charts a workload"
+    );
+    assert!(
+        !page.contains("http://") && !page.contains("https://"),
+        "the page needs nothing from elsewhere"
+    );
+}
+
+#[test]
+fn the_chosen_model_is_held_against_serial() {
+    let out = Scratch::new("chosen");
+    let ran = run(&[
+        "--workload",
+        "primes",
+        "--model",
+        "thread-pool",
+        "--tasks",
+        "2",
+        "--out",
+        out.path(),
+    ]);
+    assert!(ran.status.success());
+    let results: Value = serde_json::from_str(&out.read("results.json")).unwrap();
+    let models: Vec<&str> = results["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["model"].as_str().unwrap())
+        .collect();
+    assert_eq!(models, ["serial", "thread-pool"]);
+}
+
+#[test]
+fn a_bad_argument_is_named_and_gives_status_2() {
+    for (arguments, named) in [
+        (vec!["--workload", "cooking"], "cooking"),
+        (vec!["--model", "telepathy"], "telepathy"),
+        (vec!["--tasks", "0"], "--tasks"),
+        (vec!["--workers", "many"], "many"),
+        (vec!["--fast"], "--fast"),
+    ] {
+        let ran = run(&arguments);
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}");
+        assert!(said.contains(named), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_and_gives_status_2() {
+    let ran = run(&["--tasks", "1", "--out", "/dev/null/results"]);
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("/dev/null/results") && said.contains("--out"),
+        "{said}"
+    );
+}
+
+#[test]
+fn help_has_examples() {
+    let ran = run(&["--help"]);
+    assert!(ran.status.success());
+    assert!(
+        String::from_utf8(ran.stdout)
+            .unwrap()
+            .contains("compare --quick")
+    );
+}
+
+#[test]
+fn leaves_no_process_behind_when_killed() {
+    ends_with_all_its_processes(Signal::SIGKILL);
+}
+
+#[test]
+fn leaves_no_process_behind_on_ctrl_c() {
+    ends_with_all_its_processes(Signal::SIGINT);
+}
+
+fn ends_with_all_its_processes(signal: Signal) {
+    let out = Scratch::new(signal.as_str());
+    let arguments = [
+        "--workload",
+        "echo",
+        "--model",
+        "process-pool",
+        "--tasks",
+        "100000",
+        "--out",
+        out.path(),
+    ];
+    let mut program = compare(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    let processes = with_grandchildren(&mut program);
+    kill(Pid::from_raw(i32::try_from(program.id()).unwrap()), signal).unwrap();
+    program.wait().unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    for process in processes {
+        while Path::new("/proc").join(process.to_string()).exists() && !is_zombie(process) {
+            assert!(Instant::now() < deadline, "process {process} is left");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The program's descendants, once there are several: the services and a model's process at least.
+fn with_grandchildren(program: &mut Child) -> Vec<u32> {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let found = descendants(program.id());
+        if found.len() >= 2 {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline && program.try_wait().unwrap().is_none(),
+            "it starts processes"
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn descendants(pid: u32) -> Vec<u32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let lists = threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<u32> = lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .map(|pid| pid.parse().unwrap())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    children
+        .iter()
+        .copied()
+        .chain(children.iter().flat_map(|child| descendants(*child)))
+        .collect()
+}
+
+/// Ended, and only waiting for whoever inherited it to fetch its status.
+fn is_zombie(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}

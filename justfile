@@ -1,0 +1,35 @@
+# List the recipes.
+default:
+    @just --list
+
+# Compare all models on all workloads; a table here, a page in target/compare.
+run *args:
+    cargo run --release -- {{args}}
+
+# Every test and doc test of every crate.
+test *args:
+    cargo test --workspace {{args}}
+
+# The criterion benches; `just bench cpu_bound` runs one of them.
+bench *args:
+    cargo bench -p benches {{ if args == "" { "" } else { "--bench " + args } }}
+
+# Run an example by its name, whichever crate it is in: `just example echo_server 9999`.
+example name *args:
+    cargo run -q -p "$(ls */examples/{{name}}.rs crates/*/examples/{{name}}.rs 2>/dev/null | awk -F/ '{ print $(NF-2) }')" --all-features --example {{name}} -- {{args}}
+
+# Build the book into docs/book (needs mdbook: `cargo install mdbook`).
+book:
+    mdbook build docs
+
+# The API documentation of the workspace's crates, opened in a browser.
+doc:
+    cargo doc --workspace --no-deps --all-features --open
+
+# Formatting and lints, as the gate checks them.
+lint:
+    cargo fmt --check && cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# The gate, exactly as the server runs it.
+ci:
+    .ci/run
