@@ -1,1 +1,81 @@
 //! Python's generator protocol for stable Rust: typed, without heap, as fast as a hand-written loop.
+//!
+//! ```
+//! use coroutines::{Co, CoroutineExt, CoroutineState::Yielded, coroutine, generator};
+//! use std::pin::pin;
+//!
+//! // A generator is an `async` closure that yields through the handle it is given.
+//! let fibonacci = pin!(generator(async |mut co: Co<'_, u64>| {
+//!     let (mut a, mut b) = (0, 1);
+//!     loop {
+//!         co.yield_(a).await;
+//!         (a, b) = (b, a + b);
+//!     }
+//! }));
+//! assert_eq!(fibonacci.take(8).collect::<Vec<_>>(), [0, 1, 1, 2, 3, 5, 8, 13]);
+//!
+//! // A coroutine also gets a value with each resume, the first one included.
+//! let mut average = pin!(coroutine(async |mut co: Co<'_, f64, f64>, first| -> () {
+//!     let (mut sum, mut n) = (first, 1.0);
+//!     loop {
+//!         sum += co.yield_(sum / n).await;
+//!         n += 1.0;
+//!     }
+//! }));
+//! assert_eq!(average.send(10.0), Yielded(10.0));
+//! assert_eq!(average.send(20.0), Yielded(15.0));
+//! ```
+//!
+//! # Make one
+//!
+//! - [`generator`]: values out. [`coroutine`]: values out, arguments in. Both make a [`Gen`], with nothing on the heap.
+//! - [`Boxed`], [`BoxedSend`]: on the heap, the body's type forgotten.
+//!
+//! # Write its body
+//!
+//! - [`Co`]: the handle; [`yield_`](Co::yield_), [`yield_from`](Co::yield_from), [`yield_all`](Co::yield_all).
+//!
+//! # Run it
+//!
+//! - [`Iterator`], if its argument is `()`.
+//! - [`Coroutine`]: `resume`, `close`, and the trait for coroutines written by hand. [`CoroutineState`]: what comes back.
+//! - [`CoroutineExt`]: `send`, `throw`, `close_with`. [`ResumeError`], [`Ignored`]: what can go wrong.
+
+#![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+#[allow(unsafe_code, reason = "the only room that needs it")]
+mod airlock;
+
+#[cfg(feature = "alloc")]
+mod boxed;
+#[cfg(feature = "alloc")]
+pub use boxed::{Boxed, BoxedAs, BoxedSend};
+
+mod co;
+pub use co::{Co, Yield};
+
+mod coroutine;
+pub use coroutine::Coroutine;
+
+mod error;
+pub use error::{Ignored, ResumeError};
+
+mod ext;
+pub use ext::{CoroutineExt, Message, Throw};
+
+mod generator;
+pub use generator::{Gen, coroutine, generator};
+
+mod state;
+pub use state::CoroutineState;
+
+/// The README's programs are run as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
