@@ -1,1 +1,56 @@
-//! Python's threading, queue and futures for Rust: time limits everywhere, at the speed of the best queue.
+//! Python's `threading`, `queue` and `ThreadPoolExecutor` for Rust: time limits everywhere, panics as values,
+//! at the speed of the best queue.
+//!
+//! ```
+//! use threads::{Pool, Queue, Shutdown};
+//!
+//! let jobs = Queue::bounded(16);
+//! let source = jobs.clone();
+//! let mut writer = threads::spawn(move || (1..=10).try_for_each(|n| source.put(n)))?;
+//! writer.join()??;
+//! jobs.shutdown(Shutdown::Drain);
+//!
+//! let pool = Pool::new(2)?;
+//! let squares = pool.map(|n: u32| n * n, std::iter::from_fn(move || jobs.get().ok()));
+//! assert_eq!(squares.sum::<Result<u32, _>>()?, 385);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Threads**: [`spawn`], [`Thread`], [`ThreadBuilder`]; who runs: [`current`], [`main`], [`enumerate`],
+//! [`active_count`], [`ThreadInfo`].
+//!
+//! **Locks and signals**: [`Lock`], [`Condition`].
+//!
+//! **Queues**: [`Queue`], [`Shutdown`]; [`channel`] is crossbeam-channel, for `select!` over several.
+//!
+//! **Pools**: [`Pool`], [`PoolBuilder`], [`Job`], [`Map`], [`PoolShutdown`].
+//!
+//! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`SpawnError`],
+//! [`JoinError`], [`JobError`], [`Panic`].
+
+mod backoff;
+mod imp;
+mod signal;
+mod spin_lock;
+
+mod registry;
+pub use registry::{ThreadInfo, active_count, current, enumerate, main};
+mod thread;
+pub use thread::{Thread, ThreadBuilder, spawn};
+
+mod lock;
+pub use lock::{Lock, LockGuard};
+mod condition;
+pub use condition::{Condition, Guard};
+
+mod queue;
+pub use crossbeam_channel as channel;
+pub use queue::{Queue, Shutdown};
+
+mod pool;
+pub use pool::{Job, JobEnd, Map, Pool, PoolBuilder, PoolShutdown};
+
+mod error;
+pub use error::{
+    GetError, JobError, JoinError, Panic, PutError, SpawnError, TimedOut, TooManyTasksDone,
+};

@@ -1,0 +1,173 @@
+//! Waiting, with a lock released, until another thread says that something changed.
+
+use crate::imp::Mutex;
+use crate::signal::{Signal, WaitList, deadline};
+use std::fmt;
+use std::ops::DerefMut;
+use std::time::{Duration, Instant};
+
+/// A guard whose lock a [`Condition`] releases while it waits.
+///
+/// The guards of this crate's locks implement it; it is not meant for others.
+pub trait Guard: DerefMut {
+    /// Releases the lock, runs `f`, and takes the lock again.
+    #[doc(hidden)]
+    fn released<R>(&mut self, f: impl FnOnce() -> R) -> R;
+}
+
+/// A place to wait for a change of what a lock protects.
+///
+/// Whoever waits is on the list before the lock is released, so a notification by a thread that holds the
+/// lock is never missed. `notify(n)` wakes exactly `n` of the waiting threads, the longest waiting first; a
+/// notification without waiters is not remembered. Nobody wakes without cause, but between the
+/// notification and the return another thread may have taken the lock and changed the value again: use
+/// the `wait_while` forms to check.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use threads::{Condition, Lock};
+///
+/// let shared = Arc::new((Lock::new(false), Condition::new()));
+/// let other = shared.clone();
+/// let mut thread = threads::spawn(move || {
+///     *other.0.lock() = true;
+///     other.1.notify(1);
+/// })?;
+/// let mut ready = shared.0.lock();
+/// shared.1.wait_while(&mut ready, |ready| !*ready);
+/// assert!(*ready);
+/// drop(ready);
+/// thread.join()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Condition {
+    waiters: Mutex<WaitList>,
+}
+
+impl Condition {
+    /// Makes a condition on which nobody waits.
+    #[cfg(not(loom))]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            waiters: Mutex::new(WaitList::new()),
+        }
+    }
+
+    /// Makes a condition on which nobody waits.
+    #[cfg(loom)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            waiters: Mutex::new(WaitList::new()),
+        }
+    }
+
+    /// Releases the lock, waits for a notification, and takes the lock again.
+    pub fn wait<G: Guard>(&self, guard: &mut G) {
+        self.sleep(guard, None);
+    }
+
+    /// Waits for a notification for at most `timeout`. False: none came in time. The lock is held again
+    /// in either case.
+    pub fn wait_for<G: Guard>(&self, guard: &mut G, timeout: Duration) -> bool {
+        self.sleep(guard, deadline(timeout))
+    }
+
+    /// Waits for a notification until `deadline`. False: none came in time.
+    pub fn wait_until<G: Guard>(&self, guard: &mut G, deadline: Instant) -> bool {
+        self.sleep(guard, Some(deadline))
+    }
+
+    /// Waits as long as `condition` holds; it is checked first and after each notification, always with
+    /// the lock held.
+    pub fn wait_while<G: Guard>(
+        &self,
+        guard: &mut G,
+        condition: impl FnMut(&mut G::Target) -> bool,
+    ) {
+        self.sleep_while(guard, condition, None);
+    }
+
+    /// Waits as long as `condition` holds, at most `timeout`. Returns whether it no longer holds, checked
+    /// a last time when the time is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use threads::{Condition, Lock};
+    ///
+    /// let (lock, changed) = (Lock::new(0), Condition::new());
+    /// let mut guard = lock.lock();
+    /// assert!(!changed.wait_while_for(&mut guard, |n| *n == 0, Duration::from_millis(1)));
+    /// assert!(changed.wait_while_for(&mut guard, |n| *n == 1, Duration::from_millis(1)));
+    /// ```
+    pub fn wait_while_for<G: Guard>(
+        &self,
+        guard: &mut G,
+        condition: impl FnMut(&mut G::Target) -> bool,
+        timeout: Duration,
+    ) -> bool {
+        self.sleep_while(guard, condition, deadline(timeout))
+    }
+
+    /// Waits as long as `condition` holds, until `deadline`. Returns whether it no longer holds.
+    pub fn wait_while_until<G: Guard>(
+        &self,
+        guard: &mut G,
+        condition: impl FnMut(&mut G::Target) -> bool,
+        deadline: Instant,
+    ) -> bool {
+        self.sleep_while(guard, condition, Some(deadline))
+    }
+
+    /// Wakes up to `n` of the waiting threads and returns how many.
+    pub fn notify(&self, n: usize) -> usize {
+        let woken = self.waiters.lock().pop_many(n);
+        let count = woken.len();
+        woken.notify_all();
+        count
+    }
+
+    /// Wakes every waiting thread and returns how many there were.
+    pub fn notify_all(&self) -> usize {
+        self.notify(usize::MAX)
+    }
+
+    fn sleep<G: Guard>(&self, guard: &mut G, deadline: Option<Instant>) -> bool {
+        let signal = Signal::new();
+        self.waiters.lock().push(signal.clone());
+        // Whoever is off the list was notified, even if the time ran out at the same moment: the
+        // notifier counted on this thread.
+        guard.released(|| signal.wait(deadline) || !self.waiters.lock().remove(&signal))
+    }
+
+    fn sleep_while<G: Guard>(
+        &self,
+        guard: &mut G,
+        mut condition: impl FnMut(&mut G::Target) -> bool,
+        deadline: Option<Instant>,
+    ) -> bool {
+        while condition(guard) {
+            if !self.sleep(guard, deadline) {
+                return !condition(guard);
+            }
+        }
+        true
+    }
+}
+
+impl Default for Condition {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Condition").finish_non_exhaustive()
+    }
+}

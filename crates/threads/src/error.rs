@@ -1,0 +1,238 @@
+//! Every error of the crate, each named for what happened.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+/// The time limit of a wait passed before what was waited for came about. Nothing else changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedOut;
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time limit passed; wait again or give up")
+    }
+}
+
+impl Error for TimedOut {}
+
+/// `task_done` was called more often than items were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyTasksDone;
+
+impl fmt::Display for TooManyTasksDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task_done was called more often than items were taken; call it once per item")
+    }
+}
+
+impl Error for TooManyTasksDone {}
+
+/// An item was not put; every variant hands it back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PutError<T> {
+    /// There was no room (`try_put`).
+    Full(T),
+    /// The queue was shut down.
+    Closed(T),
+    /// There was no room until the time limit (`put_for`, `put_until`).
+    TimedOut(T),
+}
+
+impl<T> PutError<T> {
+    /// The item that was not put.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(item) | Self::Closed(item) | Self::TimedOut(item) => item,
+        }
+    }
+}
+
+impl<T> fmt::Debug for PutError<T> {
+    /// Names the variant; the item need not be printable.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+            Self::TimedOut(_) => "TimedOut(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the queue is full; use put or put_for to wait for room",
+            Self::Closed(_) => "the queue was shut down; it takes no more items",
+            Self::TimedOut(_) => "the queue stayed full until the time limit; try again later",
+        })
+    }
+}
+
+impl<T> Error for PutError<T> {}
+
+/// No item was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GetError {
+    /// There was no item (`try_get`).
+    Empty,
+    /// The queue was shut down and nothing is left in it.
+    Closed,
+    /// No item came until the time limit (`get_for`, `get_until`).
+    TimedOut,
+}
+
+impl fmt::Display for GetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "the queue is empty; use get or get_for to wait for an item",
+            Self::Closed => "the queue was shut down and is empty; no item will come",
+            Self::TimedOut => "no item came until the time limit; try again later",
+        })
+    }
+}
+
+impl Error for GetError {}
+
+/// What a panicking thread or job left behind: the payload of its `panic!`.
+pub struct Panic {
+    message: String,
+    /// A payload is `Send` only; the mutex makes it shareable and is never contended.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
+            (*text).to_owned()
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            text.clone()
+        } else {
+            "a payload that is not text".to_owned()
+        };
+        Self {
+            message,
+            payload: Mutex::new(payload),
+        }
+    }
+
+    /// The text given to `panic!`, or a remark that the payload was not text.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The payload itself.
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Continues the panic in the calling thread.
+    pub fn resume(self) -> ! {
+        std::panic::resume_unwind(self.into_payload())
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message).finish()
+    }
+}
+
+/// The system did not start a thread.
+#[derive(Debug)]
+pub struct SpawnError {
+    name: String,
+    source: io::Error,
+}
+
+impl SpawnError {
+    pub(crate) fn new(name: &str, source: io::Error) -> Self {
+        Self {
+            name: name.to_owned(),
+            source,
+        }
+    }
+
+    /// Whether the name was the cause: it contains a zero byte.
+    #[must_use]
+    pub fn is_bad_name(&self) -> bool {
+        self.source.kind() == io::ErrorKind::InvalidInput
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, source } = self;
+        write!(
+            f,
+            "starting thread {name:?} failed: {source}; check the limits on threads and memory"
+        )
+    }
+}
+
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// A `join` gave no value.
+#[derive(Debug)]
+pub enum JoinError {
+    /// The thread panicked.
+    Panicked(Panic),
+    /// The thread was still running at the time limit.
+    TimedOut,
+    /// A thread tried to join itself, which would last for ever.
+    SelfJoin,
+    /// The value was handed out by an earlier join.
+    AlreadyJoined,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(panic) => write!(f, "the thread panicked: {}", panic.message()),
+            Self::TimedOut => f.write_str("the thread still ran at the time limit; join it again"),
+            Self::SelfJoin => f.write_str("a thread cannot join itself; join it from another"),
+            Self::AlreadyJoined => f.write_str("the thread's value was taken by an earlier join"),
+        }
+    }
+}
+
+impl Error for JoinError {}
+
+/// A job gave no value.
+#[derive(Debug)]
+pub enum JobError {
+    /// The job panicked.
+    Panicked(Panic),
+    /// The job was cancelled before it started.
+    Cancelled,
+    /// The pool was shut down before it took the job.
+    Closed,
+    /// The job was not done at the time limit.
+    TimedOut,
+    /// The result was handed out before.
+    AlreadyTaken,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(panic) => write!(f, "the job panicked: {}", panic.message()),
+            Self::Cancelled => f.write_str("the job was cancelled before it started"),
+            Self::Closed => f.write_str("the pool was shut down; submit to another"),
+            Self::TimedOut => f.write_str("the job was not done at the time limit; ask again"),
+            Self::AlreadyTaken => f.write_str("the job's result was taken before; keep the first"),
+        }
+    }
+}
+
+impl Error for JobError {}

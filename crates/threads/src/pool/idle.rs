@@ -1,0 +1,86 @@
+//! Which workers have nothing to do: a few search, the rest sleep.
+//!
+//! A submitter wakes a sleeper only if nobody searches. That loses nothing, because a searcher that finds
+//! work and leaves nobody searching behind wakes another if there is more, and one that goes to sleep
+//! looks again after it is on the list. On both sides a SeqCst fence lies between "I changed this" and
+//! "I look at that", so at least one of the two notices the other.
+
+use crate::imp::atomic::{AtomicUsize, Ordering, fence};
+use crate::signal::{Signal, WaitQueue};
+use std::sync::Arc;
+
+pub(super) struct Idle {
+    searchers: AtomicUsize,
+    max_searchers: usize,
+    sleepers: WaitQueue,
+}
+
+impl Idle {
+    /// More than half of the workers searching would only take time from those that work.
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            searchers: AtomicUsize::new(0),
+            max_searchers: (workers / 2).max(1),
+            sleepers: WaitQueue::new(),
+        }
+    }
+
+    /// Sees to it that someone looks for the work that was just made available.
+    #[inline]
+    pub(super) fn work_arrived(&self) {
+        if self.sleepers.has_waiters() && self.searchers.load(Ordering::Relaxed) == 0 {
+            self.wake_one();
+        }
+    }
+
+    /// Wakes a sleeper as a searcher. False: nobody slept.
+    #[cold]
+    fn wake_one(&self) -> bool {
+        let Some(signal) = self.sleepers.pop() else {
+            return false;
+        };
+        self.searchers.fetch_add(1, Ordering::SeqCst);
+        signal.notify();
+        true
+    }
+
+    /// Wakes everyone.
+    pub(super) fn wake_all(&self) {
+        fence(Ordering::SeqCst);
+        while self.wake_one() {}
+    }
+
+    /// Becomes a searcher, if there are not too many.
+    pub(super) fn try_search(&self) -> bool {
+        let room = self.searchers.load(Ordering::Relaxed) < self.max_searchers;
+        if room {
+            self.searchers.fetch_add(1, Ordering::SeqCst);
+        }
+        room
+    }
+
+    /// Stops searching because work was found, or because there will be none.
+    pub(super) fn found(&self, more: impl FnOnce() -> bool) {
+        let last = self.searchers.fetch_sub(1, Ordering::SeqCst) == 1;
+        fence(Ordering::SeqCst);
+        if last && more() {
+            self.work_arrived();
+        }
+    }
+
+    /// Sleeps until woken, unless there is work; returns as a searcher.
+    pub(super) fn sleep(&self, searching: bool, work: impl FnOnce() -> bool) {
+        let signal = Signal::new();
+        self.sleepers.register(Arc::clone(&signal));
+        if searching {
+            self.searchers.fetch_sub(1, Ordering::SeqCst);
+        }
+        fence(Ordering::SeqCst);
+        if work() && self.sleepers.unregister(&signal) {
+            // Nobody has woken this worker, so nobody has counted it.
+            self.searchers.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
+        signal.wait(None);
+    }
+}

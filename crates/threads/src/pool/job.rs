@@ -1,0 +1,196 @@
+//! The result to come of a submitted function.
+
+use super::task::{JobEnd, Watcher, Work};
+use super::worker;
+use crate::backoff::Backoff;
+use crate::error::JobError;
+use crate::signal::{Signal, deadline};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// The handle on a submitted function: waits for its result, cancels it, or is awaited.
+///
+/// A thread that waits for a job spins for a few microseconds, then sleeps. A worker that waits for a job
+/// of its own pool runs that job itself if it is still queued, and no other; so jobs that submit jobs
+/// and wait for them cannot block a pool, however small.
+///
+/// Dropping the handle lets the job run on; its result is dropped by the worker.
+#[must_use = "a dropped job still runs, but its result and its panic are lost"]
+pub struct Job<T> {
+    task: Arc<dyn Work<T>>,
+}
+
+impl<T> Job<T> {
+    pub(crate) fn new(task: Arc<dyn Work<T>>) -> Self {
+        Self { task }
+    }
+
+    /// Waits until the job is done and returns its result.
+    ///
+    /// # Errors
+    /// [`JobError::Panicked`] with the payload, [`JobError::Cancelled`], [`JobError::Closed`] if the pool
+    /// was shut down first, [`JobError::AlreadyTaken`] if an earlier call took the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use threads::{JobError, Pool};
+    ///
+    /// let pool = Pool::new(2)?;
+    /// assert_eq!(pool.submit(|| 6 * 7).result()?, 42);
+    /// let failed = pool.submit(|| -> u8 { panic!("no luck") });
+    /// let Err(JobError::Panicked(panic)) = failed.result() else { unreachable!() };
+    /// assert_eq!(panic.message(), "no luck");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn result(self) -> Result<T, JobError> {
+        self.wait_and_take(None)
+    }
+
+    /// Waits for the result for at most `timeout`.
+    ///
+    /// A worker that runs the queued job itself finishes it, even past the limit.
+    ///
+    /// # Errors
+    /// [`JobError::TimedOut`] if the job is not done, and those of [`result`](Self::result).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use threads::{JobError, Pool, Queue};
+    ///
+    /// let pool = Pool::new(1)?;
+    /// let (gate, opened) = (Queue::bounded(1), Queue::bounded(1));
+    /// let waiter = gate.clone();
+    /// let mut job = pool.submit(move || waiter.get());
+    /// opened.put(())?;
+    /// assert!(matches!(job.result_for(Duration::from_millis(1)), Err(JobError::TimedOut)));
+    /// gate.put("open")?;
+    /// assert_eq!(job.result()?, Ok("open"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn result_for(&mut self, timeout: Duration) -> Result<T, JobError> {
+        self.wait_and_take(deadline(timeout))
+    }
+
+    /// Waits for the result until `deadline`.
+    ///
+    /// # Errors
+    /// Those of [`result_for`](Self::result_for).
+    pub fn result_until(&mut self, deadline: Instant) -> Result<T, JobError> {
+        self.wait_and_take(Some(deadline))
+    }
+
+    /// Returns the result if the job is done, `None` if it is not.
+    ///
+    /// # Errors
+    /// Those of [`result`](Self::result).
+    pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
+        self.task.take()
+    }
+
+    /// Whether the job has ended, in whatever way.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.task.state().is_done()
+    }
+
+    /// Whether a worker is running the job at this moment.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.task.state().is_running()
+    }
+
+    /// Cancels the job if it has not started. True: it will never run, and what its function captured is
+    /// dropped. False: it runs or has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use threads::{JobError, Pool, PoolShutdown, Queue};
+    ///
+    /// let pool = Pool::new(1)?;
+    /// let (started, gate) = (Queue::bounded(1), Queue::bounded(1));
+    /// let (says, waits) = (started.clone(), gate.clone());
+    /// let running = pool.submit(move || says.put(()).is_ok() && waits.get().is_ok());
+    /// started.get()?;
+    /// let queued = pool.submit(|| ());
+    /// assert!(!running.cancel() && queued.cancel());
+    /// assert!(matches!(queued.result(), Err(JobError::Cancelled)));
+    /// gate.put(())?;
+    /// assert!(running.result()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cancel(&self) -> bool {
+        self.task.refuse(JobError::Cancelled)
+    }
+
+    /// Calls `f` when the job has ended: in the thread that ends it, after the functions added before;
+    /// or at once, in this thread, if it already has.
+    ///
+    /// A panic of `f` is reported by the panic hook and goes no further.
+    pub fn on_done(&self, f: impl FnOnce(JobEnd) + Send + 'static) {
+        if let Err(watcher) = self.task.state().watch(Watcher::Callback(Box::new(f))) {
+            watcher.tell(self.task.state().end());
+        }
+    }
+
+    fn wait_and_take(&self, deadline: Option<Instant>) -> Result<T, JobError> {
+        if !self.task.state().is_done() {
+            self.wait(deadline);
+        }
+        self.task.take().unwrap_or(Err(JobError::TimedOut))
+    }
+
+    fn wait(&self, deadline: Option<Instant>) {
+        let state = self.task.state();
+        if worker::current_pool() == Some(state.pool()) && self.task.run() {
+            return;
+        }
+        let mut backoff = Backoff::new();
+        while backoff.snooze() {
+            if state.is_done() {
+                return;
+            }
+        }
+        let signal = Signal::new();
+        if state.watch(Watcher::Signal(signal.clone())).is_ok() && !signal.wait(deadline) {
+            state.unwatch(&signal);
+        }
+    }
+}
+
+/// Awaiting a job gives what [`Job::result`] gives. Dropping the future lets the job run on.
+impl<T> Future for Job<T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(outcome) = self.task.take() {
+            return Poll::Ready(outcome);
+        }
+        match self.task.state().watch(Watcher::Waker(cx.waker().clone())) {
+            Ok(()) => Poll::Pending,
+            // Done in the meantime.
+            Err(_) => match self.task.take() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl<T> fmt::Debug for Job<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match (self.is_done(), self.is_running()) {
+            (true, _) => "done",
+            (_, true) => "running",
+            _ => "queued",
+        };
+        f.debug_struct("Job").field("state", &state).finish()
+    }
+}

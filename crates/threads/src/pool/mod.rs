@@ -1,0 +1,273 @@
+//! A fixed set of threads that run submitted functions.
+
+mod idle;
+mod job;
+mod map;
+mod task;
+mod worker;
+
+pub use job::Job;
+pub use map::Map;
+pub use task::JobEnd;
+
+use crate::error::{SpawnError, TimedOut};
+use crate::signal::deadline;
+use crate::thread::Thread;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use task::Task;
+use worker::Core;
+
+/// What happens to the jobs of a pool that is shut down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PoolShutdown {
+    /// Wait until the queued and the running jobs are done.
+    Wait,
+    /// Let the workers finish them alone; do not wait.
+    Detach,
+    /// Cancel the queued jobs and wait for the running ones.
+    CancelQueued,
+}
+
+/// Threads that run submitted functions, oldest first.
+///
+/// A `Pool` is a handle: clones share one pool. When the last handle is dropped, the pool is shut down as
+/// by [`PoolShutdown::Wait`], as at the end of Python's `with` block; dropped by one of its own workers,
+/// as by [`PoolShutdown::Detach`]. A panic fails only the job that panicked.
+///
+/// # Examples
+///
+/// ```
+/// let pool = threads::Pool::new(4)?;
+/// let jobs: Vec<_> = (1..=3).map(|n| pool.submit(move || n * n)).collect();
+/// let squares = jobs.into_iter().map(|job| job.result()).collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(squares, [1, 4, 9]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Pool {
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    core: Arc<Core>,
+    name: String,
+    workers: usize,
+    threads: parking_lot::Mutex<Vec<Thread<()>>>,
+}
+
+/// The properties of a pool to be made. Made by [`Pool::builder`].
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing before build"]
+pub struct PoolBuilder {
+    workers: Option<usize>,
+    name: Option<String>,
+}
+
+static NEXT_NAME: AtomicUsize = AtomicUsize::new(1);
+
+impl PoolBuilder {
+    /// Sets the number of workers; without it, one for each processor that the process may use. At least
+    /// one is started.
+    pub fn workers(mut self, n: usize) -> Self {
+        self.workers = Some(n);
+        self
+    }
+
+    /// Names the pool; its threads are called `NAME-0`, `NAME-1` and so on. Without it, `Pool-N`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// [`SpawnError`], if the system refuses a thread; those already started are ended.
+    pub fn build(self) -> Result<Pool, SpawnError> {
+        let workers = self.workers.unwrap_or_else(default_workers).max(1);
+        let name = self
+            .name
+            .unwrap_or_else(|| format!("Pool-{}", NEXT_NAME.fetch_add(1, Ordering::Relaxed)));
+        let core = Arc::new(Core::new(workers));
+        let mut threads = Vec::with_capacity(workers);
+        for index in 0..workers {
+            let worker = core.clone();
+            let thread = Thread::builder().name(format!("{name}-{index}"));
+            match thread.spawn(move || worker.work()) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    core.close();
+                    (index..workers).for_each(|_| core.leave());
+                    return Err(error);
+                }
+            }
+        }
+        let owner = Owner {
+            core,
+            name,
+            workers,
+            threads: parking_lot::Mutex::new(threads),
+        };
+        Ok(Pool {
+            owner: Arc::new(owner),
+        })
+    }
+}
+
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl Pool {
+    /// Starts a pool of `workers` threads, at least one.
+    ///
+    /// # Errors
+    /// [`SpawnError`], if the system refuses a thread.
+    pub fn new(workers: usize) -> Result<Self, SpawnError> {
+        Self::builder().workers(workers).build()
+    }
+
+    /// Describes a pool before it starts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = threads::Pool::builder().workers(1).name("render").build()?;
+    /// let name = pool.submit(|| threads::current().name().to_owned());
+    /// assert_eq!(name.result()?, "render-0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    /// Hands `f` to the workers. It never waits and never fails: what prevents the job from running is its
+    /// result's error, [`JobError::Closed`](crate::JobError::Closed) after a shutdown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use threads::{JobError, Pool, PoolShutdown};
+    ///
+    /// let pool = Pool::new(1)?;
+    /// assert_eq!(pool.submit(|| 1 + 1).result()?, 2);
+    /// pool.shutdown(PoolShutdown::Wait);
+    /// assert!(matches!(pool.submit(|| 3).result(), Err(JobError::Closed)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn submit<F, T>(&self, f: F) -> Job<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let core = &self.owner.core;
+        let task = Arc::new(Task::new(f, core.id()));
+        let job = Job::new(task.clone());
+        core.submit(task);
+        job
+    }
+
+    /// Applies `f` to each item in the pool; the results come in the order of the items.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = threads::Pool::new(2)?;
+    /// let lengths = pool.map(|word: &str| word.len(), ["one", "three"]);
+    /// assert_eq!(lengths.collect::<Result<Vec<_>, _>>()?, [3, 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn map<I, F, R>(&self, f: F, items: I) -> Map<I::IntoIter, F, R>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> R + Send + Sync + 'static,
+        R: Send + 'static,
+    {
+        Map::new(self.clone(), f, items.into_iter())
+    }
+
+    /// The number of workers.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.owner.workers
+    }
+
+    /// The pool's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.owner.name
+    }
+
+    /// Takes no more jobs and does with those it has as `how` says. Shutting down again is allowed.
+    ///
+    /// Called by one of the pool's own workers it does not wait, since the caller's job would wait for
+    /// itself.
+    pub fn shutdown(&self, how: PoolShutdown) {
+        self.owner.shutdown(how);
+    }
+
+    /// Waits for at most `timeout` until a pool that was shut down has ended its last job.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if a job still runs or the pool was not shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use threads::{Pool, PoolShutdown};
+    ///
+    /// let pool = Pool::new(1)?;
+    /// pool.shutdown(PoolShutdown::Detach);
+    /// pool.join_for(Duration::from_secs(10))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_for(&self, timeout: Duration) -> Result<(), TimedOut> {
+        let ended = self.owner.core.wait_ended(deadline(timeout));
+        ended.then_some(()).ok_or(TimedOut)
+    }
+}
+
+impl Owner {
+    fn shutdown(&self, how: PoolShutdown) {
+        self.core.close();
+        if how == PoolShutdown::CancelQueued {
+            self.core.refuse_queued(|| crate::JobError::Cancelled);
+        }
+        let own_worker = worker::current_pool() == Some(self.core.id());
+        if how != PoolShutdown::Detach && !own_worker {
+            self.core.wait_ended(None);
+            let threads = std::mem::take(&mut *self.threads.lock());
+            for mut thread in threads {
+                // A worker catches every panic of a job, so its end is all there is to learn.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let detached = self.core.is_closed();
+        self.shutdown(if detached {
+            PoolShutdown::Detach
+        } else {
+            PoolShutdown::Wait
+        });
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("name", &self.name())
+            .field("workers", &self.workers())
+            .field("closed", &self.owner.core.is_closed())
+            .finish()
+    }
+}

@@ -1,0 +1,196 @@
+//! How a thread goes to sleep and another wakes it.
+//!
+//! A [`Signal`] is one sleep of one thread. A [`WaitList`] is who sleeps, first come first served; it
+//! lives inside whatever lock guards the thing waited for. A [`WaitQueue`] is a list with a lock of its
+//! own and a count that makes waking nobody free.
+
+use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::imp::{self, Mutex, Thread};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The instant that lies `timeout` ahead; `None`, for ever, where the clock cannot tell such a time.
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+/// One sleep of one thread: set once, by whoever takes it off a list.
+pub(crate) struct Signal {
+    set: AtomicBool,
+    thread: Thread,
+}
+
+impl Signal {
+    /// A signal that will wake the calling thread.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            set: AtomicBool::new(false),
+            thread: imp::current(),
+        })
+    }
+
+    /// Wakes the sleeper. Call it after releasing every lock: the sleeper runs at once.
+    pub(crate) fn notify(&self) {
+        // Release pairs with the Acquire in `is_set`.
+        self.set.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+
+    /// Whether the sleeper was woken.
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.load(Ordering::Acquire)
+    }
+
+    /// Sleeps until woken (true) or until the deadline has passed (false), never less.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        loop {
+            if self.is_set() {
+                return true;
+            }
+            if imp::expired(deadline) {
+                return self.is_set();
+            }
+            imp::park_until(deadline);
+        }
+    }
+}
+
+/// Who sleeps, in the order of arrival. Guarded by the lock it lives in.
+#[derive(Default)]
+pub(crate) struct WaitList(VecDeque<Arc<Signal>>);
+
+impl WaitList {
+    pub(crate) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn push(&mut self, signal: Arc<Signal>) {
+        self.0.push_back(signal);
+    }
+
+    /// Takes the one who waited longest; the caller notifies it after unlocking.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Arc<Signal>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.pop_front()
+    }
+
+    /// Takes up to `n`.
+    pub(crate) fn pop_many(&mut self, n: usize) -> Self {
+        let n = n.min(self.0.len());
+        Self(self.0.drain(..n).collect())
+    }
+
+    /// Removes a sleeper that gives up. False: it was already taken, so a wake-up is on its way to it.
+    pub(crate) fn remove(&mut self, signal: &Arc<Signal>) -> bool {
+        let found = self.0.iter().position(|other| Arc::ptr_eq(other, signal));
+        found.and_then(|index| self.0.remove(index)).is_some()
+    }
+
+    /// Wakes everyone in the list.
+    pub(crate) fn notify_all(self) {
+        for signal in self.0 {
+            signal.notify();
+        }
+    }
+}
+
+/// Threads that wait for a condition which others make true without holding a common lock.
+///
+/// The waiter counts itself in, then looks again; the waker makes the condition true, then looks at the
+/// count. Both put a SeqCst fence between the two, so at least one of them sees the other.
+pub(crate) struct WaitQueue {
+    count: AtomicUsize,
+    list: Mutex<WaitList>,
+}
+
+impl WaitQueue {
+    pub(crate) fn new() -> Self {
+        Self {
+            count: AtomicUsize::new(0),
+            list: Mutex::new(WaitList::new()),
+        }
+    }
+
+    /// Registers a sleeper. The caller must look at its condition again before it sleeps.
+    pub(crate) fn register(&self, signal: Arc<Signal>) {
+        let mut list = self.list.lock();
+        list.push(signal);
+        self.count.store(list.len(), Ordering::Relaxed);
+        drop(list);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Removes a sleeper. False: it was already taken, so a wake-up is on its way to it.
+    pub(crate) fn unregister(&self, signal: &Arc<Signal>) -> bool {
+        let mut list = self.list.lock();
+        let found = list.remove(signal);
+        self.count.store(list.len(), Ordering::Relaxed);
+        found
+    }
+
+    /// Whether someone sleeps; call it after making the condition true.
+    #[inline]
+    pub(crate) fn has_waiters(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.count.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes the longest sleeper; the caller notifies it.
+    pub(crate) fn pop(&self) -> Option<Arc<Signal>> {
+        let mut list = self.list.lock();
+        let signal = list.pop();
+        self.count.store(list.len(), Ordering::Relaxed);
+        signal
+    }
+
+    /// Wakes up to `n` sleepers. Free of locks when there are none.
+    #[inline]
+    pub(crate) fn notify(&self, n: usize) {
+        if self.has_waiters() {
+            self.wake(n);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, n: usize) {
+        let mut list = self.list.lock();
+        let woken = list.pop_many(n);
+        self.count.store(list.len(), Ordering::Relaxed);
+        drop(list);
+        woken.notify_all();
+    }
+
+    /// Blocks until `poll` gives a value or the deadline passes.
+    pub(crate) fn wait<R>(
+        &self,
+        deadline: Option<Instant>,
+        mut poll: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        loop {
+            let signal = Signal::new();
+            self.register(signal.clone());
+            if let Some(value) = poll() {
+                if !self.unregister(&signal) {
+                    // The wake-up was for someone who needs it: pass it on.
+                    self.notify(1);
+                }
+                return Some(value);
+            }
+            if !signal.wait(deadline) {
+                self.unregister(&signal);
+                return poll();
+            }
+            if let Some(value) = poll() {
+                return Some(value);
+            }
+        }
+    }
+}
