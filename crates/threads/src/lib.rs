@@ -50,6 +50,10 @@ pub use queue::{Queue, Shutdown};
 mod pool;
 pub use pool::{Job, JobEnd, Map, Pool, PoolBuilder, PoolShutdown};
 
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
+
 mod error;
 pub use error::{
     GetError, JobError, JoinError, Panic, PutError, SpawnError, TimedOut, TooManyTasksDone,

@@ -157,6 +157,12 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for LockGuard<'_, T> {
     }
 }
 
+impl<T: ?Sized + fmt::Display> fmt::Display for LockGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 impl<T: ?Sized> Guard for LockGuard<'_, T> {
     fn released<R>(&mut self, f: impl FnOnce() -> R) -> R {
         imp::unlocked(&mut self.inner, f)

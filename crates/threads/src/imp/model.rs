@@ -30,6 +30,20 @@ pub(crate) fn nap(_micros: u64) {
     loom::thread::yield_now();
 }
 
+/// Stands for `SpinLock` where several threads may spin at once: loom's scheduler would let them spin
+/// for ever. The spin lock itself has a model of its own.
+pub(crate) struct SideLock<T>(Mutex<T>);
+
+impl<T> SideLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self.0.lock())
+    }
+}
+
 /// A mutex whose lock word is loom's and whose value may be unsized, as parking_lot's may.
 pub(crate) struct Mutex<T: ?Sized> {
     word: loom::sync::Mutex<()>,

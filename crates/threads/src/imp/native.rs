@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+pub(crate) use crate::spin_lock::SpinLock as SideLock;
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic;

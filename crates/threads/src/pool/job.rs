@@ -147,9 +147,14 @@ impl<T> Job<T> {
         self.task.take().unwrap_or(Err(JobError::TimedOut))
     }
 
+    /// Runs the job in this thread unless another has claimed it. True: it ran here.
+    pub(crate) fn run_if_queued(&self) -> bool {
+        self.task.run()
+    }
+
     fn wait(&self, deadline: Option<Instant>) {
         let state = self.task.state();
-        if worker::current_pool() == Some(state.pool()) && self.task.run() {
+        if worker::current_pool() == Some(state.pool()) && self.run_if_queued() {
             return;
         }
         let mut backoff = Backoff::new();

@@ -17,7 +17,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use task::Task;
+#[cfg(loom)]
+pub(crate) use task::Runnable;
+pub(crate) use task::Task;
 use worker::Core;
 
 /// What happens to the jobs of a pool that is shut down.

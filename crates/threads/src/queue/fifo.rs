@@ -15,9 +15,9 @@ use super::segment::{Chain, Cursor};
 use super::task_count::TaskCount;
 use crate::backoff::Backoff;
 use crate::error::{GetError, PutError};
+use crate::imp::SideLock;
 use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::signal::{Signal, WaitList};
-use crate::spin_lock::SpinLock;
 use crossbeam_utils::CachePadded;
 use std::time::Instant;
 
@@ -45,7 +45,7 @@ struct GetSide<T> {
 
 /// A side's lock and the number it publishes: one cache line, written by the same threads.
 struct Published<S> {
-    side: SpinLock<S>,
+    side: SideLock<S>,
     count: AtomicUsize,
 }
 
@@ -88,11 +88,11 @@ impl<T> Fifo<T> {
         };
         Self {
             put: CachePadded::new(Published {
-                side: SpinLock::new(put),
+                side: SideLock::new(put),
                 count: AtomicUsize::new(0),
             }),
             get: CachePadded::new(Published {
-                side: SpinLock::new(get),
+                side: SideLock::new(get),
                 count: AtomicUsize::new(0),
             }),
             tasks: CachePadded::new(TaskCount::new()),

@@ -1,0 +1,176 @@
+//! Every interleaving of the primitives' critical steps, explored by loom.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p threads --release --test loom`
+#![cfg(loom)]
+
+use loom::thread;
+use std::sync::Arc;
+use std::time::Duration;
+use threads::{Condition, GetError, JobError, Lock, PutError, Queue, Shutdown, model};
+
+/// Explores with at most `preemptions` forced switches of threads.
+fn explore(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(f);
+}
+
+const SOON: Duration = Duration::from_millis(1);
+
+#[test]
+fn spin_lock_admits_one_at_a_time() {
+    explore(5, || {
+        let lock = Arc::new(model::SpinLock::new());
+        let other = lock.clone();
+        let thread = thread::spawn(move || other.add_one());
+        lock.add_one();
+        thread.join().unwrap();
+        assert_eq!(lock.add_one(), 3);
+    });
+}
+
+#[test]
+fn bounded_queue_hands_over_in_order() {
+    explore(5, || {
+        let queue = Queue::bounded(1);
+        let source = queue.clone();
+        let reader = thread::spawn(move || (source.get(), source.get()));
+        queue.put(1).unwrap();
+        queue.put(2).unwrap();
+        assert_eq!(reader.join().unwrap(), (Ok(1), Ok(2)));
+    });
+}
+
+#[test]
+fn unbounded_queue_wakes_the_sleeping_getter() {
+    explore(5, || {
+        let queue = Queue::unbounded();
+        let source = queue.clone();
+        let reader = thread::spawn(move || source.get());
+        queue.put(1).unwrap();
+        assert_eq!(reader.join().unwrap(), Ok(1));
+    });
+}
+
+#[test]
+fn two_putters_and_a_getter_lose_nothing() {
+    explore(3, || {
+        let queue = Queue::bounded(1);
+        let (a, b) = (queue.clone(), queue.clone());
+        let a = thread::spawn(move || a.put(1).unwrap());
+        let b = thread::spawn(move || b.put(2).unwrap());
+        let sum = queue.get().unwrap() + queue.get().unwrap();
+        assert_eq!(sum, 3);
+        a.join().unwrap();
+        b.join().unwrap();
+    });
+}
+
+#[test]
+fn a_getter_that_times_out_takes_no_wake_up_with_it() {
+    explore(3, || {
+        let queue = Queue::unbounded();
+        let (patient, hasty) = (queue.clone(), queue.clone());
+        let hasty = thread::spawn(move || hasty.get_for(SOON));
+        let patient = thread::spawn(move || patient.get());
+        queue.put(1).unwrap();
+        match hasty.join().unwrap() {
+            // The item went to the hasty one, so the patient one needs another.
+            Ok(item) => {
+                assert_eq!(item, 1);
+                queue.put(2).unwrap();
+                assert_eq!(patient.join().unwrap(), Ok(2));
+            }
+            Err(error) => {
+                assert_eq!(error, GetError::TimedOut);
+                assert_eq!(patient.join().unwrap(), Ok(1));
+            }
+        }
+    });
+}
+
+#[test]
+fn shutdown_wakes_getter_and_putter() {
+    explore(3, || {
+        let queue = Queue::bounded(1);
+        queue.put(1).unwrap();
+        let sink = queue.clone();
+        let putter = thread::spawn(move || sink.put(2));
+        let dropped = queue.shutdown(Shutdown::Immediate);
+        match putter.join().unwrap() {
+            Ok(()) => assert_eq!(dropped, [1, 2][..dropped.len()]),
+            Err(error) => assert_eq!(error, PutError::Closed(2)),
+        }
+        assert_eq!(dropped[0], 1);
+        assert_eq!(queue.get(), Err(GetError::Closed));
+    });
+}
+
+#[test]
+fn join_returns_when_the_last_task_is_done() {
+    explore(5, || {
+        let queue = Queue::unbounded();
+        queue.put(1).unwrap();
+        let source = queue.clone();
+        let worker = thread::spawn(move || {
+            source.get().unwrap();
+            source.task_done().unwrap();
+        });
+        queue.join();
+        assert_eq!(queue.unfinished(), 0);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn condition_misses_no_notification() {
+    explore(5, || {
+        let shared = Arc::new((Lock::new(false), Condition::new()));
+        let other = shared.clone();
+        let notifier = thread::spawn(move || {
+            *other.0.lock() = true;
+            other.1.notify(1);
+        });
+        let mut ready = shared.0.lock();
+        shared.1.wait_while(&mut ready, |ready| !*ready);
+        drop(ready);
+        notifier.join().unwrap();
+    });
+}
+
+#[test]
+fn job_hands_its_result_to_the_sleeping_waiter() {
+    explore(5, || {
+        let (runner, job) = model::task(|| 7);
+        let worker = thread::spawn(move || runner.run());
+        assert_eq!(job.result().unwrap(), 7);
+        assert!(worker.join().unwrap());
+    });
+}
+
+#[test]
+fn job_is_either_run_or_cancelled() {
+    explore(5, || {
+        let (runner, job) = model::task(|| 7);
+        let worker = thread::spawn(move || runner.run());
+        let cancelled = job.cancel();
+        let ran = worker.join().unwrap();
+        assert_ne!(cancelled, ran);
+        match job.result() {
+            Ok(7) => assert!(ran),
+            Err(JobError::Cancelled) => assert!(cancelled),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn job_is_run_once_by_the_worker_or_by_its_waiter() {
+    explore(5, || {
+        let (runner, job) = model::task(|| 7);
+        let worker = thread::spawn(move || runner.run());
+        let here = model::run_inline(&job);
+        assert_eq!(job.result().unwrap(), 7);
+        assert_ne!(worker.join().unwrap(), here);
+    });
+}
