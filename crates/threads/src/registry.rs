@@ -127,6 +127,12 @@ impl ThreadInfo {
         let _ = CURRENT.try_with(|current| current.0.set(self.clone()));
     }
 
+    /// Whether this is the calling thread's entry. Makes no entry.
+    pub(crate) fn is_current(&self) -> bool {
+        let same = |current: &Current| current.0.get() == Some(self);
+        CURRENT.try_with(same).unwrap_or(false)
+    }
+
     /// Takes the thread off the list.
     pub(crate) fn retire(&self) {
         REGISTRY.lock().remove(&self.ident());

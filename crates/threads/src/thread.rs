@@ -1,7 +1,7 @@
 //! Threads that are named, joined with a time limit, and whose panics come back as values.
 
 use crate::error::{JoinError, Panic, SpawnError};
-use crate::registry::{ThreadInfo, current};
+use crate::registry::ThreadInfo;
 use crate::signal::{WaitQueue, deadline};
 use std::fmt;
 use std::io;
@@ -205,7 +205,7 @@ impl<T> Thread<T> {
     /// # Errors
     /// Those of [`join`](Self::join).
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
-        if self.is_current() {
+        if self.info.is_current() {
             return Some(Err(JoinError::SelfJoin));
         }
         self.shared.has_ended().then(|| self.take())
@@ -235,18 +235,14 @@ impl<T> Thread<T> {
         self.info.native_id()
     }
 
-    /// What [`current`] returns in the thread itself.
+    /// What [`current`](crate::current) returns in the thread itself.
     #[must_use]
     pub fn info(&self) -> &ThreadInfo {
         &self.info
     }
 
-    fn is_current(&self) -> bool {
-        *self.info() == current()
-    }
-
     fn join_until_ended(&self, deadline: Option<Instant>) -> Result<T, JoinError> {
-        if self.is_current() {
+        if self.info.is_current() {
             return Err(JoinError::SelfJoin);
         }
         if !self.shared.wait(deadline) {

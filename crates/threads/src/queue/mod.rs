@@ -208,7 +208,8 @@ impl<T> Queue<T> {
     #[inline]
     pub fn task_done(&self) -> Result<(), TooManyTasksDone> {
         let fifo = &*self.fifo;
-        fifo.tasks().finish(fifo.taken_count(), || fifo.put_count())
+        fifo.tasks()
+            .finish(|| fifo.taken_count(), || fifo.put_count())
     }
 
     /// How many of the items ever put are not reported done.

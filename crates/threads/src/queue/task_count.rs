@@ -23,12 +23,13 @@ impl TaskCount {
     #[inline]
     pub(super) fn finish(
         &self,
-        taken: usize,
+        taken: impl Fn() -> usize,
         put: impl Fn() -> usize,
     ) -> Result<(), TooManyTasksDone> {
-        let mut done = self.done.load(Ordering::Relaxed);
+        let mut done = self.done.load(Ordering::Acquire);
         loop {
-            if done == taken {
+            // Read after each new `done`, whose Acquire makes it at least as large.
+            if done == taken() {
                 return Err(TooManyTasksDone);
             }
             // Release: a joiner that sees the count sees what the task did.
@@ -36,7 +37,7 @@ impl TaskCount {
                 done,
                 done.wrapping_add(1),
                 Ordering::AcqRel,
-                Ordering::Relaxed,
+                Ordering::Acquire,
             ) {
                 Ok(_) => break,
                 Err(now) => done = now,

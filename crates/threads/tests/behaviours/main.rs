@@ -1,0 +1,10 @@
+//! What the crate promises: each module claims a behaviour, each of its functions is a case.
+//!
+//! One binary, since the cases share no state of the process; those that do have a file of their own.
+
+mod common;
+
+mod condition_wakes_exactly_whom_it_should;
+mod pool_runs_each_job_once;
+mod queue_loses_nothing;
+mod thread_ends_are_seen;
