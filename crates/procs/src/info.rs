@@ -1,0 +1,108 @@
+//! Who this process is, who its parent is, and which children it has.
+
+use std::collections::BTreeMap;
+use std::process;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// A process: its id and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessInfo {
+    pid: u32,
+    name: String,
+}
+
+impl ProcessInfo {
+    pub(crate) fn new(pid: u32, name: String) -> Self {
+        Self { pid, name }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The name: `MainProcess` for the program that was started from outside; what the builder said, or `Process-N` or
+    /// `Worker-N`, for others.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What a child was told about itself.
+struct Identity {
+    name: String,
+    depth: u32,
+    parent: ProcessInfo,
+}
+
+static IDENTITY: OnceLock<Identity> = OnceLock::new();
+
+/// The children that this process has started and not yet collected.
+static CHILDREN: Mutex<BTreeMap<u32, String>> = Mutex::new(BTreeMap::new());
+
+/// Notes, once, that this process is a child.
+pub(crate) fn become_child(name: String, depth: u32, parent: ProcessInfo) {
+    // A second call is impossible: a child does its one duty and exits.
+    let _ = IDENTITY.set(Identity {
+        name,
+        depth,
+        parent,
+    });
+}
+
+/// How many processes lie between this one and the program's first.
+pub(crate) fn depth() -> u32 {
+    IDENTITY.get().map_or(0, |identity| identity.depth)
+}
+
+pub(crate) fn child_started(pid: u32, name: &str) {
+    CHILDREN
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(pid, name.to_owned());
+}
+
+pub(crate) fn child_ended(pid: u32) {
+    CHILDREN
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(&pid);
+}
+
+/// This process.
+///
+/// ```
+/// assert_eq!(procs::current().name(), "MainProcess");
+/// assert_eq!(procs::current().pid(), std::process::id());
+/// ```
+pub fn current() -> ProcessInfo {
+    let name = IDENTITY
+        .get()
+        .map_or("MainProcess", |identity| &identity.name);
+    ProcessInfo::new(process::id(), name.to_owned())
+}
+
+/// The process that started this one through this crate; `None` in the program's first process.
+///
+/// A child never outlives its parent, so the answer stays true.
+///
+/// ```
+/// assert_eq!(procs::parent(), None);
+/// ```
+pub fn parent() -> Option<ProcessInfo> {
+    IDENTITY.get().map(|identity| identity.parent.clone())
+}
+
+/// The processes and workers that this process has started and that have not ended yet, by process id.
+///
+/// ```
+/// procs::init();
+/// assert!(procs::active_children().is_empty());
+/// ```
+pub fn active_children() -> Vec<ProcessInfo> {
+    let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    children
+        .iter()
+        .map(|(pid, name)| ProcessInfo::new(*pid, name.clone()))
+        .collect()
+}

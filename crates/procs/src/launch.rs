@@ -1,0 +1,115 @@
+//! Starts a child: this program once more, with a socket as its standard input.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{self, Command};
+
+use crate::entry;
+use crate::error::{SpawnError, SystemError};
+use crate::info;
+use crate::keeper::Keeper;
+use crate::link;
+use crate::status::{ExitStatus, ResourceUsage};
+use crate::sys;
+use crate::task::{self, Task};
+use crate::wire::{Duty, Setup, TaskName};
+
+/// What a child inherits, apart from its duty.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) env: Vec<(OsString, Option<OsString>)>,
+    pub(crate) cwd: Option<PathBuf>,
+}
+
+/// A child that has been started, and nothing said to it yet.
+pub(crate) struct Child {
+    pub(crate) pid: u32,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) stream: UnixStream,
+}
+
+/// Starts a child.
+pub(crate) fn start(surroundings: &Surroundings, name: &str) -> Result<Child, SystemError> {
+    let keeper = Keeper::get()?;
+    let (ours, theirs) =
+        link::pair().map_err(SystemError::new("make a socket pair for a new process"))?;
+    // The kernel follows this link in the child to the very file that runs here, even if it was replaced on disk.
+    let mut command = Command::new("/proc/self/exe");
+    if let Some(program) = std::env::args_os().next() {
+        command.arg0(program);
+    }
+    for (key, value) in &surroundings.env {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    if let Some(cwd) = &surroundings.cwd {
+        command.current_dir(cwd);
+    }
+    // A socket as stdin keeps the standard library on its posix_spawn path, whose cost does not grow with the parent.
+    command
+        .env(entry::MARKER, process::id().to_string())
+        .stdin(OwnedFd::from(theirs));
+    let (pid, pidfd) = keeper
+        .start(command)
+        .map_err(SystemError::new("start a process"))?;
+    info::child_started(pid, name);
+    Ok(Child {
+        pid,
+        pidfd,
+        stream: ours,
+    })
+}
+
+/// Collects a child that has ended; `None` while it runs.
+pub(crate) fn collect(pid: u32, pidfd: &OwnedFd) -> Option<(ExitStatus, ResourceUsage)> {
+    let end = match sys::reap(pidfd.as_fd()) {
+        Ok(None) => return None,
+        Ok(Some((end, usage))) => (ExitStatus::new(end), usage),
+        // Somebody else waited for it.
+        Err(_) => (ExitStatus::UNKNOWN, ResourceUsage::default()),
+    };
+    info::child_ended(pid);
+    Some(end)
+}
+
+/// A task as it is named on the wire, if the name is unambiguous.
+pub(crate) fn name_of<T: Task>() -> Result<TaskName, SpawnError> {
+    let id = task::id_of::<T>();
+    if task::is_ambiguous(id) {
+        return Err(SpawnError::AmbiguousTask(T::NAME));
+    }
+    Ok(TaskName {
+        id,
+        name: T::NAME.to_owned(),
+        signature: T::SIGNATURE.to_owned(),
+    })
+}
+
+/// The first bytes to a child: its set-up.
+pub(crate) fn setup(name: &str, depth: u32, duty: Duty) -> Result<Vec<u8>, SystemError> {
+    let setup = Setup {
+        build: entry::build()?,
+        depth,
+        name: name.to_owned(),
+        parent_name: info::current().name().to_owned(),
+        duty,
+    };
+    let body = postcard::to_stdvec(&setup)
+        .map_err(io::Error::other)
+        .map_err(SystemError::new("encode a new process's set-up"))?;
+    let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+/// The arguments that follow the set-up.
+pub(crate) fn put_args(bytes: &mut Vec<u8>, args: &[u8]) {
+    bytes.extend_from_slice(&(args.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(args);
+}

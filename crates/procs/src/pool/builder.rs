@@ -1,0 +1,116 @@
+//! How a pool is to be.
+
+use std::time::Duration;
+
+use crate::codec;
+use crate::cpu::cpu_count;
+use crate::entry;
+use crate::error::{SpawnError, SystemError};
+use crate::launch;
+use crate::task::Task;
+use crate::wire::{Duty, TaskName};
+
+use super::Pool;
+
+/// How a pool is to be. Made by [`Pool::builder`].
+#[derive(Clone, Debug, Default)]
+pub struct PoolBuilder {
+    workers: Option<usize>,
+    initializer: Option<(TaskName, Vec<u8>)>,
+    max_tasks: Option<usize>,
+    task_timeout: Option<Duration>,
+    retries: u32,
+}
+
+/// A builder's wishes, checked and completed.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(super) workers: usize,
+    initializer: Option<TaskName>,
+    pub(super) initializer_args: Vec<u8>,
+    pub(super) max_tasks: Option<usize>,
+    pub(super) task_timeout: Option<Duration>,
+    pub(super) retries: u32,
+    depth: u32,
+}
+
+impl Plan {
+    /// The first bytes to a worker.
+    pub(super) fn greeting(&self, name: &str) -> Result<Vec<u8>, SystemError> {
+        launch::setup(name, self.depth, Duty::Pool(self.initializer.clone()))
+    }
+}
+
+impl PoolBuilder {
+    /// How many workers; as many as there are usable CPUs ([`cpu_count`]) if this is not called.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Runs a task in every worker before its first job, also in workers that replace dead ones.
+    ///
+    /// An initializer that panics, or kills its worker, five times in a row breaks the pool: its jobs end in
+    /// [`JobError::Broken`](crate::JobError::Broken).
+    ///
+    /// # Errors
+    ///
+    /// When the arguments cannot be encoded.
+    pub fn initializer<T: Task<Output = ()>>(
+        mut self,
+        _task: T,
+        args: T::Args,
+    ) -> Result<Self, SpawnError> {
+        let mut encoded = Vec::new();
+        codec::encode(&args, &mut encoded)?;
+        self.initializer = Some((launch::name_of::<T>()?, encoded));
+        Ok(self)
+    }
+
+    /// Replaces a worker by a new one after this many tasks (at least 1): a remedy for code that leaks.
+    #[must_use]
+    pub fn max_tasks_per_worker(mut self, tasks: usize) -> Self {
+        self.max_tasks = Some(tasks.max(1));
+        self
+    }
+
+    /// Kills the worker of a task that runs longer than this; the task ends in
+    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut), others are not affected.
+    #[must_use]
+    pub fn task_timeout(mut self, time: Duration) -> Self {
+        self.task_timeout = Some(time);
+        self
+    }
+
+    /// Runs a task again, up to this many times, when its worker died or was killed. For tasks that may be repeated:
+    /// nobody knows how far they came.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// Starts the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::new`].
+    pub fn build(self) -> Result<Pool, SpawnError> {
+        let depth = entry::permit()?;
+        let workers = self.workers.unwrap_or_else(cpu_count);
+        if workers == 0 {
+            return Err(SpawnError::NoWorkers);
+        }
+        let (initializer, initializer_args) = self.initializer.unzip();
+        Pool::start(Plan {
+            workers,
+            initializer,
+            initializer_args: initializer_args.unwrap_or_default(),
+            max_tasks: self.max_tasks,
+            task_timeout: self.task_timeout,
+            retries: self.retries,
+            depth,
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! Many calls of one task: results in the order of the arguments.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::codec;
+use crate::error::JobError;
+use crate::task::{self, Task};
+
+use super::Pool;
+use super::job;
+use super::work::{self, Sink, Work};
+
+/// Items travel from the caller to the pool in batches of at most this many, and about this many bytes. The pool splits
+/// them as its workers want them.
+const BATCH_ITEMS: usize = 512;
+const BATCH_BYTES: usize = 32 * 1024;
+
+/// The results of a map, as runs of records.
+#[derive(Default)]
+pub(super) struct Results {
+    arrived: Mutex<Arrived>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Arrived {
+    /// By the index of their first item.
+    runs: BTreeMap<usize, Run>,
+    items: usize,
+}
+
+enum Run {
+    Records(usize, Vec<u8>),
+    Failed(JobError),
+}
+
+impl Run {
+    fn len(&self) -> usize {
+        match self {
+            Self::Records(count, _) => *count,
+            Self::Failed(_) => 1,
+        }
+    }
+}
+
+impl Results {
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, first: usize, run: Run) {
+        let mut arrived = self.lock();
+        arrived.items += run.len();
+        arrived.runs.insert(first, run);
+        drop(arrived);
+        self.more.notify_one();
+    }
+
+    /// Waits for all of `count` items.
+    fn wait(&self, count: usize) -> BTreeMap<usize, Run> {
+        let mut arrived = self.lock();
+        while arrived.items < count {
+            arrived = self
+                .more
+                .wait(arrived)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut arrived.runs)
+    }
+}
+
+impl Sink for Results {
+    fn hand_out(&self) -> bool {
+        true
+    }
+
+    fn take_back(&self) {}
+
+    fn records(&self, first: usize, count: usize, records: &[u8]) {
+        self.add(first, Run::Records(count, records.to_vec()));
+    }
+
+    fn fail(&self, index: usize, error: JobError) {
+        self.add(index, Run::Failed(error));
+    }
+
+    fn abandon(&self, first: usize, count: usize) {
+        let mut arrived = self.lock();
+        let mut index = first;
+        while index < first + count {
+            // What the runs before reach into, or begin at, this index is there; the gap up to the next run is not.
+            let before = arrived
+                .runs
+                .range(..=index)
+                .next_back()
+                .map(|(start, run)| start + run.len());
+            match before {
+                Some(end) if end > index => index = end,
+                _ => {
+                    arrived.runs.insert(index, Run::Failed(JobError::Closed));
+                    arrived.items += 1;
+                    index += 1;
+                }
+            }
+        }
+        drop(arrived);
+        self.more.notify_one();
+    }
+}
+
+/// Gathers items into batches and gives them to the pool.
+struct Feeder<'a> {
+    pool: &'a Pool,
+    task: u64,
+    results: &'a Arc<Results>,
+    items: Vec<u8>,
+    encoded: Vec<u8>,
+    first: usize,
+    count: usize,
+}
+
+impl<'a> Feeder<'a> {
+    fn new<T: Task>(pool: &'a Pool, results: &'a Arc<Results>) -> Self {
+        let task = task::id_of::<T>();
+        Self {
+            pool,
+            task,
+            results,
+            items: Vec::new(),
+            encoded: Vec::new(),
+            first: 0,
+            count: 0,
+        }
+    }
+
+    fn add<A: serde::Serialize>(&mut self, args: &A) {
+        self.encoded.clear();
+        match codec::encode(args, &mut self.encoded) {
+            Ok(()) => {
+                work::put_item(&mut self.items, &self.encoded);
+                self.count += 1;
+            }
+            Err(error) => {
+                self.send();
+                self.results.fail(self.first, JobError::Encode(error));
+                self.first += 1;
+            }
+        }
+        if self.count == BATCH_ITEMS || self.items.len() >= BATCH_BYTES {
+            self.send();
+        }
+    }
+
+    /// Gives what has been gathered to the pool.
+    fn send(&mut self) {
+        if self.count > 0 {
+            let sink: Arc<dyn Sink> = Arc::clone(self.results) as _;
+            let items = std::mem::take(&mut self.items);
+            self.pool
+                .give(Work::new(self.task, items, self.first, self.count, sink));
+        }
+        self.first += self.count;
+        self.count = 0;
+    }
+}
+
+/// Runs the task on every item, and waits for all results.
+pub(super) fn map<T: Task>(
+    pool: &Pool,
+    items: impl IntoIterator<Item = T::Args>,
+) -> Result<Vec<T::Output>, JobError> {
+    let results = Arc::new(Results::default());
+    let mut feeder = Feeder::new::<T>(pool, &results);
+    for item in items {
+        feeder.add(&item);
+    }
+    feeder.send();
+    let total = feeder.first;
+    let mut values = Vec::with_capacity(total);
+    for run in results.wait(total).into_values() {
+        match run {
+            Run::Failed(error) => return Err(error),
+            Run::Records(_, records) => decode_run(&records, &mut values)?,
+        }
+    }
+    Ok(values)
+}
+
+/// Appends the values of a run.
+fn decode_run<R: serde::de::DeserializeOwned>(
+    records: &[u8],
+    values: &mut Vec<R>,
+) -> Result<(), JobError> {
+    let mut first_error = None;
+    // The pool has parsed these records before; here they cannot be corrupt.
+    let _ = work::each_record(records, |_, record| {
+        match job::outcome(&record).and_then(|bytes| codec::decode(bytes).map_err(JobError::Decode))
+        {
+            Ok(value) => values.push(value),
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
+        }
+    });
+    first_error.map_or(Ok(()), Err)
+}

@@ -1,0 +1,245 @@
+//! Pool: worker processes that run submitted tasks.
+
+mod builder;
+mod job;
+mod map;
+mod member;
+mod shared;
+mod supervisor;
+mod work;
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::codec;
+use crate::error::{JobError, SpawnError, StartError, SystemError, TimedOut};
+use crate::info::ProcessInfo;
+use crate::task::{self, Task};
+
+pub(crate) use builder::Plan;
+pub use builder::PoolBuilder;
+pub use job::Job;
+
+use job::Slot;
+use shared::{Shared, Stop};
+use supervisor::Supervisor;
+use work::Work;
+
+/// How long a drop waits for killed workers to be gone. Only a process that the kernel cannot end takes longer.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
+
+/// Worker processes that run tasks.
+///
+/// A worker that dies takes down one task, the one that it was running: that ends in
+/// [`JobError::WorkerDied`], tasks that waited behind it are given to other workers, and a new worker takes its place.
+/// A task that panics harms nobody. A worker that must not run on is stopped by
+/// [`task_timeout`](PoolBuilder::task_timeout), or by killing one of [`workers`](Self::workers).
+///
+/// Dropping the pool kills its workers; jobs that are not done end in [`JobError::Closed`]. To let them finish, call
+/// [`join`](Self::join) or [`shutdown`](Self::shutdown) first.
+///
+/// ```
+/// #[procs::task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let pool = procs::Pool::new(2).unwrap();
+///     let one = pool.submit(square, 11);
+///     assert_eq!(pool.map(square, [1, 2, 3]).unwrap(), [1, 4, 9]);
+///     assert_eq!(one.result().unwrap(), 121);
+/// }
+/// ```
+pub struct Pool {
+    shared: Arc<Shared>,
+    size: usize,
+    supervisor: Option<thread::JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Starts a pool of this many workers.
+    ///
+    /// Returns when every worker is there: nothing that can go wrong at the start is left for later.
+    ///
+    /// # Errors
+    ///
+    /// When [`init`](crate::init) was not called, `workers` is 0, or the workers do not start.
+    pub fn new(workers: usize) -> Result<Self, SpawnError> {
+        Self::builder().workers(workers).build()
+    }
+
+    /// A pool with an initializer, limits or retries.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// #[procs::task]
+    /// fn double(n: u64) -> u64 {
+    ///     2 * n
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let builder = procs::Pool::builder().workers(1).task_timeout(Duration::from_secs(5));
+    ///     let pool = builder.build().unwrap();
+    ///     assert_eq!(pool.apply(double, 4).unwrap(), 8);
+    /// }
+    /// ```
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::default()
+    }
+
+    fn start(plan: Plan) -> Result<Self, SpawnError> {
+        let size = plan.workers;
+        let shared = Arc::new(Shared::new().map_err(SystemError::new("make an event descriptor"))?);
+        let supervisor = Supervisor::new(Arc::clone(&shared), plan);
+        let supervisor = thread::Builder::new()
+            .name("procs-pool".to_owned())
+            .spawn(move || supervisor.run())
+            .map_err(SystemError::new("start a pool's supervisor thread"))?;
+        // If it does not come up, the drop of this value cleans up.
+        let pool = Self {
+            shared,
+            size,
+            supervisor: Some(supervisor),
+        };
+        pool.shared.await_ready(size).map_err(|error| match error {
+            StartError::System(error) => SpawnError::System(error),
+            error => SpawnError::Start(error),
+        })?;
+        Ok(pool)
+    }
+
+    /// Gives a call to the pool and returns at once.
+    ///
+    /// Never fails: if the arguments cannot be encoded or the pool is closed, the job ends in that error.
+    pub fn submit<T: Task>(&self, _task: T, args: T::Args) -> Job<T::Output> {
+        let slot = Slot::new();
+        let mut encoded = Vec::new();
+        match codec::encode(&args, &mut encoded) {
+            Err(error) => slot.complete(Err(JobError::Encode(error))),
+            Ok(()) => {
+                let mut items = Vec::with_capacity(encoded.len() + 8);
+                work::put_item(&mut items, &encoded);
+                self.give(Work::new(
+                    task::id_of::<T>(),
+                    items,
+                    0,
+                    1,
+                    Arc::clone(&slot) as _,
+                ));
+            }
+        }
+        Job::new(slot)
+    }
+
+    /// Runs one call in a worker and waits for its result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Job::result`].
+    pub fn apply<T: Task>(&self, task: T, args: T::Args) -> Result<T::Output, JobError> {
+        self.submit(task, args).result()
+    }
+
+    /// Runs the task on every item and returns the results in the order of the items.
+    ///
+    /// All items are encoded at once; use [`submit`](Self::submit) in a loop for more than fits in memory.
+    ///
+    /// # Errors
+    ///
+    /// All items are run, also after one fails; then the error of the first item that failed is returned.
+    pub fn map<T: Task>(
+        &self,
+        _task: T,
+        items: impl IntoIterator<Item = T::Args>,
+    ) -> Result<Vec<T::Output>, JobError> {
+        map::map::<T>(self, items)
+    }
+
+    fn give(&self, work: Work) {
+        self.shared.give(work);
+    }
+
+    /// The workers that live now.
+    pub fn workers(&self) -> Vec<ProcessInfo> {
+        self.shared.crew()
+    }
+
+    /// Takes no more jobs. What was submitted is still done; then the workers exit.
+    ///
+    /// Closing twice is the same as once. Jobs submitted later end in [`JobError::Closed`].
+    pub fn close(&self) {
+        self.shared.stop(Stop::WhenDone);
+    }
+
+    /// Closes the pool, and waits until every job has ended and every worker is gone.
+    pub fn join(&self) {
+        self.close();
+        self.shared.await_end(None);
+    }
+
+    /// Closes the pool, and waits for its end, but no longer than `time`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when jobs are still running; they go on.
+    pub fn join_for(&self, time: Duration) -> Result<(), TimedOut> {
+        self.close();
+        self.ended_for(time)
+    }
+
+    /// Ends the pool now: kills the workers. Jobs that are not done end in [`JobError::Closed`].
+    pub fn terminate(&self) {
+        self.shared.stop(Stop::Kill);
+        let _ = self.ended_for(DROP_LIMIT);
+    }
+
+    /// Closes the pool, gives its jobs this much time to end, then asks the workers to end (SIGTERM) and, 0.2 seconds
+    /// later, kills them.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when the time was not enough: jobs that were not done have ended in [`JobError::Closed`].
+    pub fn shutdown(&self, time: Duration) -> Result<(), TimedOut> {
+        self.join_for(time).inspect_err(|_| {
+            self.shared.stop(Stop::Terminate);
+            let _ = self.ended_for(DROP_LIMIT);
+        })
+    }
+
+    fn ended_for(&self, time: Duration) -> Result<(), TimedOut> {
+        if self.shared.await_end(Instant::now().checked_add(time)) {
+            Ok(())
+        } else {
+            Err(TimedOut)
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("size", &self.size)
+            .field("workers", &self.workers())
+            .field("ended", &self.shared.has_ended())
+            .finish()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.terminate();
+        if let Some(supervisor) = self.supervisor.take()
+            && self.shared.has_ended()
+            && supervisor.thread().id() != thread::current().id()
+        {
+            // A supervisor that panicked has failed its work on the way out; nobody needs its payload.
+            let _ = supervisor.join();
+        }
+    }
+}

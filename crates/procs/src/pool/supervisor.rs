@@ -1,0 +1,363 @@
+//! The supervisor: one thread of a pool, which owns every worker and everything that is on its way.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::{JobError, StartError};
+use crate::info::ProcessInfo;
+use crate::sys::{self, SIGKILL, SIGTERM};
+
+use super::Plan;
+use super::member::{Member, Stage};
+use super::shared::{Shared, Stop};
+use super::work::Work;
+
+/// After so many starts in a row that came to nothing, a pool without a single ready worker gives up.
+const MAX_FAILURES: u32 = 5;
+/// The pause after the first of them; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// How often workers with several tasks are looked at, while they make progress.
+const SHORT_TICK: Duration = Duration::from_millis(1);
+/// And while they do not.
+const LONG_TICK: Duration = Duration::from_millis(32);
+/// How long a worker has between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_millis(200);
+
+pub(super) struct Supervisor {
+    shared: Arc<Shared>,
+    plan: Plan,
+    crew: Vec<Member>,
+    pending: VecDeque<Work>,
+    pending_items: usize,
+    stop: Stop,
+    /// When those that were asked to end are killed.
+    kill_at: Option<Instant>,
+    failures: u32,
+    next_start: Instant,
+    started: u64,
+    tick: Duration,
+    next_look: Instant,
+    broken: Option<StartError>,
+}
+
+impl Supervisor {
+    pub(super) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
+        Self {
+            shared,
+            plan,
+            crew: Vec::new(),
+            pending: VecDeque::new(),
+            pending_items: 0,
+            stop: Stop::No,
+            kill_at: None,
+            failures: 0,
+            next_start: Instant::now(),
+            started: 0,
+            tick: SHORT_TICK,
+            next_look: Instant::now(),
+            broken: None,
+        }
+    }
+
+    /// Works until the pool is closed and everything is done, or it is terminated, or broken.
+    pub(super) fn run(mut self) {
+        loop {
+            self.take_orders();
+            self.staff();
+            self.dispatch();
+            if self.is_finished() {
+                break;
+            }
+            self.wait();
+        }
+    }
+
+    fn take_orders(&mut self) {
+        let orders = self.shared.take_orders();
+        for work in orders.works {
+            self.pending_items += work.count();
+            self.pending.push_back(work);
+        }
+        if orders.stop > self.stop {
+            self.stop = orders.stop;
+            match self.stop {
+                Stop::No | Stop::WhenDone => {}
+                Stop::Terminate => {
+                    self.signal_all(SIGTERM);
+                    self.kill_at = Some(Instant::now() + GRACE);
+                }
+                Stop::Kill => self.signal_all(SIGKILL),
+            }
+        }
+    }
+
+    fn signal_all(&self, number: i32) {
+        self.crew.iter().for_each(|member| member.signal(number));
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop >= Stop::Terminate || self.broken.is_some()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.crew.iter().all(|member| member.outstanding == 0)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.crew.is_empty()
+            && (self.is_stopping() || (self.stop == Stop::WhenDone && self.is_idle()))
+    }
+
+    /// How many workers there should be now.
+    fn wanted(&self) -> usize {
+        match self.stop {
+            _ if self.is_stopping() => 0,
+            Stop::No => self.plan.workers,
+            // Those that are still needed: a dead one is replaced as long as work waits.
+            _ => self.plan.workers.min(self.crew.len() + self.pending_items),
+        }
+    }
+
+    /// Starts workers until there are enough; lets them go when everything is done.
+    fn staff(&mut self) {
+        let now = Instant::now();
+        while self.crew.len() < self.wanted() && self.next_start <= now {
+            self.started += 1;
+            let name = format!("Worker-{}", self.started);
+            match Member::start(name, &self.plan) {
+                Ok(member) => {
+                    self.crew.push(member);
+                    self.publish_crew();
+                }
+                Err(error) => self.start_failed(StartError::System(error), now),
+            }
+        }
+        if self.stop == Stop::WhenDone && self.is_idle() {
+            self.crew.iter_mut().for_each(Member::dismiss);
+        }
+    }
+
+    fn publish_crew(&self) {
+        let crew = self
+            .crew
+            .iter()
+            .map(|member| ProcessInfo::new(member.pid, member.name.clone()))
+            .collect();
+        self.shared.set_crew(crew);
+    }
+
+    fn start_failed(&mut self, error: StartError, now: Instant) {
+        self.failures += 1;
+        self.next_start = now + FIRST_PAUSE * 2_u32.pow(self.failures.min(8) - 1);
+        let alone = !self.crew.iter().any(|member| member.stage == Stage::Ready);
+        // A pool that has not yet begun to work tells its maker at once what the system refuses.
+        let at_once = matches!(error, StartError::System(_)) && self.shared.is_starting();
+        if at_once || (alone && self.failures >= MAX_FAILURES) {
+            self.give_up(error);
+        }
+    }
+
+    /// The breaker: rather an error for everybody than a storm of starts.
+    fn give_up(&mut self, error: StartError) {
+        self.shared.set_broken(error.clone());
+        self.broken = Some(error);
+        self.signal_all(SIGKILL);
+    }
+
+    /// Gives waiting work to the workers that have least.
+    fn dispatch(&mut self) {
+        let now = Instant::now();
+        while !self.pending.is_empty() && !self.is_stopping() {
+            let ready = self.crew.iter().filter(|member| member.room() > 0).count();
+            let Some(member) = self
+                .crew
+                .iter_mut()
+                .filter(|member| member.room() > 0)
+                .min_by_key(|m| m.outstanding)
+            else {
+                break;
+            };
+            // Not everything at once to one of them: the others shall have their part of what there is.
+            let mut share = (self.pending_items / (2 * ready)).max(1).min(member.room());
+            while share > 0
+                && let Some(work) = take_front(&mut self.pending, share)
+            {
+                self.pending_items -= work.count();
+                share -= work.count();
+                if work.hand_out() {
+                    member.give(work, now);
+                }
+            }
+        }
+        self.crew.iter_mut().for_each(Member::flush);
+    }
+
+    /// Sleeps until something happens, and attends to it.
+    fn wait(&mut self) {
+        let now = Instant::now();
+        let several = self.crew.iter().any(|member| member.outstanding > 1);
+        let timeout = self
+            .next_deadline(now, several)
+            .map(|deadline| deadline.saturating_duration_since(now));
+        let mut polled = vec![sys::as_poll(self.shared.wake.as_fd(), true, false)];
+        polled.extend(self.crew.iter().flat_map(Member::interest));
+        if !self.shared.prepare_to_sleep() {
+            // Orders have come meanwhile: only look at the descriptors.
+            self.attend(&mut polled, Some(Duration::ZERO), several);
+        } else {
+            self.attend(&mut polled, timeout, several);
+        }
+    }
+
+    fn next_deadline(&self, now: Instant, several: bool) -> Option<Instant> {
+        let members = self
+            .crew
+            .iter()
+            .filter_map(|member| member.deadline(self.plan.task_timeout, now));
+        let start = (self.crew.len() < self.wanted()).then_some(self.next_start);
+        let tick = several.then_some(self.next_look.max(now + SHORT_TICK / 2));
+        members.chain(start).chain(tick).chain(self.kill_at).min()
+    }
+
+    fn attend(&mut self, polled: &mut [sys::PollFd], timeout: Option<Duration>, several: bool) {
+        let found = sys::poll(polled, timeout);
+        self.shared.wake.awake(polled[0].revents != 0);
+        if found.is_err() {
+            // The kernel was out of memory. Everybody is looked at, a little later.
+            thread::sleep(Duration::from_millis(10));
+        }
+        let now = Instant::now();
+        let everybody = found.is_err();
+        let mut ended = 0;
+        let mut dead = Vec::new();
+        for (index, (member, polled)) in self
+            .crew
+            .iter_mut()
+            .zip(polled[1..].chunks_exact(2))
+            .enumerate()
+        {
+            if everybody || polled[0].revents != 0 {
+                ended += member.listen(now);
+            }
+            if everybody || polled[1].revents != 0 {
+                dead.push(index);
+            }
+            member.enforce(self.plan.task_timeout, now);
+        }
+        for index in dead.into_iter().rev() {
+            self.bury(index, now);
+        }
+        if several && self.next_look <= now {
+            ended += self.look_behind(now);
+            self.tick = if ended > 0 {
+                SHORT_TICK
+            } else {
+                (self.tick * 2).min(LONG_TICK)
+            };
+            self.next_look = now + self.tick;
+        }
+        if ended > 0 {
+            self.failures = 0;
+        }
+        if self.kill_at.is_some_and(|kill_at| kill_at <= now) {
+            self.kill_at = None;
+            self.signal_all(SIGKILL);
+        }
+        self.shared.set_ready(
+            self.crew
+                .iter()
+                .filter(|m| !matches!(m.stage, Stage::Starting(_)))
+                .count(),
+        );
+    }
+
+    /// Tasks that are stuck behind a long one go to workers that have nothing to do; results that are, come home.
+    fn look_behind(&mut self, now: Instant) -> usize {
+        let ended = self.crew.iter_mut().map(|member| member.peek(now)).sum();
+        let idle = self
+            .crew
+            .iter()
+            .any(|member| member.outstanding == 0 && member.room() > 0);
+        for member in &mut self.crew {
+            if member.is_stuck() && idle && self.pending.is_empty() {
+                let unbegun = member.take_back();
+                give_back(&mut self.pending, &mut self.pending_items, unbegun);
+            }
+        }
+        ended
+    }
+
+    fn bury(&mut self, index: usize, now: Instant) {
+        let Some(remains) = self.crew[index].bury(now) else {
+            return;
+        };
+        let member = self.crew.remove(index);
+        self.publish_crew();
+        give_back(&mut self.pending, &mut self.pending_items, remains.unbegun);
+        if let Some(lost) = remains.lost {
+            self.failures = 0;
+            self.mourn(&member, lost, remains.died);
+        }
+        if let Some(error) = remains.stillborn
+            && !self.is_stopping()
+        {
+            self.start_failed(error, now);
+        }
+    }
+
+    /// The task that a worker died of is tried again, if the pool may; otherwise it ends in an error that says why.
+    fn mourn(&mut self, member: &Member, mut lost: Work, died: JobError) {
+        if lost.deaths < self.plan.retries && !self.is_stopping() {
+            lost.deaths += 1;
+            lost.take_back();
+            give_back(&mut self.pending, &mut self.pending_items, vec![lost]);
+            return;
+        }
+        let error = match self.plan.task_timeout {
+            _ if self.stop >= Stop::Terminate => JobError::Closed,
+            Some(limit) if member.overran => JobError::TaskTimedOut {
+                limit,
+                pid: member.pid,
+            },
+            _ => died,
+        };
+        lost.fail(&error);
+    }
+}
+
+/// Nothing is left on the way when the supervisor ends, however it ends.
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let error = self
+            .broken
+            .take()
+            .map_or(JobError::Closed, JobError::Broken);
+        for work in self.pending.drain(..).chain(self.shared.finish(&error)) {
+            work.fail(&error);
+        }
+        // What a worker holds ends as its member is dropped: before anybody is told that all has ended.
+        self.crew.clear();
+        self.shared.announce_end();
+    }
+}
+
+/// Takes up to `count` items from the front of the queue.
+fn take_front(pending: &mut VecDeque<Work>, count: usize) -> Option<Work> {
+    let front = pending.front_mut()?;
+    if front.count() > count {
+        Some(front.split_front(count))
+    } else {
+        pending.pop_front()
+    }
+}
+
+/// Puts work back to the front, in order.
+fn give_back(pending: &mut VecDeque<Work>, items: &mut usize, works: Vec<Work>) {
+    for work in works.into_iter().rev() {
+        *items += work.count();
+        pending.push_front(work);
+    }
+}

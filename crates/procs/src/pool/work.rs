@@ -1,0 +1,199 @@
+//! Work on its way: items of one task, split and given back without copying, and the place where their results go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::error::JobError;
+use crate::wire::{self, Corrupt};
+
+/// Where results go. Each item ends in exactly one of `records` and `fail`, or in `abandon` when neither came.
+pub(crate) trait Sink: Send + Sync {
+    /// The item is about to be sent. False: it was cancelled, and must be forgotten.
+    fn hand_out(&self) -> bool;
+
+    /// The item was not begun after all, and waits again.
+    fn take_back(&self);
+
+    /// The records of `count` items from index `first` on.
+    fn records(&self, first: usize, count: usize, records: &[u8]);
+
+    /// The item will have no result.
+    fn fail(&self, index: usize, error: JobError);
+
+    /// Nobody holds these items any more; those without a result will never have one.
+    fn abandon(&self, first: usize, count: usize);
+}
+
+/// Encoded items of one task.
+pub(crate) struct Batch {
+    task: u64,
+    /// Each item: its length, its bytes.
+    items: Vec<u8>,
+    first: usize,
+    count: usize,
+    /// How many items have not ended.
+    open: AtomicUsize,
+    sink: Arc<dyn Sink>,
+}
+
+impl Batch {
+    fn end(&self, count: usize) {
+        self.open.fetch_sub(count, Relaxed);
+    }
+}
+
+impl Drop for Batch {
+    /// The last thought for items that were lost on the way, whatever way that was: their owners must not wait for ever.
+    fn drop(&mut self) {
+        if *self.open.get_mut() > 0 {
+            self.sink.abandon(self.first, self.count);
+        }
+    }
+}
+
+/// Some items of a batch, which nobody else has.
+pub(crate) struct Work {
+    batch: Arc<Batch>,
+    /// The index of the first item, as its sink counts.
+    first: usize,
+    count: usize,
+    /// Where in the batch's bytes to begin, and how many items to pass over from there.
+    start: usize,
+    skip: usize,
+    /// How many workers have died of it.
+    pub(crate) deaths: u32,
+}
+
+impl Work {
+    /// All items of a new batch.
+    pub(crate) fn new(
+        task: u64,
+        items: Vec<u8>,
+        first: usize,
+        count: usize,
+        sink: Arc<dyn Sink>,
+    ) -> Self {
+        let batch = Arc::new(Batch {
+            task,
+            items,
+            first,
+            count,
+            open: AtomicUsize::new(count),
+            sink,
+        });
+        Self {
+            batch,
+            first,
+            count,
+            start: 0,
+            skip: 0,
+            deaths: 0,
+        }
+    }
+
+    pub(crate) fn task(&self) -> u64 {
+        self.batch.task
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The items are about to be sent. False: they were cancelled, and must be forgotten.
+    pub(crate) fn hand_out(&self) -> bool {
+        self.batch.sink.hand_out()
+    }
+
+    /// The items were not begun after all, and wait again.
+    pub(crate) fn take_back(&self) {
+        self.batch.sink.take_back();
+    }
+
+    /// The first `count` items have ended in these records.
+    pub(crate) fn deliver(&mut self, count: usize, records: &[u8]) {
+        self.batch.end(count);
+        self.batch.sink.records(self.first, count, records);
+        self.advance(count);
+    }
+
+    /// The first item will have no result.
+    pub(crate) fn fail_first(&mut self, error: JobError) {
+        self.batch.end(1);
+        self.batch.sink.fail(self.first, error);
+        self.advance(1);
+    }
+
+    /// No item will have a result.
+    pub(crate) fn fail(mut self, error: &JobError) {
+        while self.count > 0 {
+            self.fail_first(error.clone());
+        }
+    }
+
+    /// The bytes of exactly these items.
+    pub(crate) fn bytes(&mut self) -> &[u8] {
+        self.settle();
+        let end = skip_items(&self.batch.items, self.start, self.count);
+        &self.batch.items[self.start..end]
+    }
+
+    /// Forgets the first `count` items.
+    fn advance(&mut self, count: usize) {
+        self.first += count;
+        self.count -= count;
+        self.skip += count;
+    }
+
+    /// Splits off the first `count` items.
+    pub(crate) fn split_front(&mut self, count: usize) -> Self {
+        self.settle();
+        let front = Self {
+            batch: Arc::clone(&self.batch),
+            first: self.first,
+            count,
+            start: self.start,
+            skip: 0,
+            deaths: self.deaths,
+        };
+        self.advance(count);
+        front
+    }
+
+    /// Turns items to pass over into a byte position.
+    fn settle(&mut self) {
+        self.start = skip_items(&self.batch.items, self.start, self.skip);
+        self.skip = 0;
+    }
+}
+
+/// The position after `count` items.
+fn skip_items(items: &[u8], mut at: usize, count: usize) -> usize {
+    for _ in 0..count {
+        // The bytes were written by this process; without an item there is nothing more to pass over.
+        let Ok(Some((size, prefix))) = wire::length_at(&items[at..]) else {
+            break;
+        };
+        at += prefix + size;
+    }
+    at
+}
+
+/// Appends an encoded item.
+pub(crate) fn put_item(items: &mut Vec<u8>, encoded: &[u8]) {
+    wire::put_length(items, encoded.len());
+    items.extend_from_slice(encoded);
+}
+
+/// Calls `each` with the number and the record of every item in `records`.
+pub(crate) fn each_record<'a>(
+    mut records: &'a [u8],
+    mut each: impl FnMut(usize, wire::Record<'a>),
+) -> Result<(), Corrupt> {
+    let mut number = 0;
+    while let Some(record) = wire::record(records)? {
+        records = &records[record.size..];
+        each(number, record);
+        number += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! Descriptors: readiness, wake-ups, and descriptors that travel over sockets.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem::{self, MaybeUninit};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::time::Duration;
+
+/// One descriptor to wait for, in the kernel's own layout.
+pub(crate) type PollFd = libc::pollfd;
+
+/// A descriptor and the readiness that is waited for (hang-up and errors are always reported).
+pub(crate) fn as_poll(descriptor: BorrowedFd<'_>, read: bool, write: bool) -> PollFd {
+    let mut events = 0;
+    if read {
+        events |= libc::POLLIN;
+    }
+    if write {
+        events |= libc::POLLOUT;
+    }
+    PollFd {
+        fd: descriptor.as_raw_fd(),
+        events,
+        revents: 0,
+    }
+}
+
+/// Waits until a descriptor is ready or the time is up; returns how many are ready. A signal counts as "none yet".
+pub(crate) fn poll(descriptors: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
+    let limit = timeout.map(|time| libc::timespec {
+        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    });
+    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: the pointer and length describe one live, exclusively borrowed slice of pollfd; `limit` is null or points
+    // to a timespec that lives until the end of this function; a null signal mask leaves the mask alone.
+    let ready = unsafe {
+        libc::ppoll(
+            descriptors.as_mut_ptr(),
+            descriptors.len() as libc::nfds_t,
+            limit,
+            ptr::null(),
+        )
+    };
+    match usize::try_from(ready) {
+        Ok(ready) => Ok(ready),
+        Err(_) => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            error => Err(error),
+        },
+    }
+}
+
+/// Blocks until the other end of a socket is closed by everybody who held it.
+pub(crate) fn hung_up(socket: BorrowedFd<'_>) {
+    loop {
+        let mut descriptors = [as_poll(socket, false, false)];
+        if matches!(poll(&mut descriptors, None), Ok(1..)) {
+            return;
+        }
+    }
+}
+
+/// A counter that wakes a poll.
+pub(crate) struct EventFd(File);
+
+impl EventFd {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: eventfd takes no pointers.
+        let raw = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        // SAFETY: on success the descriptor is new and nobody else owns it.
+        owned(raw).map(|raw| Self(unsafe { File::from_raw_fd(raw) }))
+    }
+
+    /// Makes the descriptor readable. A full counter is readable already, so an error means nothing.
+    pub(crate) fn notify(&self) {
+        let _ = (&self.0).write(&1_u64.to_ne_bytes());
+    }
+
+    /// Makes the descriptor unreadable again.
+    pub(crate) fn clear(&self) {
+        let _ = (&self.0).read(&mut [0; 8]);
+    }
+}
+
+impl AsFd for EventFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Turns the kernel's -1 into an error.
+fn owned(raw: RawFd) -> io::Result<RawFd> {
+    if raw < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(raw)
+    }
+}
+
+/// An integer option of a socket, or `None` when the descriptor is no socket.
+fn socket_option(socket: BorrowedFd<'_>, option: libc::c_int) -> Option<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: `value` is a writable int, and `length` holds its size, as getsockopt demands for these options.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
+    };
+    (result == 0).then_some(value)
+}
+
+/// Whether a descriptor is a stream socket of the Unix domain.
+pub(crate) fn is_unix_stream(descriptor: BorrowedFd<'_>) -> bool {
+    socket_option(descriptor, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
+        && socket_option(descriptor, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
+}
+
+/// The process that made a socket pair, as the kernel recorded it.
+pub(crate) fn peer_pid(socket: BorrowedFd<'_>) -> Option<u32> {
+    let mut peer = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: `peer` is a writable ucred, and `length` holds its size, as SO_PEERCRED demands.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 {
+        u32::try_from(peer.pid).ok()
+    } else {
+        None
+    }
+}
+
+/// Takes over standard input, which the parent made a socket, and puts `/dev/null` in its place.
+pub(crate) fn release_stdin() -> io::Result<OwnedFd> {
+    let stdin = io::stdin();
+    // Above 2, so that a program that closed its outputs does not get the socket as one of them.
+    // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory.
+    let raw = owned(unsafe { libc::fcntl(stdin.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) })?;
+    // SAFETY: on success the descriptor is new and nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    let null = File::open("/dev/null")?;
+    // SAFETY: dup2 takes two integers; descriptor 0 stays open throughout, so whoever borrowed it still holds an open one.
+    owned(unsafe { libc::dup2(null.as_raw_fd(), stdin.as_raw_fd()) })?;
+    Ok(socket)
+}
+
+/// Room for one control message with one descriptor, aligned as the kernel wants it.
+#[repr(align(8))]
+struct ControlBuffer([MaybeUninit<u8>; 64]);
+
+/// A message header over one data buffer and one control buffer.
+fn header(data: &mut libc::iovec, control: &mut ControlBuffer, length: usize) -> libc::msghdr {
+    // SAFETY: msghdr consists of integers and pointers, for which all zeroes is a valid value.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_iov = data;
+    header.msg_iovlen = 1;
+    header.msg_control = control.0.as_mut_ptr().cast();
+    header.msg_controllen = length as _;
+    header
+}
+
+/// Sends all bytes in one message, with a descriptor attached.
+pub(crate) fn send_with_descriptor(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    passed: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let mut control = ControlBuffer([MaybeUninit::zeroed(); 64]);
+    let mut data = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
+    let (space, length) = unsafe { (libc::CMSG_SPACE(4), libc::CMSG_LEN(4)) };
+    let message = header(&mut data, &mut control, space as usize);
+    // SAFETY: the control buffer is aligned, 64 bytes and larger than CMSG_SPACE(4), so that the first header and its
+    // four bytes of data lie inside; nobody else refers to it.
+    unsafe {
+        let first = libc::CMSG_FIRSTHDR(&raw const message);
+        (*first).cmsg_level = libc::SOL_SOCKET;
+        (*first).cmsg_type = libc::SCM_RIGHTS;
+        (*first).cmsg_len = length as _;
+        libc::CMSG_DATA(first)
+            .cast::<RawFd>()
+            .write_unaligned(passed.as_raw_fd());
+    }
+    // SAFETY: `message` points to the live buffers above; sendmsg only reads them.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
+    match usize::try_from(sent) {
+        Ok(sent) if sent == bytes.len() => Ok(()),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::WriteZero,
+            "the socket took only part of the first message",
+        )),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Receives bytes, and the descriptor that came with them, if one did. Blocks; zero bytes mean that the peer has gone.
+pub(crate) fn receive_with_descriptor(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut control = ControlBuffer([MaybeUninit::zeroed(); 64]);
+    let mut data = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: CMSG_SPACE only computes.
+    let space = unsafe { libc::CMSG_SPACE(4) };
+    let mut message = header(&mut data, &mut control, space as usize);
+    let received = loop {
+        // SAFETY: `message` points to live, exclusively borrowed buffers of the lengths it states.
+        let received =
+            unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        match usize::try_from(received) {
+            Ok(received) => break received,
+            Err(_) => match io::Error::last_os_error() {
+                error if error.kind() == io::ErrorKind::Interrupted => {}
+                error => return Err(error),
+            },
+        }
+    };
+    // SAFETY: recvmsg filled the header; CMSG_FIRSTHDR returns null or a header inside the control buffer.
+    let first = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    // SAFETY: the pointer was checked; the kernel wrote a whole header there.
+    let passed = !first.is_null() && unsafe { (*first).cmsg_type } == libc::SCM_RIGHTS;
+    if !passed {
+        return Ok((received, None));
+    }
+    // SAFETY: an SCM_RIGHTS message carries at least one descriptor, and the buffer has room for one.
+    let raw = unsafe { libc::CMSG_DATA(first).cast::<RawFd>().read_unaligned() };
+    // SAFETY: the kernel has just installed this descriptor for us alone.
+    Ok((received, Some(unsafe { OwnedFd::from_raw_fd(raw) })))
+}

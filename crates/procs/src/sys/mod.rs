@@ -1,0 +1,16 @@
+//! System calls: the only module, beside `fork`, that says `unsafe`. Each function is safe to call.
+
+mod descriptor;
+mod memory;
+mod process;
+
+pub(crate) use descriptor::{
+    EventFd, PollFd, as_poll, hung_up, is_unix_stream, peer_pid, poll, receive_with_descriptor,
+    release_stdin, send_with_descriptor,
+};
+pub(crate) use memory::SharedMap;
+pub(crate) use process::{SIGKILL, SIGTERM};
+pub(crate) use process::{
+    die_with_parent, exit_now, ignore_sigpipe, is_main_thread, monotonic_nanos, name_thread,
+    parent_pid, pidfd_open, reap, signal,
+};

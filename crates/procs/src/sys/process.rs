@@ -1,0 +1,159 @@
+//! Processes: handles that cannot be recycled, ends and what they cost, life tied to the parent.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::time::Duration;
+
+use crate::status::ResourceUsage;
+
+pub(crate) const SIGKILL: i32 = libc::SIGKILL;
+pub(crate) const SIGTERM: i32 = libc::SIGTERM;
+
+/// A descriptor for a process, which becomes readable when it ends. The caller must know that the pid is not recycled.
+pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two integers; the kernel sets close-on-exec itself.
+    let raw = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_open,
+            libc::c_long::from(pid.cast_signed()),
+            0,
+        )
+    };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: on success the descriptor is new and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw as i32) })
+}
+
+/// Sends a signal through a pidfd: it cannot hit a recycled pid.
+pub(crate) fn signal(pidfd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
+    let null = ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo lets the kernel fill in what kill(2) would; the rest are integers.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            libc::c_long::from(number),
+            null,
+            0,
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Collects a child that has ended. `None`: it runs still. An error of ECHILD: somebody else collected it.
+pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<(Result<i32, i32>, ResourceUsage)>> {
+    // SAFETY: siginfo_t and rusage are plain C data, for which all zeroes is a valid value.
+    let (mut info, mut usage) = unsafe {
+        (
+            mem::zeroed::<libc::siginfo_t>(),
+            mem::zeroed::<libc::rusage>(),
+        )
+    };
+    let options = libc::c_long::from(libc::WEXITED | libc::WNOHANG);
+    // SAFETY: both pointers are to live values of the types that waitid(2) writes; the raw call is the only one that
+    // also returns the resource usage.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_waitid,
+            libc::c_long::from(libc::P_PIDFD),
+            libc::c_long::from(pidfd.as_raw_fd()),
+            &raw mut info,
+            options,
+            &raw mut usage,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: waitid succeeded, so these fields are either filled or, with WNOHANG and no end yet, still zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let end = if info.si_code == libc::CLD_EXITED {
+        Ok(status)
+    } else {
+        Err(status)
+    };
+    Ok(Some((
+        end,
+        ResourceUsage {
+            user: duration(usage.ru_utime),
+            system: duration(usage.ru_stime),
+            peak_memory: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+        },
+    )))
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(micros)
+}
+
+/// The process that is this one's parent now.
+pub(crate) fn parent_pid() -> u32 {
+    // SAFETY: getppid has no preconditions and never fails.
+    unsafe { libc::getppid() }.cast_unsigned()
+}
+
+/// Has the kernel kill this process when the thread that started it ends.
+pub(crate) fn die_with_parent() {
+    // SAFETY: PR_SET_PDEATHSIG takes an integer and touches no memory.
+    unsafe {
+        libc::prctl(
+            libc::PR_SET_PDEATHSIG,
+            libc::SIGKILL as libc::c_ulong,
+            0,
+            0,
+            0,
+        )
+    };
+}
+
+/// Gives the calling thread the name that tools show; the kernel keeps its first fifteen bytes.
+pub(crate) fn name_thread(name: &str) {
+    let mut bytes = [0_u8; 16];
+    let length = name.len().min(15);
+    bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
+    // SAFETY: PR_SET_NAME reads a zero-terminated string of at most sixteen bytes, which `bytes` is.
+    unsafe { libc::prctl(libc::PR_SET_NAME, bytes.as_ptr(), 0, 0, 0) };
+}
+
+/// Whether the caller is the thread with which the process began.
+pub(crate) fn is_main_thread() -> bool {
+    // SAFETY: gettid has no preconditions and never fails.
+    let thread = unsafe { libc::gettid() };
+    thread.cast_unsigned() == std::process::id()
+}
+
+/// Ends this process at once: no destructors, no exit handlers, no flushing.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+/// Makes writing to a closed pipe an error instead of a death, as Rust's runtime does before `main`.
+pub(crate) fn ignore_sigpipe() {
+    // SAFETY: SIG_IGN is a valid disposition; no handler is replaced, because nothing has run before.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Nanoseconds on the clock that all processes of a machine share and that never goes back.
+pub(crate) fn monotonic_nanos() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer is to a live timespec; CLOCK_MONOTONIC exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}

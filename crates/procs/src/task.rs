@@ -1,0 +1,128 @@
+//! A function that may run in another process: its name, its entry in the binary's table, its call on bytes.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec;
+use crate::error::{DecodeError, EncodeError};
+
+/// A function that can be called in another process.
+///
+/// Only [`#[procs::task]`](macro@crate::task) implements this trait: it also writes the function into the table by which
+/// the other process finds it.
+///
+/// ```
+/// use procs::Task;
+///
+/// #[procs::task]
+/// fn add(a: u32, b: u32) -> u32 {
+///     a + b
+/// }
+///
+/// fn name_of<T: Task>(_task: T) -> &'static str {
+///     T::NAME
+/// }
+///
+/// procs::init();
+/// assert!(name_of(add).ends_with("::add"));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task: another process would not find it",
+    label = "this is not a task",
+    note = "write `#[procs::task]` above the function, and pass the function's name"
+)]
+pub trait Task: Copy + Send + Sync + 'static {
+    /// What the function takes: `()` for nothing, the type itself for one argument, a tuple for several.
+    type Args: Serialize + DeserializeOwned + 'static;
+    /// What the function returns.
+    type Output: Serialize + DeserializeOwned + 'static;
+    /// The function's path, such as `my_crate::module::function`.
+    const NAME: &'static str;
+    /// The types of the arguments and of the result, as they are written.
+    const SIGNATURE: &'static str;
+    /// Where the function is written; tells apart functions of one name in several function bodies.
+    #[doc(hidden)]
+    const PLACE: &'static str;
+    /// Calls the function in this process.
+    fn call(args: Self::Args) -> Self::Output;
+}
+
+/// By what a task is known on the wire: a hash of name, signature and place.
+pub(crate) const fn id_of<T: Task>() -> u64 {
+    let hash = hash(FNV_OFFSET, T::NAME.as_bytes());
+    let hash = self::hash(hash, T::SIGNATURE.as_bytes());
+    self::hash(hash, T::PLACE.as_bytes())
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, with a separator after each piece.
+const fn hash(mut state: u64, bytes: &[u8]) -> u64 {
+    let mut index = 0;
+    while index < bytes.len() {
+        state = (state ^ bytes[index] as u64).wrapping_mul(0x0100_0000_01b3);
+        index += 1;
+    }
+    (state ^ 0xff).wrapping_mul(0x0100_0000_01b3)
+}
+
+/// Why a call on bytes gave no bytes.
+pub(crate) enum CallError {
+    Arguments(DecodeError),
+    Output(EncodeError),
+}
+
+/// A task in the binary's table.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    pub(crate) id: u64,
+    pub(crate) name: &'static str,
+    pub(crate) signature: &'static str,
+    pub(crate) call: fn(&[u8], &mut Vec<u8>) -> Result<(), CallError>,
+}
+
+impl Entry {
+    /// The entry of one task; the attribute puts it into the table.
+    pub const fn of<T: Task>() -> Self {
+        Self {
+            id: id_of::<T>(),
+            name: T::NAME,
+            signature: T::SIGNATURE,
+            call: call_on_bytes::<T>,
+        }
+    }
+}
+
+/// Every task of the binary, collected by the linker: visible even before `main`.
+#[linkme::distributed_slice]
+pub static TASKS: [Entry];
+
+/// Decodes the arguments, calls the function, and appends the encoded result.
+fn call_on_bytes<T: Task>(args: &[u8], output: &mut Vec<u8>) -> Result<(), CallError> {
+    let args = codec::decode::<T::Args>(args).map_err(CallError::Arguments)?;
+    codec::encode(&T::call(args), output).map_err(CallError::Output)
+}
+
+/// Finds a task by its id.
+pub(crate) fn find(id: u64) -> Option<&'static Entry> {
+    static TABLE: OnceLock<HashMap<u64, &'static Entry>> = OnceLock::new();
+    TABLE
+        .get_or_init(|| TASKS.iter().map(|entry| (entry.id, entry)).collect())
+        .get(&id)
+        .copied()
+}
+
+/// Whether two tasks answer to one id (a macro wrote both in one place): then neither can be meant.
+pub(crate) fn is_ambiguous(id: u64) -> bool {
+    TASKS.iter().filter(|entry| entry.id == id).count() > 1
+}
+
+/// A fingerprint of the whole table: equal in two processes that run the same tasks.
+pub(crate) fn table_hash() -> u64 {
+    TASKS
+        .iter()
+        .fold(0, |sum: u64, entry| sum.wrapping_add(entry.id | 1))
+}

@@ -1,0 +1,223 @@
+//! What travels between a parent and a child: the set-up, frames of tasks one way, records of results the other.
+//!
+//! Parent to child: the length (u32) of the [`Setup`], the set-up, the length (u64) of the arguments that it needs, the
+//! arguments; for a pool's worker then any number of frames. Child to parent: any number of records.
+
+use std::io::{self, Read};
+
+use serde::{Deserialize, Serialize};
+
+/// What a child must know before it can work.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// The parent's build; the child's must be the same.
+    pub(crate) build: u64,
+    /// How many processes lie between the child and the program's first.
+    pub(crate) depth: u32,
+    /// The child's name.
+    pub(crate) name: String,
+    /// The parent's name.
+    pub(crate) parent_name: String,
+    /// What the child shall do.
+    pub(crate) duty: Duty,
+}
+
+/// What a child shall do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Duty {
+    /// Run one task and end.
+    Once(TaskName),
+    /// Run the initializer, if there is one, then tasks until it is told to stop. A memory descriptor follows.
+    Pool(Option<TaskName>),
+}
+
+/// A task, with all that must agree on both sides.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TaskName {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) signature: String,
+}
+
+/// Why a child will not work.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Refusal {
+    BuildDiffers,
+    UnknownTask(String),
+    NotOnMainThread,
+}
+
+/// Frames from a parent to a worker.
+pub(crate) mod frame {
+    /// A run of tasks: id (u64), count (u32), length of the items (u64), then the items, each with its length.
+    pub(crate) const TASKS: u8 = 1;
+    /// No more will come: finish and exit.
+    pub(crate) const STOP: u8 = 2;
+    /// Everything after a revocation has been taken back; what follows is valid again.
+    pub(crate) const RESUME: u8 = 3;
+    /// The size of a TASKS frame before its items.
+    pub(crate) const TASKS_HEADER: usize = 1 + 8 + 4 + 8;
+}
+
+/// What a record says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Tag {
+    /// The child has taken its set-up and is ready for work.
+    Ready = 1,
+    /// The child will not work: a [`Refusal`].
+    Refused,
+    /// The initializer has run.
+    Initialized,
+    /// A task's result.
+    Value,
+    /// A task panicked: message, location, backtrace.
+    Panicked,
+    /// A task's arguments could not be decoded: the reason.
+    BadArguments,
+    /// A task's result could not be encoded: the reason.
+    BadOutput,
+}
+
+impl Tag {
+    fn from_byte(byte: u8) -> Option<Self> {
+        [
+            Self::Ready,
+            Self::Refused,
+            Self::Initialized,
+            Self::Value,
+            Self::Panicked,
+            Self::BadArguments,
+            Self::BadOutput,
+        ]
+        .into_iter()
+        .find(|tag| *tag as u8 == byte)
+    }
+}
+
+/// The other side sent something that is no record.
+#[derive(Debug)]
+pub(crate) struct Corrupt;
+
+/// A record at the start of some bytes.
+pub(crate) struct Record<'a> {
+    pub(crate) tag: Tag,
+    pub(crate) payload: &'a [u8],
+    /// How many bytes the whole record takes.
+    pub(crate) size: usize,
+}
+
+/// Reads the record at the start of `bytes`, or `None` while it is incomplete.
+pub(crate) fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Corrupt> {
+    let Some((&first, rest)) = bytes.split_first() else {
+        return Ok(None);
+    };
+    let tag = Tag::from_byte(first).ok_or(Corrupt)?;
+    let Some((length, prefix)) = length_at(rest)? else {
+        return Ok(None);
+    };
+    let Some(payload) = rest.get(prefix..prefix + length) else {
+        return Ok(None);
+    };
+    Ok(Some(Record {
+        tag,
+        payload,
+        size: 1 + prefix + length,
+    }))
+}
+
+/// Appends a record's first bytes; the payload of this length must follow.
+pub(crate) fn put_record_head(bytes: &mut Vec<u8>, tag: Tag, length: usize) {
+    bytes.push(tag as u8);
+    put_length(bytes, length);
+}
+
+/// Appends a length: seven bits a byte, lowest first.
+pub(crate) fn put_length(bytes: &mut Vec<u8>, length: usize) {
+    let mut rest = length as u64;
+    while rest >= 0x80 {
+        bytes.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+}
+
+/// Reads a length and how many bytes it took, or `None` while it is incomplete.
+pub(crate) fn length_at(bytes: &[u8]) -> Result<Option<(usize, usize)>, Corrupt> {
+    let mut value = 0_u64;
+    for (index, &byte) in bytes.iter().enumerate() {
+        if index == 6 {
+            return Err(Corrupt);
+        }
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok(Some((value as usize, index + 1)));
+        }
+    }
+    Ok(None)
+}
+
+/// Bytes that have arrived and are not yet understood.
+pub(crate) struct ReadBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl ReadBuffer {
+    /// How much is asked of the kernel at once.
+    const STEP: usize = 128 * 1024;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            start: 0,
+            end: 0,
+        }
+    }
+
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start += count;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            // One large value must not hold its memory for the rest of the process's life.
+            if self.bytes.len() > 8 * Self::STEP {
+                self.bytes = Vec::new();
+            }
+        }
+    }
+
+    /// Appends bytes that came another way.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.make_room(bytes.len());
+        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+    }
+
+    /// Reads once; drops the first `skip` of what arrives. Returns how many bytes arrived.
+    pub(crate) fn read_from(&mut self, mut source: impl Read, skip: usize) -> io::Result<usize> {
+        self.make_room(Self::STEP);
+        let count = source.read(&mut self.bytes[self.end..])?;
+        let dropped = skip.min(count);
+        self.bytes
+            .copy_within(self.end + dropped..self.end + count, self.end);
+        self.end += count - dropped;
+        Ok(count)
+    }
+
+    fn make_room(&mut self, count: usize) {
+        if self.bytes.len() - self.end >= count {
+            return;
+        }
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        if self.bytes.len() - self.end < count {
+            let size = (self.end + count).max(2 * self.bytes.len());
+            self.bytes.resize(size, 0);
+        }
+    }
+}

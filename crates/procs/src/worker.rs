@@ -1,0 +1,269 @@
+//! A child's side: takes the set-up, runs tasks, sends records.
+
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use crate::error::Panicked;
+use crate::page::{MAX_RECORD, Page, RING_SIZE};
+use crate::panic;
+use crate::sys;
+use crate::task::{CallError, Entry};
+use crate::wire::{self, ReadBuffer, Tag, frame};
+
+/// Results of short tasks are sent together; none waits longer than this for the next task's end.
+const GATHER_NANOS: u64 = 30_000;
+
+/// A child's end of the socket, for reading.
+pub(crate) struct Inlet {
+    stream: UnixStream,
+    buffer: ReadBuffer,
+}
+
+impl Inlet {
+    pub(crate) fn new(stream: UnixStream, first: &[u8]) -> Self {
+        let mut buffer = ReadBuffer::new();
+        buffer.append(first);
+        Self { stream, buffer }
+    }
+
+    /// Whether this many bytes are here already.
+    fn has(&self, count: usize) -> bool {
+        self.buffer.unread().len() >= count
+    }
+
+    /// Blocks until this many bytes are here. The parent's end is the parent's life: without it, an error.
+    pub(crate) fn need(&mut self, count: usize) -> io::Result<()> {
+        while !self.has(count) {
+            match self.buffer.read_from(&self.stream, 0) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn u32(&mut self) -> io::Result<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> io::Result<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        self.need(count)?;
+        let bytes = self.buffer.unread()[..count].to_vec();
+        self.buffer.consume(count);
+        Ok(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        self.need(N)?;
+        let mut array = [0; N];
+        array.copy_from_slice(&self.buffer.unread()[..N]);
+        self.buffer.consume(N);
+        Ok(array)
+    }
+}
+
+/// Runs a task and leaves its record's payload in `payload`.
+pub(crate) fn run(entry: &Entry, args: &[u8], payload: &mut Vec<u8>) -> Tag {
+    payload.clear();
+    match panic::catch(|| (entry.call)(args, payload)) {
+        Ok(Ok(())) => Tag::Value,
+        Ok(Err(CallError::Arguments(error))) => {
+            *payload = error.to_string().into_bytes();
+            Tag::BadArguments
+        }
+        Ok(Err(CallError::Output(error))) => {
+            *payload = error.to_string().into_bytes();
+            Tag::BadOutput
+        }
+        Err(panicked) => {
+            *payload = encode_panic(&panicked);
+            Tag::Panicked
+        }
+    }
+}
+
+/// A panic as a record's payload.
+fn encode_panic(panicked: &Panicked) -> Vec<u8> {
+    let fields = (
+        panicked.message(),
+        panicked.location(),
+        panicked.backtrace(),
+    );
+    postcard::to_stdvec(&fields).unwrap_or_default()
+}
+
+/// A panic from a record's payload.
+pub(crate) fn decode_panic(payload: &[u8]) -> Panicked {
+    let (message, location, backtrace) = postcard::from_bytes(payload)
+        .unwrap_or_else(|_| ("its message could not be read".to_owned(), None, None));
+    Panicked::new(message, location, backtrace)
+}
+
+/// Sends one record at once.
+pub(crate) fn send(mut stream: &UnixStream, tag: Tag, payload: &[u8]) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(payload.len() + 8);
+    wire::put_record_head(&mut bytes, tag, payload.len());
+    bytes.extend_from_slice(payload);
+    stream.write_all(&bytes)
+}
+
+/// A worker's records: first into the shared page, where they outlive the worker, then in batches into the socket.
+struct Outlet<'a> {
+    stream: &'a UnixStream,
+    page: &'a Page,
+    /// The end of what is committed.
+    position: u64,
+    /// The records that are committed but not sent.
+    unsent: Vec<u8>,
+    /// When the oldest of them was made.
+    since: u64,
+}
+
+impl Outlet<'_> {
+    fn record(&mut self, tag: Tag, payload: &[u8], now: u64) -> io::Result<()> {
+        let size = payload.len() + 8;
+        if self.unsent.len() + size > RING_SIZE || size > MAX_RECORD {
+            self.flush()?;
+        }
+        if self.unsent.is_empty() {
+            self.since = now;
+        }
+        let start = self.unsent.len();
+        wire::put_record_head(&mut self.unsent, tag, payload.len());
+        self.unsent.extend_from_slice(payload);
+        let added = &self.unsent[start..];
+        let end = self.position + added.len() as u64;
+        if size <= MAX_RECORD {
+            self.page.write(self.position, added);
+            self.page.publish(end);
+            self.position = end;
+            return Ok(());
+        }
+        self.position = end;
+        self.flush()?;
+        self.page.publish(end);
+        self.unsent = Vec::new();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut stream = self.stream;
+        stream.write_all(&self.unsent)?;
+        self.unsent.clear();
+        Ok(())
+    }
+}
+
+/// A pool's worker.
+pub(crate) struct Worker<'a> {
+    inlet: Inlet,
+    outlet: Outlet<'a>,
+    page: &'a Page,
+    payload: Vec<u8>,
+    /// The parent has taken back what is in the socket: skip until it says that it is done.
+    skipping: bool,
+}
+
+impl<'a> Worker<'a> {
+    /// `position` is how many bytes this child has sent already.
+    pub(crate) fn new(inlet: Inlet, stream: &'a UnixStream, page: &'a Page, position: u64) -> Self {
+        let outlet = Outlet {
+            stream,
+            page,
+            position,
+            unsent: Vec::new(),
+            since: 0,
+        };
+        page.publish(position);
+        Self {
+            inlet,
+            outlet,
+            page,
+            payload: Vec::new(),
+            skipping: false,
+        }
+    }
+
+    /// Serves frames until the parent says stop, or is gone.
+    pub(crate) fn serve(mut self) -> io::Result<()> {
+        loop {
+            self.await_bytes(1)?;
+            match self.inlet.array::<1>()?[0] {
+                frame::TASKS => self.tasks()?,
+                frame::RESUME => {
+                    self.skipping = false;
+                    self.page.resume();
+                }
+                frame::STOP => return self.outlet.flush(),
+                _ => return Err(ErrorKind::InvalidData.into()),
+            }
+        }
+    }
+
+    /// Before it sleeps, a worker sends what it has.
+    fn await_bytes(&mut self, count: usize) -> io::Result<()> {
+        if self.inlet.has(count) {
+            return Ok(());
+        }
+        self.outlet.flush()?;
+        self.inlet.need(count)
+    }
+
+    fn tasks(&mut self) -> io::Result<()> {
+        self.await_bytes(frame::TASKS_HEADER - 1)?;
+        let id = self.inlet.u64()?;
+        let count = self.inlet.u32()?;
+        let length = self.inlet.u64()? as usize;
+        self.await_bytes(length)?;
+        // The set-up agreed on the whole table, so an unknown id is a broken stream.
+        let entry = crate::task::find(id).ok_or(ErrorKind::InvalidData)?;
+        let mut at = 0;
+        let mut now = sys::monotonic_nanos();
+        for _ in 0..count {
+            // A task that is claimed counts as begun, so that arguments which kill their decoder are not tried again.
+            if self.skipping || !self.page.claim(now) {
+                self.skipping = true;
+                break;
+            }
+            let items = &self.inlet.buffer.unread()[..length];
+            let (size, prefix) = wire::length_at(&items[at..])
+                .ok()
+                .flatten()
+                .ok_or(ErrorKind::InvalidData)?;
+            let args = items
+                .get(at + prefix..at + prefix + size)
+                .ok_or(ErrorKind::InvalidData)?;
+            at += prefix + size;
+            let tag = run(entry, args, &mut self.payload);
+            let end = sys::monotonic_nanos();
+            self.page.add_busy(end - now);
+            now = end;
+            self.outlet.record(tag, &self.payload, now)?;
+            if now - self.outlet.since > GATHER_NANOS {
+                self.outlet.flush()?;
+            }
+        }
+        self.inlet.buffer.consume(length);
+        Ok(())
+    }
+}
+
+/// Watches the parent's end of the socket, and ends this process at once when it closes: also in the middle of a task.
+pub(crate) fn watch_parent(stream: &UnixStream) -> io::Result<()> {
+    let lifeline = stream.try_clone()?;
+    std::thread::Builder::new()
+        .name("procs-lifeline".to_owned())
+        .stack_size(64 * 1024)
+        .spawn(move || {
+            sys::hung_up(lifeline.as_fd());
+            sys::exit_now(1);
+        })?;
+    Ok(())
+}
