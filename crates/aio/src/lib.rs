@@ -1,1 +1,31 @@
 //! Python's asyncio and aiohttp for Rust: an event loop, tasks, streams and HTTP on tokio.
+
+mod combine;
+mod current;
+mod error;
+mod event_loop;
+mod executor;
+mod handle;
+mod loop_handle;
+mod main_future;
+mod remote;
+mod remote_task;
+mod report;
+mod runner;
+mod sleep;
+mod task;
+mod timer;
+
+pub use combine::{Gather, GatherSettled, WaitFor, gather, gather_settled, wait_for};
+pub use error::{
+    Cancelled, LoopClosed, LoopRunning, NoRunningLoop, Panicked, ReadError, RunError, TaskError,
+    TimedOut,
+};
+pub use event_loop::{EventLoop, get_running_loop};
+pub use handle::{Handle, TimerHandle};
+pub use loop_handle::LoopHandle;
+pub use remote_task::RemoteTask;
+pub use report::ExceptionContext;
+pub use runner::run;
+pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
+pub use task::{Task, TaskRef, create_task, current_task};

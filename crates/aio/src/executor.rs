@@ -1,0 +1,357 @@
+//! The engine: one ready queue for callbacks and task steps, run in asyncio's order inside tokio's root future.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use async_task::Runnable;
+use tokio::task::coop;
+
+use crate::{
+    error::Panicked,
+    handle::{self, Call},
+    remote::{Remote, RemoteItem},
+    report::Reporter,
+    task::{Registry, TaskKey},
+    timer::{Due, TimerKey, Timers},
+};
+
+/// After this many steps tokio polls sockets and its own timers, even if more is ready. As tokio's event interval.
+const STEPS_PER_POLL: usize = 61;
+
+/// Something that is ready to run.
+pub(crate) enum Ready {
+    Step(Runnable),
+    Call(Rc<dyn Call>),
+    /// The future of `run_until_complete`.
+    Main,
+    /// That future is done: leave the loop when this iteration ends.
+    Leave,
+}
+
+/// Polls the future of `run_until_complete`, once.
+pub(crate) type Main<'a> = dyn FnMut() + 'a;
+
+/// The state of one loop, all of it on its own thread save `remote`.
+pub(crate) struct Engine {
+    pub(crate) remote: Arc<Remote>,
+    pub(crate) tasks: RefCell<Registry>,
+    pub(crate) reporter: Reporter,
+    ready: RefCell<VecDeque<Ready>>,
+    timers: RefCell<Timers>,
+    /// Set when a timer is added: the next iteration must look at the clock.
+    timer_added: Cell<bool>,
+    epoch: Instant,
+    /// How much of the present iteration's snapshot is still to run, after a pause for I/O within it.
+    remainder: Cell<usize>,
+    stopping: Cell<bool>,
+    /// The root future is being polled, so pushing needs no wake.
+    turning: Cell<bool>,
+    root: RefCell<Option<Waker>>,
+    pub(crate) current: Cell<Option<TaskKey>>,
+    pub(crate) closing: Cell<bool>,
+}
+
+impl Engine {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new(Engine {
+            remote: Remote::register(),
+            tasks: RefCell::new(Registry::new()),
+            reporter: Reporter::new(),
+            ready: RefCell::new(VecDeque::new()),
+            timers: RefCell::new(Timers::new()),
+            timer_added: Cell::new(false),
+            epoch: Instant::now(),
+            remainder: Cell::new(0),
+            stopping: Cell::new(false),
+            turning: Cell::new(false),
+            root: RefCell::new(None),
+            current: Cell::new(None),
+            closing: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.remote.id()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.set(true);
+        self.wake_root();
+    }
+
+    pub(crate) fn push(&self, ready: Ready) {
+        self.ready.borrow_mut().push_back(ready);
+        self.wake_root();
+    }
+
+    fn wake_root(&self) {
+        if !self.turning.get()
+            && let Some(root) = &*self.root.borrow()
+        {
+            root.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn call_soon(&self, function: impl FnOnce() + 'static) -> Rc<dyn Call> {
+        let call = handle::once(function);
+        if !self.turning.get() {
+            // Outside a run, wakes come through the remote queue: keep them before what is called after them.
+            self.drain_remote();
+        }
+        self.push(Ready::Call(call.clone()));
+        call
+    }
+
+    pub(crate) fn add_timer(&self, when: Instant, due: Due) -> TimerKey {
+        self.timer_added.set(true);
+        let key = self.timers.borrow_mut().insert(self.ticks(when), due);
+        self.wake_root();
+        key
+    }
+
+    pub(crate) fn update_timer(&self, key: TimerKey, waker: &Waker) -> bool {
+        self.timers.borrow_mut().update(key, waker)
+    }
+
+    pub(crate) fn cancel_timer(&self, key: TimerKey) {
+        let due = self.timers.borrow_mut().cancel(key);
+        // Dropped here, with no borrow held: it may own anything.
+        drop(due);
+    }
+
+    fn ticks(&self, when: Instant) -> u64 {
+        u64::try_from(when.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn drain_remote(&self) {
+        self.remote.drain(|item| self.accept(item));
+    }
+
+    fn accept(&self, item: RemoteItem) {
+        let ready = match item {
+            RemoteItem::Step(runnable) => Ready::Step(runnable),
+            RemoteItem::Main => Ready::Main,
+            RemoteItem::Call(function) => Ready::Call(handle::once(function)),
+        };
+        self.ready.borrow_mut().push_back(ready);
+    }
+
+    /// Moves timers that are due into the ready queue, in order. The clock is read once per poll of the root future,
+    /// and when a timer was added since: one that is due at once fires in the very next iteration.
+    fn fire_timers(&self, first: bool) {
+        let look = self.timer_added.replace(false) || first;
+        if !look || self.timers.borrow().is_empty() {
+            return;
+        }
+        let now = self.ticks(self.now());
+        loop {
+            let due = self.timers.borrow_mut().pop_due(now);
+            match due {
+                Some(Due::Wake(waker)) => waker.wake(),
+                Some(Due::Call(call)) => self.ready.borrow_mut().push_back(Ready::Call(call)),
+                None => break,
+            }
+        }
+    }
+
+    /// One poll of tokio's root future: iterations until the loop is idle, stopped, or owes tokio a look at its I/O.
+    pub(crate) fn turn(
+        &self,
+        cx: &mut Context<'_>,
+        main: &mut Main<'_>,
+        alarm: &mut Alarm,
+    ) -> Poll<()> {
+        self.remember_root(cx.waker());
+        self.turning.set(true);
+        let outcome = self.iterate(main);
+        self.turning.set(false);
+        match outcome {
+            Outcome::Left => Poll::Ready(()),
+            Outcome::Busy => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Outcome::Idle => {
+                let next = self.timers.borrow_mut().next_deadline();
+                let deadline =
+                    next.and_then(|ticks| self.epoch.checked_add(Duration::from_nanos(ticks)));
+                alarm.set(deadline, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn remember_root(&self, waker: &Waker) {
+        let mut root = self.root.borrow_mut();
+        if !root.as_ref().is_some_and(|held| held.will_wake(waker)) {
+            *root = Some(waker.clone());
+            self.remote.set_waker(waker);
+        }
+    }
+
+    fn iterate(&self, main: &mut Main<'_>) -> Outcome {
+        let mut steps = 0;
+        loop {
+            let mut batch = self.remainder.take();
+            if batch == 0 {
+                self.drain_remote();
+                self.fire_timers(steps == 0);
+                batch = self.ready.borrow().len();
+            }
+            let left = self.run_batch(batch, main);
+            steps += batch - left;
+            if left > 0 {
+                self.remainder.set(left);
+                return Outcome::Busy;
+            }
+            if self.stopping.take() {
+                return Outcome::Left;
+            }
+            if self.ready.borrow().is_empty() {
+                return Outcome::Idle;
+            }
+            if steps >= STEPS_PER_POLL {
+                return Outcome::Busy;
+            }
+        }
+    }
+
+    /// Runs one snapshot of the queue. Gives how much of it is left when tokio's budget for this poll is spent.
+    fn run_batch(&self, batch: usize, main: &mut Main<'_>) -> usize {
+        for left in (0..batch).rev() {
+            let next = self.ready.borrow_mut().pop_front();
+            match next {
+                Some(Ready::Step(runnable)) => {
+                    runnable.run();
+                }
+                Some(Ready::Call(call)) => self.run_call(&*call),
+                Some(Ready::Main) => main(),
+                Some(Ready::Leave) => self.stopping.set(true),
+                None => return 0,
+            }
+            if !coop::has_budget_remaining() {
+                return left;
+            }
+        }
+        0
+    }
+
+    fn run_call(&self, call: &dyn Call) {
+        if let Err(panicked) = call.run() {
+            self.reporter.report("a callback panicked", None, &panicked);
+        }
+    }
+
+    /// Forgets what belongs to the run that ended: its waker, and the rest of its snapshot.
+    pub(crate) fn end_run(&self) {
+        *self.root.borrow_mut() = None;
+        self.remainder.set(0);
+        self.stopping.set(false);
+        self.turning.set(false);
+    }
+
+    /// Drops all tasks, callbacks and timers on this thread. Afterwards nothing of them is left anywhere.
+    pub(crate) fn close(&self) {
+        self.closing.set(true);
+        let deadline = Instant::now() + CLOSE_PATIENCE;
+        loop {
+            // Waked outside the borrow: waking pushes to the remote queue, and destructors may do anything.
+            let wakers = self.tasks.borrow().wakers();
+            wakers.into_iter().for_each(Waker::wake);
+            self.remote.drain_now(&mut |item| self.accept(item));
+            self.drop_ready();
+            self.drop_timers();
+            let done = self.tasks.borrow().is_empty() && self.ready.borrow().is_empty();
+            // A thread that is in the middle of a wake still holds a task; it pushes it within a few instructions.
+            if done || Instant::now() > deadline {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        self.remote.close();
+    }
+
+    fn drop_ready(&self) {
+        loop {
+            let next = self.ready.borrow_mut().pop_front();
+            match next {
+                // Run, not dropped: while the loop is closing a step drops its body, and a panic in there is caught.
+                Some(Ready::Step(runnable)) => {
+                    runnable.run();
+                }
+                Some(Ready::Call(call)) => self.drop_quietly(move || drop(call)),
+                Some(Ready::Main | Ready::Leave) => {}
+                None => break,
+            }
+        }
+    }
+
+    fn drop_timers(&self) {
+        let timers = self.timers.replace(Timers::new());
+        self.drop_quietly(move || drop(timers));
+    }
+
+    fn drop_quietly(&self, drop: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
+            self.reporter.report(
+                "a callback's destructor panicked",
+                None,
+                &Panicked::new(payload),
+            );
+        }
+    }
+}
+
+/// How long `close` waits for another thread that is preempted within a wake.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+enum Outcome {
+    /// Nothing is ready: sleep until a wake or the next timer.
+    Idle,
+    /// More is ready, after tokio has looked at its I/O.
+    Busy,
+    /// The loop was stopped.
+    Left,
+}
+
+/// The tokio timer that ends the loop's sleep when its earliest own timer is due.
+pub(crate) struct Alarm {
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Alarm {
+    pub(crate) fn new() -> Self {
+        Alarm { sleep: None }
+    }
+
+    fn set(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) {
+        let Some(deadline) = deadline else { return };
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        // An alarm that rings too early only costs a look; setting it anew each time would cost more.
+        if sleep.is_elapsed() || sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        // Unconstrained: with the budget spent it would claim to be pending and wake us at once.
+        if Pin::new(&mut coop::unconstrained(sleep.as_mut()))
+            .poll(cx)
+            .is_ready()
+        {
+            cx.waker().wake_by_ref();
+        }
+    }
+}

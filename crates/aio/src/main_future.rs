@@ -1,0 +1,160 @@
+//! The future of `run_until_complete`: polled in the ready queue's order, but owned by the caller, so it may borrow.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use pin_project_lite::pin_project;
+
+use crate::{
+    current,
+    error::{Cancelled, Panicked, RunError},
+    executor::{Engine, Ready},
+    remote::{self, RemoteItem},
+    task::{Flags, TaskKey},
+};
+
+pin_project! {
+    pub(crate) struct MainFuture<F: Future> {
+        #[pin]
+        future: Option<F>,
+        result: Option<Result<F::Output, RunError>>,
+        waker: Waker,
+        wake: Arc<MainWake>,
+        place: Place,
+    }
+}
+
+/// Its entry in the task list.
+struct Place {
+    engine: Rc<Engine>,
+    key: TaskKey,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut tasks = self.engine.tasks.borrow_mut();
+        tasks.set(self.key, Flags::DETACHED);
+        let waker = tasks.remove(self.key);
+        drop(tasks);
+        drop(waker);
+    }
+}
+
+impl<F: Future> MainFuture<F> {
+    /// Lists it as a task. Its first step is queued when the run has begun, as if woken.
+    pub(crate) fn new(engine: &Rc<Engine>, future: F) -> Self {
+        let wake = Arc::new(MainWake {
+            id: engine.id(),
+            queued: AtomicBool::new(true),
+        });
+        let waker = Waker::from(wake.clone());
+        let mut tasks = engine.tasks.borrow_mut();
+        let key = tasks.insert();
+        tasks.set_waker(key, &waker);
+        drop(tasks);
+        let place = Place {
+            engine: engine.clone(),
+            key,
+        };
+        MainFuture {
+            future: Some(future),
+            result: None,
+            waker,
+            wake,
+            place,
+        }
+    }
+
+    /// Polls the future once, unless it is done: the loop found it in the ready queue.
+    pub(crate) fn step(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        let engine = &this.place.engine;
+        // Acquire pairs with the swap of a wake from another thread: what it wrote before is seen by this poll.
+        this.wake.queued.swap(false, Ordering::Acquire);
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return;
+        };
+        let outer = engine.current.replace(Some(this.place.key));
+        let mut result = match cancelled(engine, this.place.key) {
+            Some(cancelled) => Some(Err(RunError::Cancelled(cancelled))),
+            None => poll(future, this.waker),
+        };
+        if result.is_some()
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None)))
+        {
+            result = Some(Err(RunError::Panicked(Panicked::new(payload))));
+        }
+        engine.current.set(outer);
+        if result.is_some() {
+            // As asyncio: what is ready by now still has its turn, in the iteration that leaves the loop.
+            engine.push(Ready::Leave);
+            *this.result = result;
+        }
+    }
+
+    /// The result, when the loop has been left.
+    pub(crate) fn finish(self: Pin<&mut Self>) -> Result<F::Output, RunError> {
+        self.project()
+            .result
+            .take()
+            .unwrap_or(Err(RunError::Stopped))
+    }
+}
+
+fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Option<Result<F::Output, RunError>> {
+    let mut cx = Context::from_waker(waker);
+    match catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx))) {
+        Ok(Poll::Pending) => None,
+        Ok(Poll::Ready(output)) => Some(Ok(output)),
+        Err(payload) => Some(Err(RunError::Panicked(Panicked::new(payload)))),
+    }
+}
+
+fn cancelled(engine: &Engine, key: TaskKey) -> Option<Cancelled> {
+    let tasks = engine.tasks.borrow();
+    let flags = tasks.flags(key)?;
+    flags.any(Flags::CANCEL | Flags::ABORT).then(|| {
+        Cancelled::new(
+            tasks
+                .extra(key.id)
+                .and_then(|extra| extra.cancel_message.clone()),
+        )
+    })
+}
+
+struct MainWake {
+    id: u64,
+    /// It is in the ready queue, or on its way there.
+    queued: AtomicBool,
+}
+
+impl Wake for MainWake {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // AcqRel pairs with the swap in `step`.
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let here = current::with_engine((), |(), engine| {
+            let own = engine.id() == self.id;
+            if own {
+                engine.push(Ready::Main);
+            }
+            own
+        });
+        if here != Ok(true) {
+            remote::schedule(self.id, RemoteItem::Main);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Making tasks.
+
+use std::rc::Rc;
+
+use async_task::{Builder, Runnable};
+
+use super::{Body, Task, TaskRef};
+use crate::{
+    current,
+    error::NoRunningLoop,
+    executor::{Engine, Ready},
+    remote::{self, RemoteItem},
+};
+
+/// Starts `future` as a task of the running loop and gives its handle.
+///
+/// The body first runs in the loop's next iteration, never within this call. It need not be `Send`.
+///
+/// Where no loop runs, the future is dropped and the task is already finished, with
+/// [`TaskError::NoRunningLoop`](crate::TaskError::NoRunningLoop).
+///
+/// Dropping the handle lets the task go on by itself; see [`Task`].
+///
+/// ```
+/// let sum = aio::run(async {
+///     let a = aio::create_task(async { 1 });
+///     let b = aio::create_task(async { 2 });
+///     Ok::<i32, aio::TaskError>(a.await? + b.await?)
+/// })??;
+/// assert_eq!(sum, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn create_task<F>(future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    match current::engine() {
+        Ok(engine) => spawn(&engine, future),
+        Err(NoRunningLoop) => Task::without_loop(),
+    }
+}
+
+/// The task whose body is running now; `None` in a callback and outside a loop.
+///
+/// ```
+/// aio::run(async {
+///     let name = aio::create_task(async { aio::current_task().map(|task| task.name()) });
+///     name.set_name("worker");
+///     assert_eq!(name.await.unwrap().as_deref(), Some("worker"));
+/// })?;
+/// # Ok::<(), aio::RunError>(())
+/// ```
+pub fn current_task() -> Option<TaskRef> {
+    let engine = current::engine().ok()?;
+    let key = engine.current.get()?;
+    Some(TaskRef::new(&engine, key))
+}
+
+pub(crate) fn spawn<F>(engine: &Rc<Engine>, future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let key = engine.tasks.borrow_mut().insert();
+    let body = Body::new(engine.clone(), key, future);
+    let id = engine.id();
+    let (runnable, task) =
+        Builder::new().spawn_local(move |()| body, move |runnable| schedule(id, runnable));
+    engine.push(Ready::Step(runnable));
+    Task::new(engine.clone(), key, task.fallible())
+}
+
+/// Called by the task's wakers, on any thread.
+fn schedule(id: u64, runnable: Runnable) {
+    let foreign = current::with_engine(runnable, |runnable, engine| {
+        if engine.id() == id {
+            engine.push(Ready::Step(runnable));
+            return None;
+        }
+        Some(runnable)
+    });
+    if let Ok(Some(runnable)) | Err(runnable) = foreign {
+        remote::schedule(id, RemoteItem::Step(runnable));
+    }
+}

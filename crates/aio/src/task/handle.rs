@@ -1,0 +1,242 @@
+//! The handle of a task.
+
+use std::{
+    fmt,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use async_task::FallibleTask;
+
+use super::{Flags, TaskKey, TaskRef, reference::request};
+use crate::{error::TaskError, executor::Engine};
+
+/// A task of the loop: await it for its result, cancel it, name it.
+///
+/// Awaiting gives `Result<T, TaskError>`; a second await gives [`TaskError::Taken`].
+///
+/// **Dropping** a handle that nobody has awaited lets the task go on by itself; if it panics, the loop's exception
+/// handler hears of it. Dropping one *in the middle of an await* cancels the task, as in asyncio the cancellation of
+/// a waiter reaches what it waits for: a timeout or a failed `gather` leaves nothing running. [`Task::detach`] lets
+/// go in any case.
+///
+/// ```
+/// use aio::TaskError;
+///
+/// aio::run(async {
+///     let task = aio::create_task(aio::sleep(std::time::Duration::from_secs(3600)));
+///     task.cancel_with("not today");
+///     match task.await {
+///         Err(TaskError::Cancelled(cancelled)) => assert_eq!(cancelled.message(), Some("not today")),
+///         other => panic!("{other:?}"),
+///     }
+/// })?;
+/// # Ok::<(), aio::RunError>(())
+/// ```
+#[must_use = "a dropped task goes on by itself and its result is lost: await it, or call detach()"]
+pub struct Task<T> {
+    state: State<T>,
+}
+
+enum State<T> {
+    Live(Live<T>),
+    /// There was no loop to create it on.
+    Failed(TaskError),
+    /// The result has been given.
+    Taken {
+        id: u64,
+        name: Option<Rc<str>>,
+    },
+    Detached,
+}
+
+struct Live<T> {
+    task: FallibleTask<Result<T, TaskError>>,
+    engine: Rc<Engine>,
+    key: TaskKey,
+    awaited: bool,
+}
+
+impl<T> Task<T> {
+    pub(crate) fn new(
+        engine: Rc<Engine>,
+        key: TaskKey,
+        task: FallibleTask<Result<T, TaskError>>,
+    ) -> Self {
+        Task {
+            state: State::Live(Live {
+                task,
+                engine,
+                key,
+                awaited: false,
+            }),
+        }
+    }
+
+    pub(crate) fn without_loop() -> Self {
+        Task {
+            state: State::Failed(TaskError::NoRunningLoop),
+        }
+    }
+
+    pub(crate) fn on_closed_loop() -> Self {
+        Task {
+            state: State::Failed(TaskError::LoopClosed),
+        }
+    }
+
+    pub(crate) fn key(&self) -> Option<TaskKey> {
+        match &self.state {
+            State::Live(live) => Some(live.key),
+            _ => None,
+        }
+    }
+
+    /// Cancels the task: its body is dropped where it is suspended, before it would be polled again, so its destructors
+    /// run, and awaiting it gives [`TaskError::Cancelled`]. A body that has not begun never does.
+    ///
+    /// False when the task is done already.
+    pub fn cancel(&self) -> bool {
+        self.request(Flags::CANCEL, None)
+    }
+
+    /// As [`cancel`](Task::cancel), with a message for whoever awaits the task.
+    pub fn cancel_with(&self, message: impl Into<String>) -> bool {
+        self.request(Flags::CANCEL, Some(message.into()))
+    }
+
+    /// As [`cancel`](Task::cancel), without waiting for the task's asynchronous clean-ups.
+    pub fn abort(&self) -> bool {
+        self.request(Flags::ABORT, None)
+    }
+
+    fn request(&self, how: Flags, message: Option<String>) -> bool {
+        match &self.state {
+            State::Live(live) => request(&live.engine, live.key, how, message),
+            _ => false,
+        }
+    }
+
+    /// Whether the task has ended, in whatever way.
+    pub fn is_done(&self) -> bool {
+        match &self.state {
+            State::Live(live) => live.engine.tasks.borrow().flags(live.key).is_none(),
+            _ => true,
+        }
+    }
+
+    /// The task's name: the one it was given, or "Task-N" with a number that no other task of the loop has.
+    pub fn name(&self) -> String {
+        match &self.state {
+            State::Live(live) => live.engine.tasks.borrow().name(live.key.id).to_string(),
+            State::Taken {
+                name: Some(name), ..
+            } => name.to_string(),
+            State::Taken { id, name: None } => format!("Task-{id}"),
+            State::Failed(_) | State::Detached => "Task-0".to_owned(),
+        }
+    }
+
+    /// Names the task, for the task list and for reports. Without effect on a task made where no loop runs.
+    pub fn set_name(&self, name: impl AsRef<str>) {
+        if let State::Live(live) = &self.state {
+            live.engine.tasks.borrow_mut().extra_mut(live.key).name = Some(name.as_ref().into());
+        }
+    }
+
+    /// Lets the task go on by itself, also if it was awaited before. A panic of its body is reported.
+    pub fn detach(mut self) {
+        if let State::Live(live) = std::mem::replace(&mut self.state, State::Detached) {
+            live.let_go();
+        }
+    }
+
+    /// The task without its result, for those that only name or cancel it. `None` once the result has been taken.
+    pub fn reference(&self) -> Option<TaskRef> {
+        match &self.state {
+            State::Live(live) => Some(TaskRef::new(&live.engine, live.key)),
+            State::Taken { .. } | State::Failed(_) | State::Detached => None,
+        }
+    }
+}
+
+impl<T> Live<T> {
+    /// The handle is gone and the task is not.
+    fn let_go(mut self) {
+        let running = self
+            .engine
+            .tasks
+            .borrow_mut()
+            .set(self.key, Flags::DETACHED);
+        if running {
+            self.task.detach();
+            return;
+        }
+        // Done, and its result was never looked at: a panic in it must not be lost.
+        let polled = Pin::new(&mut self.task).poll(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Some(Err(TaskError::Panicked(panicked)))) = polled {
+            let name = self.engine.tasks.borrow().name(self.key.id);
+            self.engine.reporter.report(
+                "a task that nobody awaits panicked",
+                Some(&name),
+                &panicked,
+            );
+        }
+        self.engine.tasks.borrow_mut().forget_extra(self.key.id);
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.state, State::Detached) {
+            State::Live(live) => {
+                if live.awaited {
+                    request(&live.engine, live.key, Flags::CANCEL, None);
+                }
+                live.let_go();
+            }
+            State::Taken { .. } | State::Failed(_) | State::Detached => {}
+        }
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let live = match &mut self.state {
+            State::Live(live) => live,
+            State::Failed(error) => return Poll::Ready(Err(error.clone())),
+            State::Taken { .. } | State::Detached => return Poll::Ready(Err(TaskError::Taken)),
+        };
+        if live.engine.current.get() == Some(live.key) {
+            return Poll::Ready(Err(TaskError::AwaitsItself));
+        }
+        live.awaited = true;
+        match Pin::new(&mut live.task).poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => {
+                let id = live.key.id;
+                let name = live
+                    .engine
+                    .tasks
+                    .borrow_mut()
+                    .forget_extra(id)
+                    .and_then(|extra| extra.name);
+                self.state = State::Taken { id, name };
+                // `None`: the task was dropped unpolled, which only a closing loop does.
+                Poll::Ready(result.unwrap_or(Err(TaskError::LoopClosed)))
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("name", &self.name())
+            .field("done", &self.is_done())
+            .finish()
+    }
+}

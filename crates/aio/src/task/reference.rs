@@ -1,0 +1,105 @@
+//! A task without its result's type: what can be asked of any task.
+
+use std::{
+    fmt,
+    rc::{Rc, Weak},
+};
+
+use super::{Flags, TaskKey};
+use crate::{current, executor::Engine};
+
+/// A task whatever its result is: its name, whether it is done, its cancellation.
+///
+/// It does not keep the task alive, and dropping it changes nothing.
+#[derive(Clone)]
+pub struct TaskRef {
+    engine: Weak<Engine>,
+    key: TaskKey,
+}
+
+impl TaskRef {
+    pub(crate) fn new(engine: &Rc<Engine>, key: TaskKey) -> Self {
+        TaskRef {
+            engine: Rc::downgrade(engine),
+            key,
+        }
+    }
+
+    /// The task's name: the one it was given, or "Task-N".
+    pub fn name(&self) -> String {
+        match self.engine.upgrade() {
+            Some(engine) => engine.tasks.borrow().name(self.key.id).to_string(),
+            None => format!("Task-{}", self.key.id),
+        }
+    }
+
+    /// Whether the task has ended, in whatever way.
+    pub fn is_done(&self) -> bool {
+        self.engine
+            .upgrade()
+            .is_none_or(|engine| engine.tasks.borrow().flags(self.key).is_none())
+    }
+
+    /// As [`Task::cancel`](crate::Task::cancel).
+    pub fn cancel(&self) -> bool {
+        self.engine
+            .upgrade()
+            .is_some_and(|engine| request(&engine, self.key, Flags::CANCEL, None))
+    }
+
+    /// As [`Task::cancel_with`](crate::Task::cancel_with).
+    pub fn cancel_with(&self, message: impl Into<String>) -> bool {
+        self.engine
+            .upgrade()
+            .is_some_and(|engine| request(&engine, self.key, Flags::CANCEL, Some(message.into())))
+    }
+
+    /// As [`Task::abort`](crate::Task::abort).
+    pub fn abort(&self) -> bool {
+        self.engine
+            .upgrade()
+            .is_some_and(|engine| request(&engine, self.key, Flags::ABORT, None))
+    }
+}
+
+impl PartialEq for TaskRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.engine.ptr_eq(&other.engine)
+    }
+}
+
+impl Eq for TaskRef {}
+
+impl fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskRef")
+            .field("name", &self.name())
+            .field("done", &self.is_done())
+            .finish()
+    }
+}
+
+/// Marks a task to be ended before its next poll, and makes that poll come. False when it is done.
+pub(crate) fn request(engine: &Engine, key: TaskKey, how: Flags, message: Option<String>) -> bool {
+    let mut tasks = engine.tasks.borrow_mut();
+    if !tasks.set(key, how) {
+        return false;
+    }
+    if let Some(message) = message {
+        tasks.extra_mut(key).cancel_message = Some(message);
+    }
+    let waker = tasks.waker(key);
+    drop(tasks);
+    // Without a waker the task is in the ready queue, or looks at its flags when its first poll ends.
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+    true
+}
+
+/// Cancels a task of the loop that runs on this thread.
+pub(crate) fn cancel_here(key: TaskKey) {
+    if let Ok(engine) = current::engine() {
+        request(&engine, key, Flags::CANCEL, None);
+    }
+}
