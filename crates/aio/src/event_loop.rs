@@ -117,10 +117,6 @@ impl EventLoop {
         EventLoop { core }
     }
 
-    pub(crate) fn engine(&self) -> &Rc<Engine> {
-        &self.core.engine
-    }
-
     /// Runs the loop until `future` is done and gives its output. Other tasks of the loop make progress meanwhile, and
     /// stay where they are afterwards.
     ///

@@ -2,6 +2,7 @@
 
 mod combine;
 mod current;
+pub mod echo;
 mod error;
 mod event_loop;
 mod executor;
@@ -12,7 +13,9 @@ mod remote;
 mod remote_task;
 mod report;
 mod runner;
+mod signal;
 mod sleep;
+mod stream;
 mod task;
 mod timer;
 
@@ -27,5 +30,7 @@ pub use loop_handle::LoopHandle;
 pub use remote_task::RemoteTask;
 pub use report::ExceptionContext;
 pub use runner::run;
+pub use signal::{ShutdownSignal, shutdown_signal};
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
+pub use stream::{Outcome, Server, StreamReader, StreamWriter, open_connection, start_server};
 pub use task::{Task, TaskRef, create_task, current_task};

@@ -99,7 +99,7 @@ fn a_closing_loop_answers_those_who_wait_for_its_tasks() -> Result<(), Box<dyn s
     let event_loop = EventLoop::new()?;
     let task = event_loop
         .handle()
-        .spawn_threadsafe(|| std::future::pending::<()>());
+        .spawn_threadsafe(std::future::pending::<()>);
     event_loop.run_until_complete(aio::yield_now())?;
     let waiter = thread::spawn(move || task.result());
     event_loop.close()?;

@@ -28,6 +28,8 @@ impl Flags {
     pub(crate) const DETACHED: Flags = Flags(8);
     /// It has an entry among the extras.
     pub(crate) const HAS_EXTRA: Flags = Flags(16);
+    /// The slot is vacant, and the number in its word is that of the next vacant one.
+    const VACANT: Flags = Flags(32);
 
     pub(crate) fn any(self, other: Flags) -> bool {
         self.0 & other.0 != 0
@@ -41,11 +43,24 @@ impl std::ops::BitOr for Flags {
     }
 }
 
-/// The task's number and its flags in one word, so that a sleeping task costs 24 bytes here. In a vacant slot the
-/// number is that of the next vacant one.
+/// The task's number and its flags in one word, so that a sleeping task costs 24 bytes here.
 struct Slot {
     word: u64,
     waker: Option<Waker>,
+}
+
+impl Slot {
+    fn number(&self) -> u64 {
+        self.word >> Flags::BITS
+    }
+
+    fn flags(&self) -> Flags {
+        Flags(self.word as u8)
+    }
+
+    fn holds(&self, id: u64) -> bool {
+        self.number() == id && !self.flags().any(Flags::VACANT)
+    }
 }
 
 /// What few tasks have, by the task's number.
@@ -91,7 +106,7 @@ impl Registry {
             };
         }
         let place = &mut self.slots[index as usize];
-        self.vacant = place.word >> Flags::BITS;
+        self.vacant = place.number();
         *place = slot;
         TaskKey {
             id,
@@ -107,7 +122,7 @@ impl Registry {
         }
         self.live -= 1;
         let slot = &mut self.slots[key.slot as usize];
-        slot.word = self.vacant << Flags::BITS;
+        slot.word = self.vacant << Flags::BITS | u64::from(Flags::VACANT.0);
         self.vacant = u64::from(key.slot);
         slot.waker.take()
     }
@@ -115,19 +130,18 @@ impl Registry {
     fn slot(&self, key: TaskKey) -> Option<&Slot> {
         self.slots
             .get(key.slot as usize)
-            .filter(|slot| slot.word >> Flags::BITS == key.id)
+            .filter(|slot| slot.holds(key.id))
     }
 
     /// `None` when the task is done.
     pub(crate) fn flags(&self, key: TaskKey) -> Option<Flags> {
-        self.slot(key).map(|slot| Flags(slot.word as u8))
+        self.slot(key).map(Slot::flags)
     }
 
     /// Sets flags; false when the task is done.
     pub(crate) fn set(&mut self, key: TaskKey, flags: Flags) -> bool {
-        let id = key.id;
         match self.slots.get_mut(key.slot as usize) {
-            Some(slot) if slot.word >> Flags::BITS == id => {
+            Some(slot) if slot.holds(key.id) => {
                 slot.word |= u64::from(flags.0);
                 true
             }
@@ -158,21 +172,14 @@ impl Registry {
 
     /// Those alive, oldest first.
     pub(crate) fn keys(&self) -> Vec<TaskKey> {
-        let mut vacant = vec![false; self.slots.len()];
-        let mut next = self.vacant;
-        while next != END {
-            vacant[next as usize] = true;
-            next = self.slots[next as usize].word >> Flags::BITS;
-        }
         let used = self
             .slots
             .iter()
-            .zip(vacant)
             .enumerate()
-            .filter(|(_, (_, vacant))| !vacant);
+            .filter(|(_, slot)| !slot.flags().any(Flags::VACANT));
         let mut keys: Vec<_> = used
-            .map(|(index, (slot, _))| TaskKey {
-                id: slot.word >> Flags::BITS,
+            .map(|(index, slot)| TaskKey {
+                id: slot.number(),
                 slot: index as u32,
             })
             .collect();
