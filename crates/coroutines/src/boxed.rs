@@ -4,6 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
+use core::mem;
 use core::pin::Pin;
 
 use crate::{Coroutine, CoroutineState, ResumeError};
@@ -41,6 +42,8 @@ pub type BoxedSend<'a, Y, A = (), R = ()> =
 pub struct BoxedAs<A, C: Coroutine<A> + ?Sized> {
     inner: Pin<Box<C>>,
     returned: Option<C::Return>,
+    /// `inner` has finished. Kept here, since the cheapest call through the pointer is one that cannot report it.
+    done: bool,
     args: PhantomData<fn(A)>,
 }
 
@@ -51,6 +54,7 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
     /// Wraps a coroutine that is on the heap already, one written by hand, say.
     pub fn from_box(inner: Pin<Box<C>>) -> Self {
         Self {
+            done: inner.is_finished(),
             inner,
             returned: None,
             args: PhantomData,
@@ -65,7 +69,10 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
     #[inline]
     #[track_caller]
     pub fn resume(&mut self, arg: A) -> CoroutineState<C::Yield, C::Return> {
-        self.inner.as_mut().resume(arg)
+        self.watch(
+            |inner| inner.resume(arg),
+            |state| matches!(state, CoroutineState::Yielded(_)),
+        )
     }
 
     /// Runs to the next yield or to the end, see [`Coroutine::try_resume`].
@@ -78,18 +85,38 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
         &mut self,
         arg: A,
     ) -> Result<CoroutineState<C::Yield, C::Return>, ResumeError<A>> {
-        self.inner.as_mut().try_resume(arg)
+        self.watch(
+            |inner| inner.try_resume(arg),
+            |state| matches!(state, Ok(CoroutineState::Yielded(_))),
+        )
     }
 
     /// Whether it has returned, panicked or been closed.
     #[inline]
     pub fn is_finished(&self) -> bool {
-        self.inner.is_finished()
+        self.done
     }
 
     /// Ends it where it is, see [`Coroutine::close`].
     pub fn close(&mut self) {
+        self.done = true;
         self.inner.as_mut().close();
+    }
+
+    /// Calls `run`, and notes the end unless `goes_on` denies it; a panic is the end.
+    #[inline(always)]
+    #[track_caller]
+    fn watch<T>(
+        &mut self,
+        run: impl FnOnce(Pin<&mut C>) -> T,
+        goes_on: impl FnOnce(&T) -> bool,
+    ) -> T {
+        let done = Done(&mut self.done);
+        let result = run(self.inner.as_mut());
+        if goes_on(&result) {
+            mem::forget(done);
+        }
+        result
     }
 
     /// What the body returned, if it ended while it was used as an iterator, and if nobody has taken it yet.
@@ -128,8 +155,8 @@ impl<C: Coroutine + ?Sized> BoxedAs<(), C> {
     /// ```
     pub fn fill(&mut self, out: &mut Vec<C::Yield>, max: usize) -> usize {
         let before = out.len();
-        if let Some(value) = self.inner.as_mut().fill(out, max) {
-            self.returned = Some(value);
+        if !self.done {
+            self.returned = self.watch(|inner| inner.fill(out, max), Option::is_none);
         }
         out.len() - before
     }
@@ -140,14 +167,15 @@ impl<C: Coroutine + ?Sized> Iterator for BoxedAs<(), C> {
 
     #[inline]
     fn next(&mut self) -> Option<C::Yield> {
-        match self.inner.as_mut().try_resume(()) {
-            Ok(CoroutineState::Yielded(value)) => Some(value),
-            Ok(CoroutineState::Complete(value)) => {
+        if self.done {
+            return None;
+        }
+        match self.resume(()) {
+            CoroutineState::Yielded(value) => Some(value),
+            CoroutineState::Complete(value) => {
                 self.returned = Some(value);
                 None
             }
-            Err(ResumeError::Finished(())) => None,
-            Err(error) => error.raise(),
         }
     }
 
@@ -184,36 +212,37 @@ impl<A, C: Coroutine<A> + ?Sized> Coroutine<A> for BoxedAs<A, C> {
         self: Pin<&mut Self>,
         arg: A,
     ) -> Result<CoroutineState<C::Yield, C::Return>, ResumeError<A>> {
-        self.get_mut().inner.as_mut().try_resume(arg)
+        self.get_mut().try_resume(arg)
     }
 
     #[inline]
     fn is_finished(&self) -> bool {
-        self.inner.is_finished()
+        self.done
     }
 
     fn close(self: Pin<&mut Self>) {
-        self.get_mut().inner.as_mut().close();
+        self.get_mut().close();
     }
 
     #[inline]
     #[track_caller]
     fn resume(self: Pin<&mut Self>, arg: A) -> CoroutineState<C::Yield, C::Return> {
-        self.get_mut().inner.as_mut().resume(arg)
+        self.get_mut().resume(arg)
     }
 
     fn fill(self: Pin<&mut Self>, out: &mut Vec<C::Yield>, max: usize) -> Option<C::Return>
     where
         A: Default,
     {
-        self.get_mut().inner.as_mut().fill(out, max)
+        self.get_mut()
+            .watch(|inner| inner.fill(out, max), Option::is_none)
     }
 
     fn drive(self: Pin<&mut Self>, each: &mut dyn FnMut(C::Yield)) -> Option<C::Return>
     where
         A: Default,
     {
-        self.get_mut().inner.as_mut().drive(each)
+        self.get_mut().watch(|inner| inner.drive(each), |_| false)
     }
 }
 
@@ -222,5 +251,15 @@ impl<A, C: Coroutine<A> + ?Sized> fmt::Debug for BoxedAs<A, C> {
         f.debug_struct("Boxed")
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
+    }
+}
+
+/// Ends the iteration on every way out of a resume but a yield, a panic included.
+struct Done<'d>(&'d mut bool);
+
+impl Drop for Done<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.0 = true;
     }
 }

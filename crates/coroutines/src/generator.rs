@@ -173,6 +173,17 @@ impl<Y, A, F: Future> Coroutine<A> for Gen<Y, A, F> {
         self.frame().resume(brand, arg)
     }
 
+    // Not by way of `try_resume`: this one's result fits in registers when it is called through a trait object.
+    #[inline]
+    #[track_caller]
+    fn resume(self: Pin<&mut Self>, arg: A) -> CoroutineState<Y, F::Output> {
+        let brand = self.brand;
+        match self.frame().resume(brand, arg) {
+            Ok(state) => state,
+            Err(error) => error.raise(),
+        }
+    }
+
     #[inline]
     fn is_finished(&self) -> bool {
         !matches!(self.frame, Frame::Live(_))

@@ -176,3 +176,32 @@ fn a_panic_of_the_body_finishes_it() {
     assert!(g.is_finished());
     assert_eq!(g.next(), None);
 }
+
+#[test]
+fn a_boxed_one_knows_its_end_whichever_way_it_came() {
+    let body = async |mut co: Co<'_, u8>| {
+        co.yield_all([1, 2]).await;
+        "end"
+    };
+    let mut resumed = generator(body).boxed();
+    assert_eq!((resumed.next(), resumed.next()), (Some(1), Some(2)));
+    assert_eq!(resumed.resume(()), Complete("end"));
+    assert_eq!((resumed.next(), resumed.is_finished()), (None, true));
+    assert_eq!(resumed.try_resume(()), Err(ResumeError::Finished(())));
+
+    let mut filled = generator(body).boxed();
+    let mut out = Vec::new();
+    assert_eq!((filled.fill(&mut out, 3), filled.fill(&mut out, 3)), (2, 0));
+    assert_eq!(
+        (out, filled.next(), filled.take_return()),
+        (vec![1, 2], None, Some("end"))
+    );
+
+    let mut closed = generator(body).boxed();
+    assert_eq!(closed.next(), Some(1));
+    closed.close();
+    assert_eq!((closed.next(), closed.take_return()), (None, None));
+
+    let folded = generator(body).boxed();
+    assert_eq!(folded.fold(0, |sum, x| sum * 10 + x), 12);
+}

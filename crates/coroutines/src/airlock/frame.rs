@@ -45,7 +45,7 @@ impl<F: Future> Frame<F> {
     }
 
     /// Runs the body to its next `yield_` or its end.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn resume<Y, A>(
         self: Pin<&mut Self>,
         brand: Brand<Y, A>,

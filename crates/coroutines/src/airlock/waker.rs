@@ -85,14 +85,23 @@ pub(crate) fn exchange<Y, A>(
     value: &mut Option<Y>,
     cx: &Context<'_>,
 ) -> Poll<A> {
-    let Some(lock) = Airlock::find(cx, brand) else {
-        elsewhere()
-    };
-    if value.is_none() {
-        return lock.arg.take().map_or(Poll::Pending, Poll::Ready);
+    // The slot is sought in each arm, after the question which arm it is: a fresh `yield_` is polled as soon as it is
+    // made, and an optimiser that has not passed another branch meanwhile answers the question itself.
+    match value.take() {
+        Some(value) => {
+            let Some(lock) = Airlock::find(cx, brand) else {
+                elsewhere()
+            };
+            lock.out.set(Some(value));
+            Poll::Pending
+        }
+        None => {
+            let Some(lock) = Airlock::find(cx, brand) else {
+                elsewhere()
+            };
+            lock.arg.take().map_or(Poll::Pending, Poll::Ready)
+        }
     }
-    lock.out.set(value.take());
-    Poll::Pending
 }
 
 /// The argument of the resume that `cx` comes from, if it is one of the coroutine with this brand.
