@@ -4,9 +4,9 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
-use core::mem;
 use core::pin::Pin;
 
+use crate::state::Step;
 use crate::{Coroutine, CoroutineState, ResumeError};
 
 /// A coroutine on the heap, whatever its body: movable, with `&mut self` methods.
@@ -42,8 +42,6 @@ pub type BoxedSend<'a, Y, A = (), R = ()> =
 pub struct BoxedAs<A, C: Coroutine<A> + ?Sized> {
     inner: Pin<Box<C>>,
     returned: Option<C::Return>,
-    /// `inner` has finished. Kept here, since the cheapest call through the pointer is one that cannot report it.
-    done: bool,
     args: PhantomData<fn(A)>,
 }
 
@@ -54,7 +52,6 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
     /// Wraps a coroutine that is on the heap already, one written by hand, say.
     pub fn from_box(inner: Pin<Box<C>>) -> Self {
         Self {
-            done: inner.is_finished(),
             inner,
             returned: None,
             args: PhantomData,
@@ -69,10 +66,7 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
     #[inline]
     #[track_caller]
     pub fn resume(&mut self, arg: A) -> CoroutineState<C::Yield, C::Return> {
-        self.watch(
-            |inner| inner.resume(arg),
-            |state| matches!(state, CoroutineState::Yielded(_)),
-        )
+        self.inner.as_mut().resume(arg)
     }
 
     /// Runs to the next yield or to the end, see [`Coroutine::try_resume`].
@@ -85,38 +79,18 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
         &mut self,
         arg: A,
     ) -> Result<CoroutineState<C::Yield, C::Return>, ResumeError<A>> {
-        self.watch(
-            |inner| inner.try_resume(arg),
-            |state| matches!(state, Ok(CoroutineState::Yielded(_))),
-        )
+        self.inner.as_mut().try_resume(arg)
     }
 
     /// Whether it has returned, panicked or been closed.
     #[inline]
     pub fn is_finished(&self) -> bool {
-        self.done
+        self.inner.is_finished()
     }
 
     /// Ends it where it is, see [`Coroutine::close`].
     pub fn close(&mut self) {
-        self.done = true;
         self.inner.as_mut().close();
-    }
-
-    /// Calls `run`, and notes the end unless `goes_on` denies it; a panic is the end.
-    #[inline(always)]
-    #[track_caller]
-    fn watch<T>(
-        &mut self,
-        run: impl FnOnce(Pin<&mut C>) -> T,
-        goes_on: impl FnOnce(&T) -> bool,
-    ) -> T {
-        let done = Done(&mut self.done);
-        let result = run(self.inner.as_mut());
-        if goes_on(&result) {
-            mem::forget(done);
-        }
-        result
     }
 
     /// What the body returned, if it ended while it was used as an iterator, and if nobody has taken it yet.
@@ -155,8 +129,8 @@ impl<C: Coroutine + ?Sized> BoxedAs<(), C> {
     /// ```
     pub fn fill(&mut self, out: &mut Vec<C::Yield>, max: usize) -> usize {
         let before = out.len();
-        if !self.done {
-            self.returned = self.watch(|inner| inner.fill(out, max), Option::is_none);
+        if let Some(value) = self.inner.as_mut().fill(out, max) {
+            self.returned = Some(value);
         }
         out.len() - before
     }
@@ -167,15 +141,14 @@ impl<C: Coroutine + ?Sized> Iterator for BoxedAs<(), C> {
 
     #[inline]
     fn next(&mut self) -> Option<C::Yield> {
-        if self.done {
-            return None;
-        }
-        match self.resume(()) {
-            CoroutineState::Yielded(value) => Some(value),
-            CoroutineState::Complete(value) => {
+        match self.inner.as_mut().step(()) {
+            Step::Yielded(value) => Some(value),
+            Step::Complete(value) => {
                 self.returned = Some(value);
                 None
             }
+            Step::Finished => None,
+            stuck => stuck.raise(),
         }
     }
 
@@ -217,7 +190,7 @@ impl<A, C: Coroutine<A> + ?Sized> Coroutine<A> for BoxedAs<A, C> {
 
     #[inline]
     fn is_finished(&self) -> bool {
-        self.done
+        self.inner.is_finished()
     }
 
     fn close(self: Pin<&mut Self>) {
@@ -230,19 +203,23 @@ impl<A, C: Coroutine<A> + ?Sized> Coroutine<A> for BoxedAs<A, C> {
         self.get_mut().resume(arg)
     }
 
+    #[inline]
+    fn step(self: Pin<&mut Self>, arg: A) -> Step<C::Yield, C::Return> {
+        self.get_mut().inner.as_mut().step(arg)
+    }
+
     fn fill(self: Pin<&mut Self>, out: &mut Vec<C::Yield>, max: usize) -> Option<C::Return>
     where
         A: Default,
     {
-        self.get_mut()
-            .watch(|inner| inner.fill(out, max), Option::is_none)
+        self.get_mut().inner.as_mut().fill(out, max)
     }
 
     fn drive(self: Pin<&mut Self>, each: &mut dyn FnMut(C::Yield)) -> Option<C::Return>
     where
         A: Default,
     {
-        self.get_mut().watch(|inner| inner.drive(each), |_| false)
+        self.get_mut().inner.as_mut().drive(each)
     }
 }
 
@@ -251,15 +228,5 @@ impl<A, C: Coroutine<A> + ?Sized> fmt::Debug for BoxedAs<A, C> {
         f.debug_struct("Boxed")
             .field("finished", &self.is_finished())
             .finish_non_exhaustive()
-    }
-}
-
-/// Ends the iteration on every way out of a resume but a yield, a panic included.
-struct Done<'d>(&'d mut bool);
-
-impl Drop for Done<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        *self.0 = true;
     }
 }

@@ -5,6 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::ops::DerefMut;
 use core::pin::Pin;
 
+use crate::state::Step;
 use crate::{CoroutineState, ResumeError};
 
 /// Something that can be resumed with an argument, hands out values, and ends with one.
@@ -87,6 +88,13 @@ pub trait Coroutine<A = ()> {
         }
     }
 
+    /// `try_resume` with a result that is cheap to return through a trait object; the argument is lost on failure.
+    #[doc(hidden)]
+    #[inline]
+    fn step(self: Pin<&mut Self>, arg: A) -> Step<Self::Yield, Self::Return> {
+        self.try_resume(arg).into()
+    }
+
     /// Appends the next `max` values to `out`, fewer if the end comes first; then the returned value is the result.
     ///
     /// One call on a trait object for the whole batch, against one a value with [`resume`](Self::resume). Each resume
@@ -119,11 +127,11 @@ pub trait Coroutine<A = ()> {
         A: Default,
     {
         for _ in 0..max {
-            match self.as_mut().try_resume(A::default()) {
-                Ok(CoroutineState::Yielded(value)) => out.push(value),
-                Ok(CoroutineState::Complete(value)) => return Some(value),
-                Err(ResumeError::Finished(_)) => return None,
-                Err(error) => error.raise(),
+            match self.as_mut().step(A::default()) {
+                Step::Yielded(value) => out.push(value),
+                Step::Complete(value) => return Some(value),
+                Step::Finished => return None,
+                stuck => stuck.raise(),
             }
         }
         None
@@ -154,11 +162,11 @@ pub trait Coroutine<A = ()> {
         A: Default,
     {
         loop {
-            match self.as_mut().try_resume(A::default()) {
-                Ok(CoroutineState::Yielded(value)) => each(value),
-                Ok(CoroutineState::Complete(value)) => return Some(value),
-                Err(ResumeError::Finished(_)) => return None,
-                Err(error) => error.raise(),
+            match self.as_mut().step(A::default()) {
+                Step::Yielded(value) => each(value),
+                Step::Complete(value) => return Some(value),
+                Step::Finished => return None,
+                stuck => stuck.raise(),
             }
         }
     }
@@ -189,6 +197,11 @@ macro_rules! forward {
         #[track_caller]
         fn resume($self: Pin<&mut Self>, arg: A) -> CoroutineState<C::Yield, C::Return> {
             $inner.resume(arg)
+        }
+
+        #[inline]
+        fn step($self: Pin<&mut Self>, arg: A) -> Step<C::Yield, C::Return> {
+            $inner.step(arg)
         }
 
         #[cfg(feature = "alloc")]

@@ -6,6 +6,7 @@ use core::iter::FusedIterator;
 use core::pin::Pin;
 
 use crate::airlock::{Brand, Frame, Start};
+use crate::state::Step;
 #[cfg(feature = "alloc")]
 use crate::{Boxed, BoxedSend};
 use crate::{Co, Coroutine, CoroutineState, ResumeError};
@@ -169,24 +170,36 @@ impl<Y, A, F: Future> Coroutine<A> for Gen<Y, A, F> {
         self: Pin<&mut Self>,
         arg: A,
     ) -> Result<CoroutineState<Y, F::Output>, ResumeError<A>> {
-        let brand = self.brand;
-        self.frame().resume(brand, arg)
-    }
-
-    // Not by way of `try_resume`: this one's result fits in registers when it is called through a trait object.
-    #[inline]
-    #[track_caller]
-    fn resume(self: Pin<&mut Self>, arg: A) -> CoroutineState<Y, F::Output> {
-        let brand = self.brand;
-        match self.frame().resume(brand, arg) {
-            Ok(state) => state,
-            Err(error) => error.raise(),
+        if self.is_finished() {
+            return Err(ResumeError::Finished(arg));
+        }
+        match self.step(arg) {
+            Step::Yielded(value) => Ok(CoroutineState::Yielded(value)),
+            Step::Complete(value) => Ok(CoroutineState::Complete(value)),
+            // Nothing else is left: it had not finished, and cannot be executing while it is borrowed here.
+            _ => Err(ResumeError::ForeignAwait),
         }
     }
 
     #[inline]
+    #[track_caller]
+    fn resume(self: Pin<&mut Self>, arg: A) -> CoroutineState<Y, F::Output> {
+        match self.step(arg) {
+            Step::Yielded(value) => CoroutineState::Yielded(value),
+            Step::Complete(value) => CoroutineState::Complete(value),
+            stuck => stuck.raise(),
+        }
+    }
+
+    #[inline]
+    fn step(self: Pin<&mut Self>, arg: A) -> Step<Y, F::Output> {
+        let brand = self.brand;
+        self.frame().step(brand, arg)
+    }
+
+    #[inline]
     fn is_finished(&self) -> bool {
-        !matches!(self.frame, Frame::Live(_))
+        !self.frame.is_live()
     }
 
     fn close(self: Pin<&mut Self>) {
@@ -200,14 +213,14 @@ impl<Y, F: Future> Gen<Y, (), F> {
     fn advance(self: Pin<&mut Self>) -> Option<Y> {
         let brand = self.brand;
         let mut frame = self.frame();
-        match frame.as_mut().resume(brand, ()) {
-            Ok(CoroutineState::Yielded(value)) => Some(value),
-            Ok(CoroutineState::Complete(value)) => {
+        match frame.as_mut().step(brand, ()) {
+            Step::Yielded(value) => Some(value),
+            Step::Complete(value) => {
                 frame.set(Frame::Returned(value));
                 None
             }
-            Err(ResumeError::Finished(())) => None,
-            Err(error) => error.raise(),
+            Step::Finished => None,
+            stuck => stuck.raise(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What one `resume` brings back.
 
+use crate::ResumeError;
+
 /// The outcome of resuming a coroutine: a value on the way, or the value at the end.
 ///
 /// It has the shape of nightly's `core::ops::CoroutineState`.
@@ -54,6 +56,47 @@ impl<Y, R> CoroutineState<Y, R> {
         match self {
             Self::Yielded(_) => None,
             Self::Complete(value) => Some(value),
+        }
+    }
+}
+
+/// A [`CoroutineState`] or the reason why there is none: flat and without the argument, so that it fits in two registers
+/// where `Y` and `R` do.
+#[doc(hidden)]
+#[must_use]
+pub enum Step<Y, R> {
+    Yielded(Y),
+    Complete(R),
+    Finished,
+    AlreadyExecuting,
+    ForeignAwait,
+}
+
+impl<Y, R> Step<Y, R> {
+    /// Ends in the panic that belongs to a step that brought nothing.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn raise(self) -> ! {
+        match self {
+            Self::AlreadyExecuting => ResumeError::AlreadyExecuting(()).raise(),
+            Self::ForeignAwait => ResumeError::ForeignAwait::<()>.raise(),
+            Self::Yielded(_) | Self::Complete(_) | Self::Finished => {
+                ResumeError::Finished(()).raise()
+            }
+        }
+    }
+}
+
+impl<Y, R, A> From<Result<CoroutineState<Y, R>, ResumeError<A>>> for Step<Y, R> {
+    #[inline]
+    fn from(result: Result<CoroutineState<Y, R>, ResumeError<A>>) -> Self {
+        match result {
+            Ok(CoroutineState::Yielded(value)) => Self::Yielded(value),
+            Ok(CoroutineState::Complete(value)) => Self::Complete(value),
+            Err(ResumeError::Finished(_)) => Self::Finished,
+            Err(ResumeError::AlreadyExecuting(_)) => Self::AlreadyExecuting,
+            Err(ResumeError::ForeignAwait) => Self::ForeignAwait,
         }
     }
 }

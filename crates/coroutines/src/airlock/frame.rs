@@ -6,7 +6,8 @@ use core::task::Poll;
 
 use super::Brand;
 use super::waker::Airlock;
-use crate::{CoroutineState, Gen, ResumeError};
+use crate::Gen;
+use crate::state::Step;
 
 /// The body `F`, or what is left of it. Once pinned, the body is not moved until it has been dropped in place.
 pub(crate) enum Frame<F: Future> {
@@ -44,27 +45,35 @@ impl<F: Future> Frame<F> {
         }
     }
 
+    /// Whether there is a body to resume.
+    #[inline(always)]
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_))
+    }
+
     /// Runs the body to its next `yield_` or its end.
+    // Not `inline(always)`: so that there is one place that polls the body when inlining gets there, and it is inlined
+    // whatever its size.
     #[inline]
-    pub(crate) fn resume<Y, A>(
+    pub(crate) fn step<Y, A>(
         self: Pin<&mut Self>,
         brand: Brand<Y, A>,
         arg: A,
-    ) -> Result<CoroutineState<Y, F::Output>, ResumeError<A>> {
+    ) -> Step<Y, F::Output> {
         let mut end = End(self);
         let Some(body) = end.0.as_mut().live() else {
             mem::forget(end);
-            return Err(ResumeError::Finished(arg));
+            return Step::Finished;
         };
         let lock = Airlock::new(brand, arg);
         match lock.enter(|cx| body.poll(cx)) {
-            Poll::Ready(value) => Ok(CoroutineState::Complete(value)),
+            Poll::Ready(value) => Step::Complete(value),
             Poll::Pending => match lock.take_out() {
                 Some(value) => {
                     mem::forget(end);
-                    Ok(CoroutineState::Yielded(value))
+                    Step::Yielded(value)
                 }
-                None => Err(ResumeError::ForeignAwait),
+                None => Step::ForeignAwait,
             },
         }
     }
