@@ -7,6 +7,8 @@ mod error;
 mod event_loop;
 mod executor;
 mod handle;
+#[cfg(feature = "http")]
+pub mod http;
 mod loop_handle;
 mod main_future;
 mod remote;

@@ -8,5 +8,7 @@ mod writer;
 
 pub use connect::open_connection;
 pub use reader::StreamReader;
+#[cfg(feature = "http")]
+pub(crate) use server::bind;
 pub use server::{Outcome, Server, start_server};
 pub use writer::StreamWriter;

@@ -69,7 +69,7 @@ where
 {
     let listener = bind(address).await?;
     let handler = Rc::new(handler);
-    Server::start(listener, move |stream| {
+    Server::start(listener, usize::MAX, move |stream| {
         let handler = handler.clone();
         async move {
             let outcome = match halves(stream) {
@@ -134,7 +134,8 @@ struct Shared {
 }
 
 impl Server {
-    pub(crate) fn start<S, F>(listener: TcpListener, serve: S) -> io::Result<Self>
+    /// Serves at most `most` connections at a time; further ones wait to be accepted.
+    pub(crate) fn start<S, F>(listener: TcpListener, most: usize, serve: S) -> io::Result<Self>
     where
         S: Fn(TcpStream) -> F + 'static,
         F: Future<Output = ()> + 'static,
@@ -148,7 +149,7 @@ impl Server {
             waiting: RefCell::new(Vec::new()),
             engine: engine.clone(),
         });
-        let accepting = task::spawn(&engine, accept(listener, shared.clone(), serve));
+        let accepting = task::spawn(&engine, accept(listener, most, shared.clone(), serve));
         accepting.set_name("server");
         Ok(Server {
             shared,
@@ -184,6 +185,23 @@ impl Server {
         }
         self.shared.closed.set(true);
         self.shared.notify();
+    }
+
+    /// Lets every connection look at what has changed.
+    #[cfg(feature = "http")]
+    pub(crate) fn wake_clients(&self) {
+        self.stop_listening();
+        let connections: Vec<TaskRef> =
+            self.shared.connections.borrow().values().cloned().collect();
+        connections.iter().for_each(TaskRef::wake);
+    }
+
+    /// Waits until no connection is open.
+    #[cfg(feature = "http")]
+    pub(crate) async fn drained(&self) {
+        self.shared
+            .wait(|shared| shared.connections.borrow().is_empty())
+            .await;
     }
 
     /// Cancels the handlers of all open connections, which closes those.
@@ -291,13 +309,17 @@ impl Drop for Open {
     }
 }
 
-async fn accept<S, F>(listener: TcpListener, shared: Rc<Shared>, serve: S)
+async fn accept<S, F>(listener: TcpListener, most: usize, shared: Rc<Shared>, serve: S)
 where
     S: Fn(TcpStream) -> F,
     F: Future<Output = ()> + 'static,
 {
     let listening = Listening(shared);
     loop {
+        listening
+            .0
+            .wait(|shared| shared.connections.borrow().len() < most)
+            .await;
         match listener.accept().await {
             Ok((stream, _)) => listening.0.serve(serve(stream)),
             Err(error) if is_of_one_connection(&error) => {}

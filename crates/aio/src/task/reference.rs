@@ -40,6 +40,18 @@ impl TaskRef {
             .is_none_or(|engine| engine.tasks.borrow().flags(self.key).is_none())
     }
 
+    /// Has the task polled.
+    #[cfg(feature = "http")]
+    pub(crate) fn wake(&self) {
+        let waker = self
+            .engine
+            .upgrade()
+            .and_then(|engine| engine.tasks.borrow().waker(self.key));
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// As [`Task::cancel`](crate::Task::cancel).
     pub fn cancel(&self) -> bool {
         self.engine

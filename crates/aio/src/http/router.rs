@@ -1,0 +1,200 @@
+//! From a path to its handlers: a tree of segments.
+
+use std::{borrow::Cow, collections::HashMap, rc::Rc};
+
+use super::text::percent_decode;
+use crate::error::RouteError;
+
+/// A pattern's value for each method, and the names of what it matches.
+pub(crate) struct Leaf<T> {
+    pub(crate) pattern: String,
+    pub(crate) names: Rc<[Box<str>]>,
+    pub(crate) value: T,
+}
+
+/// Routes by segment: at each place a literal wins over `{name}`, and that over `{name:*}`.
+pub(crate) struct Router<T> {
+    root: Node<T>,
+}
+
+struct Node<T> {
+    literal: HashMap<Box<str>, Node<T>>,
+    any: Option<Box<Node<T>>>,
+    rest: Option<Leaf<T>>,
+    leaf: Option<Leaf<T>>,
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Node {
+            literal: HashMap::new(),
+            any: None,
+            rest: None,
+            leaf: None,
+        }
+    }
+}
+
+/// A route that a path leads to.
+pub(crate) struct Found<'a, T> {
+    pub(crate) leaf: &'a Leaf<T>,
+    pub(crate) values: Vec<String>,
+}
+
+enum Segment<'a> {
+    Literal(&'a str),
+    Any(&'a str),
+    Rest(&'a str),
+}
+
+impl<T> Router<T> {
+    pub(crate) fn new() -> Self {
+        Router {
+            root: Node::default(),
+        }
+    }
+
+    /// The value at `pattern`, made with `default` if there is none yet.
+    pub(crate) fn entry(
+        &mut self,
+        pattern: &str,
+        default: impl FnOnce() -> T,
+    ) -> Result<&mut T, RouteError> {
+        let segments = parse(pattern)?;
+        let mut names: Vec<Box<str>> = Vec::new();
+        let mut node = &mut self.root;
+        let mut rest = false;
+        for segment in segments {
+            match segment {
+                Segment::Literal(text) => node = node.literal.entry(text.into()).or_default(),
+                Segment::Any(name) => {
+                    names.push(name.into());
+                    node = node.any.get_or_insert_default();
+                }
+                Segment::Rest(name) => {
+                    names.push(name.into());
+                    rest = true;
+                }
+            }
+        }
+        let place = if rest { &mut node.rest } else { &mut node.leaf };
+        let leaf = place.get_or_insert_with(|| Leaf {
+            pattern: pattern.to_owned(),
+            names: names.clone().into(),
+            value: default(),
+        });
+        if *leaf.names != *names {
+            return Err(RouteError::Conflict {
+                pattern: pattern.to_owned(),
+                other: leaf.pattern.clone(),
+            });
+        }
+        Ok(&mut leaf.value)
+    }
+
+    /// The route of a path as the client sent it. `Err` when the path is not decodable.
+    pub(crate) fn find(&self, path: &str) -> Result<Option<Found<'_, T>>, Undecodable> {
+        let Some(path) = path.strip_prefix('/') else {
+            return Ok(None);
+        };
+        let mut values = Vec::new();
+        let leaf = self.root.find(path, &mut values)?;
+        Ok(leaf.map(|leaf| Found { leaf, values }))
+    }
+}
+
+/// A broken percent-escape, a NUL, or bytes that are not UTF-8.
+#[derive(Debug)]
+pub(crate) struct Undecodable;
+
+impl<T> Node<T> {
+    /// `path` is what is left, without the slash before it.
+    fn find(&self, path: &str, values: &mut Vec<String>) -> Result<Option<&Leaf<T>>, Undecodable> {
+        let (segment, left) = match path.split_once('/') {
+            Some((segment, left)) => (segment, Some(left)),
+            None => (path, None),
+        };
+        let decoded = percent_decode(segment).ok_or(Undecodable)?;
+        if let Some(next) = self.literal.get(&*decoded)
+            && let Some(leaf) = next.go_on(left, values)?
+        {
+            return Ok(Some(leaf));
+        }
+        if let Some(next) = &self.any
+            && !segment.is_empty()
+        {
+            values.push(decoded.into_owned());
+            if let Some(leaf) = next.go_on(left, values)? {
+                return Ok(Some(leaf));
+            }
+            values.pop();
+        }
+        let Some(leaf) = &self.rest else {
+            return Ok(None);
+        };
+        values.push(percent_decode(path).ok_or(Undecodable)?.into_owned());
+        Ok(Some(leaf))
+    }
+
+    fn go_on(
+        &self,
+        left: Option<&str>,
+        values: &mut Vec<String>,
+    ) -> Result<Option<&Leaf<T>>, Undecodable> {
+        match left {
+            Some(left) => self.find(left, values),
+            None => Ok(self.leaf.as_ref()),
+        }
+    }
+}
+
+fn parse(pattern: &str) -> Result<Vec<Segment<'_>>, RouteError> {
+    let bad = |why: &str| RouteError::BadPattern {
+        pattern: pattern.to_owned(),
+        why: why.to_owned(),
+    };
+    let path = pattern
+        .strip_prefix('/')
+        .ok_or_else(|| bad("it must begin with a slash"))?;
+    let mut segments = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    let mut parts = path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        let Some(inner) = part
+            .strip_prefix('{')
+            .and_then(|part| part.strip_suffix('}'))
+        else {
+            if part.contains(['{', '}']) {
+                return Err(bad(
+                    "a {name} stands for a whole segment, between two slashes",
+                ));
+            }
+            segments.push(Segment::Literal(part));
+            continue;
+        };
+        let (name, segment) = match inner.strip_suffix(":*") {
+            Some(name) => (name, Segment::Rest(name)),
+            None => (inner, Segment::Any(inner)),
+        };
+        if matches!(segment, Segment::Rest(_)) && parts.peek().is_some() {
+            return Err(bad("{name:*} must be the last segment"));
+        }
+        let identifier = name
+            .chars()
+            .all(|character| character.is_alphanumeric() || character == '_');
+        if name.is_empty() || !identifier {
+            return Err(bad("a name is made of letters, digits and underscores"));
+        }
+        if names.contains(&name) {
+            return Err(bad("a name occurs twice"));
+        }
+        names.push(name);
+        segments.push(segment);
+    }
+    Ok(segments)
+}
+
+/// The whole path decoded, for the handler to see.
+pub(crate) fn decode_path(path: &str) -> Result<Cow<'_, str>, Undecodable> {
+    percent_decode(path).ok_or(Undecodable)
+}

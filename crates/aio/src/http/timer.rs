@@ -1,0 +1,73 @@
+//! The loop's timers as hyper uses them.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use hyper::rt::{Sleep, Timer};
+
+use crate::{
+    current,
+    timer::{Due, TimerKey},
+};
+
+/// Makes hyper's sleeps from the timers of the loop that polls them.
+pub(crate) struct LoopTimer;
+
+impl Timer for LoopTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(LoopSleep {
+            deadline,
+            armed: None,
+        })
+    }
+}
+
+/// A sleep that hyper can hold: it must be `Send`, so it names its timer instead of holding its loop.
+struct LoopSleep {
+    deadline: Instant,
+    armed: Option<(u64, TimerKey)>,
+}
+
+impl Sleep for LoopSleep {}
+
+impl Future for LoopSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = current::with_engine((), |(), engine| match self.armed {
+            Some((id, key)) if id == engine.id() => {
+                if engine.update_timer(key, cx.waker()) {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
+            }
+            _ => {
+                let key = engine.add_timer(self.deadline, Due::Wake(cx.waker().clone()));
+                self.armed = Some((engine.id(), key));
+                Poll::Pending
+            }
+        });
+        // Off the loop nothing can wait; a connection there is beyond saving.
+        polled.unwrap_or(Poll::Ready(()))
+    }
+}
+
+impl Drop for LoopSleep {
+    fn drop(&mut self) {
+        let Some((id, key)) = self.armed else { return };
+        // On another loop, or after it, the timer is gone or fires at nothing.
+        let _ = current::with_engine((), |(), engine| {
+            if engine.id() == id {
+                engine.cancel_timer(key);
+            }
+        });
+    }
+}

@@ -1,0 +1,145 @@
+//! Every example runs, prints what its header says, and ends by itself or on a signal.
+
+mod common;
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use common::{Serving, run};
+
+#[test]
+fn async_hello() {
+    let begin = Instant::now();
+    assert_eq!(run("async_hello", &[]), ["Hello, world!", "Hello, again!"]);
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn two_hellos() {
+    let lines = run("two_hellos", &[]);
+    let begins = |text: &str| lines.iter().filter(|line| line.starts_with(text)).count();
+    assert_eq!(
+        (begins("Hello, world! ("), begins("Hello, again! (")),
+        (2, 2)
+    );
+    assert!(
+        lines[..2]
+            .iter()
+            .all(|line| line.starts_with("Hello, world!")),
+        "{lines:?}"
+    );
+    let thread = |line: &str| line.split('(').nth(2).map(str::to_owned);
+    assert!(thread(&lines[0]).is_some());
+    assert!(
+        lines[..4]
+            .iter()
+            .all(|line| thread(line) == thread(&lines[0])),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn factorial() {
+    let lines = run("factorial", &[]);
+    for expected in [
+        "Task A: factorial(2) = 2",
+        "Task B: factorial(3) = 6",
+        "Task C: factorial(4) = 24",
+    ] {
+        assert!(
+            lines.iter().any(|line| line == expected),
+            "{expected} is not in {lines:?}"
+        );
+    }
+    assert_eq!(lines.last().map(String::as_str), Some("[2, 6, 24]"));
+}
+
+#[test]
+fn echo_server() {
+    for signal in ["TERM", "INT"] {
+        let server = Serving::start("echo_server", &[]);
+        assert!(server.line.starts_with("Serving on 127.0.0.1:"));
+        let mut client = TcpStream::connect(server.address).unwrap();
+        let own = client.local_addr().unwrap();
+        for message in ["hi", "again"] {
+            client.write_all(message.as_bytes()).unwrap();
+            let mut answer = vec![0; format!("{own} Your msg {message}").len()];
+            client.read_exact(&mut answer).unwrap();
+            assert_eq!(
+                String::from_utf8(answer).unwrap(),
+                format!("{own} Your msg {message}")
+            );
+        }
+        server.stop(signal);
+    }
+}
+
+/// One GET; gives the status and the body.
+#[cfg(feature = "http")]
+fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
+    let mut client = TcpStream::connect(address).unwrap();
+    write!(
+        client,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        body.to_owned(),
+    )
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn http_hello() {
+    let server = Serving::start("http_hello", &[]);
+    assert_eq!(
+        server.line,
+        format!("Server started at http://{}...", server.address)
+    );
+    assert_eq!(get(server.address, "/"), (200, "<h1>Index</h1>".to_owned()));
+    assert_eq!(
+        get(server.address, "/hello/A%26B"),
+        (200, "<h1>hello, A&amp;B!</h1>".to_owned())
+    );
+    assert_eq!(get(server.address, "/nowhere").0, 404);
+    server.stop("TERM");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn http_hello_answers_a_thousand_at_once_on_one_thread() {
+    let server = Serving::start("http_hello", &[]);
+    let begin = Instant::now();
+    let mut clients: Vec<TcpStream> = (0..1000)
+        .map(|_| TcpStream::connect(server.address).unwrap())
+        .collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        write!(
+            client,
+            "GET /hello/{number} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(
+            answer.ends_with(&format!("<h1>hello, {number}!</h1>")),
+            "{answer}"
+        );
+    }
+    // One after the other they would take 500 s.
+    assert!(
+        begin.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        begin.elapsed()
+    );
+    server.stop("TERM");
+}
