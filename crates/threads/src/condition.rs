@@ -3,17 +3,22 @@
 use crate::imp::Mutex;
 use crate::signal::{Signal, WaitList, deadline};
 use std::fmt;
-use std::ops::DerefMut;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 /// A guard whose lock a [`Condition`] releases while it waits.
 ///
-/// The guards of this crate's locks implement it; it is not meant for others.
-pub trait Guard: DerefMut {
+/// The guards of this crate's locks implement it; it is sealed.
+pub trait Guard: Deref {
     /// Releases the lock, runs `f`, and takes the lock again.
     #[doc(hidden)]
-    fn released<R>(&mut self, f: impl FnOnce() -> R) -> R;
+    fn released<R>(&mut self, internal: Internal, f: impl FnOnce() -> R) -> R;
 }
+
+/// What only this crate can make: other guards of a reentrant lock may be alive, so a release is sound only
+/// while `f` is known not to touch what they protect.
+#[derive(Debug)]
+pub struct Internal(());
 
 /// A place to wait for a change of what a lock protects.
 ///
@@ -83,11 +88,7 @@ impl Condition {
 
     /// Waits as long as `condition` holds; it is checked first and after each notification, always with
     /// the lock held.
-    pub fn wait_while<G: Guard>(
-        &self,
-        guard: &mut G,
-        condition: impl FnMut(&mut G::Target) -> bool,
-    ) {
+    pub fn wait_while<G: Guard>(&self, guard: &mut G, condition: impl FnMut(&G::Target) -> bool) {
         self.sleep_while(guard, condition, None);
     }
 
@@ -108,7 +109,7 @@ impl Condition {
     pub fn wait_while_for<G: Guard>(
         &self,
         guard: &mut G,
-        condition: impl FnMut(&mut G::Target) -> bool,
+        condition: impl FnMut(&G::Target) -> bool,
         timeout: Duration,
     ) -> bool {
         self.sleep_while(guard, condition, deadline(timeout))
@@ -118,7 +119,7 @@ impl Condition {
     pub fn wait_while_until<G: Guard>(
         &self,
         guard: &mut G,
-        condition: impl FnMut(&mut G::Target) -> bool,
+        condition: impl FnMut(&G::Target) -> bool,
         deadline: Instant,
     ) -> bool {
         self.sleep_while(guard, condition, Some(deadline))
@@ -142,13 +143,15 @@ impl Condition {
         self.waiters.lock().push(signal.clone());
         // Whoever is off the list was notified, even if the time ran out at the same moment: the
         // notifier counted on this thread.
-        guard.released(|| signal.wait(deadline) || !self.waiters.lock().remove(&signal))
+        guard.released(Internal(()), || {
+            signal.wait(deadline) || !self.waiters.lock().remove(&signal)
+        })
     }
 
     fn sleep_while<G: Guard>(
         &self,
         guard: &mut G,
-        mut condition: impl FnMut(&mut G::Target) -> bool,
+        mut condition: impl FnMut(&G::Target) -> bool,
         deadline: Option<Instant>,
     ) -> bool {
         while condition(guard) {

@@ -18,6 +18,30 @@ impl fmt::Display for TimedOut {
 
 impl Error for TimedOut {}
 
+/// More permits would have been free than the semaphore had at its start. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverRelease;
+
+impl fmt::Display for OverRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("more permits were released than taken; release each permit once")
+    }
+}
+
+impl Error for OverRelease {}
+
+/// The barrier is broken: a party gave up, or it was aborted or reset while others waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the barrier is broken; reset it when every party is ready to come again")
+    }
+}
+
+impl Error for Broken {}
+
 /// `task_done` was called more often than items were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyTasksDone;

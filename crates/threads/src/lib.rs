@@ -19,14 +19,16 @@
 //! **Threads**: [`spawn`], [`Thread`], [`ThreadBuilder`]; who runs: [`current`], [`main`], [`enumerate`],
 //! [`active_count`], [`ThreadInfo`].
 //!
-//! **Locks and signals**: [`Lock`], [`Condition`].
+//! **Locks**: [`Lock`], [`RLock`], [`RwLock`], [`FairLock`].
+//!
+//! **Signals**: [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Event`], [`Latch`], [`Barrier`].
 //!
 //! **Queues**: [`Queue`], [`Shutdown`]; [`channel`] is crossbeam-channel, for `select!` over several.
 //!
 //! **Pools**: [`Pool`], [`PoolBuilder`], [`Job`], [`Map`], [`PoolShutdown`].
 //!
-//! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`SpawnError`],
-//! [`JoinError`], [`JobError`], [`Panic`].
+//! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`OverRelease`], [`Broken`],
+//! [`SpawnError`], [`JoinError`], [`JobError`], [`Panic`].
 
 mod backoff;
 mod imp;
@@ -40,8 +42,22 @@ pub use thread::{Thread, ThreadBuilder, spawn};
 
 mod lock;
 pub use lock::{Lock, LockGuard};
+mod rlock;
+pub use rlock::{RLock, RLockGuard};
+mod rw_lock;
+pub use rw_lock::{ReadGuard, RwLock, WriteGuard};
+mod fair_lock;
+pub use fair_lock::{FairLock, FairLockGuard};
 mod condition;
 pub use condition::{Condition, Guard};
+mod semaphore;
+pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
+mod event;
+pub use event::Event;
+mod latch;
+pub use latch::Latch;
+mod barrier;
+pub use barrier::Barrier;
 
 mod queue;
 pub use crossbeam_channel as channel;
@@ -56,5 +72,6 @@ pub mod model;
 
 mod error;
 pub use error::{
-    GetError, JobError, JoinError, Panic, PutError, SpawnError, TimedOut, TooManyTasksDone,
+    Broken, GetError, JobError, JoinError, OverRelease, Panic, PutError, SpawnError, TimedOut,
+    TooManyTasksDone,
 };

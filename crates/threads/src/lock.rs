@@ -1,6 +1,6 @@
 //! Mutual exclusion.
 
-use crate::condition::Guard;
+use crate::condition::{Guard, Internal};
 use crate::imp;
 use crate::signal::deadline;
 use std::fmt;
@@ -164,7 +164,7 @@ impl<T: ?Sized + fmt::Display> fmt::Display for LockGuard<'_, T> {
 }
 
 impl<T: ?Sized> Guard for LockGuard<'_, T> {
-    fn released<R>(&mut self, f: impl FnOnce() -> R) -> R {
+    fn released<R>(&mut self, _: Internal, f: impl FnOnce() -> R) -> R {
         imp::unlocked(&mut self.inner, f)
     }
 }

@@ -1,0 +1,91 @@
+//! A gate that opens once, after a number of steps.
+
+use crate::imp::atomic::{AtomicUsize, Ordering};
+use crate::signal::{WaitQueue, deadline};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// A count that goes down to zero and stays there; threads wait for that.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use threads::Latch;
+///
+/// let ready = Arc::new(Latch::new(2));
+/// for _ in 0..2 {
+///     let ready = ready.clone();
+///     threads::spawn(move || ready.count_down())?;
+/// }
+/// ready.wait();
+/// assert!(ready.is_open());
+/// # Ok::<(), threads::SpawnError>(())
+/// ```
+pub struct Latch {
+    count: AtomicUsize,
+    waiters: WaitQueue,
+}
+
+impl Latch {
+    /// Makes a latch that opens after `count` steps; one of 0 is open.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self {
+            count: AtomicUsize::new(count),
+            waiters: WaitQueue::new(),
+        }
+    }
+
+    /// Takes one step; the last one wakes everyone who waits. An open latch stays open.
+    pub fn count_down(&self) {
+        let down = |count: usize| count.checked_sub(1);
+        // AcqRel: a waiter that sees zero sees what every thread did before its step.
+        let before = self
+            .count
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, down);
+        if before == Ok(1) {
+            self.waiters.notify(usize::MAX);
+        }
+    }
+
+    /// How many steps are missing.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Whether every step was taken.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// Waits until every step was taken.
+    pub fn wait(&self) {
+        self.sleep(None);
+    }
+
+    /// Waits for at most `timeout` until every step was taken, and returns whether it was.
+    pub fn wait_for(&self, timeout: Duration) -> bool {
+        self.sleep(deadline(timeout))
+    }
+
+    /// Waits until every step was taken or the deadline passes, and returns whether every step was.
+    pub fn wait_until(&self, deadline: Instant) -> bool {
+        self.sleep(Some(deadline))
+    }
+
+    fn sleep(&self, deadline: Option<Instant>) -> bool {
+        let poll = || self.is_open().then_some(());
+        poll()
+            .or_else(|| self.waiters.wait(deadline, poll))
+            .is_some()
+    }
+}
+
+impl fmt::Debug for Latch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Latch").field(&self.count()).finish()
+    }
+}
