@@ -33,7 +33,7 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     tasks: Option<u32>,
 
-    /// Workers of each pool [default: one a processor for CPU-bound work, else 32]
+    /// Workers of each pool [default: one a processor for CPU-bound work, else 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 

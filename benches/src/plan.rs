@@ -8,8 +8,6 @@ use crate::{Kind, Services, Unit, Workload};
 
 /// Tasks in flight at once when the workload waits.
 const WAITING_CONCURRENCY: usize = 50;
-/// Workers of a pool when the workload waits: the bound that Python's `ThreadPoolExecutor` has.
-const WAITING_WORKERS: usize = 32;
 
 /// A run: which workload, how many tasks, how many of them at once, how many workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,13 +26,14 @@ pub struct Plan {
 
 impl Plan {
     /// A run of `tasks` tasks with defaults that suit the workload: for computing, one worker a
-    /// processor and two tasks a worker in flight; for waiting, 50 tasks in flight and 32 workers.
+    /// processor and two tasks a worker in flight; for waiting, 50 tasks in flight and a worker for
+    /// each.
     #[must_use]
     pub fn new(workload: Workload, tasks: u32) -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
         let (concurrency, workers) = match workload.kind() {
             Kind::CpuBound => (2 * processors, processors),
-            Kind::IoBound | Kind::Mixed => (WAITING_CONCURRENCY, WAITING_WORKERS),
+            Kind::IoBound | Kind::Mixed => (WAITING_CONCURRENCY, WAITING_CONCURRENCY),
         };
         Self {
             workload,

@@ -49,7 +49,7 @@ impl Service {
         match await_report(&listener, &mut process) {
             Ok(services) => Ok(Self { process, services }),
             Err(failed) => {
-                let _ = process.kill();
+                process.kill();
                 Err(failed)
             }
         }
@@ -65,7 +65,7 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         // A service holds nothing that needs an orderly end; one that has already died is as gone.
-        let _ = self.process.kill();
+        self.process.kill();
         let _ = self.process.join();
     }
 }
@@ -120,10 +120,11 @@ async fn listen(report_to: SocketAddr) -> std::io::Result<()> {
         http: http.local_addr(),
     };
     TcpStream::connect(report_to)?.write_all(serde_json::to_string(&services)?.as_bytes())?;
-    http.serve_forever().await
+    http.serve_forever().await;
+    Ok(())
 }
 
-async fn answer_echo(mut reader: aio::StreamReader, mut writer: aio::StreamWriter) {
+async fn answer_echo(mut reader: aio::StreamReader, writer: aio::StreamWriter) {
     // A client that hangs up in the middle has ended its own task; there is nobody to tell.
     let Ok(question) = reader.read_exactly(8).await else {
         return;

@@ -74,14 +74,13 @@ fn writes_a_table_a_page_and_json() {
         "coroutines",
         "event-loop",
     ] {
-        assert_eq!(
-            shown
-                .lines()
-                .filter(|line| line.trim_start().starts_with(&format!("{model} ")))
-                .count()
-                >= 2,
-            true,
-            "{model} in\n{shown}"
+        let line = format!("{model} ");
+        let lines = shown
+            .lines()
+            .filter(|shown| shown.trim_start().starts_with(&line));
+        assert!(
+            lines.count() >= 2,
+            "a line for {model} in each table of\n{shown}"
         );
     }
     assert_eq!(

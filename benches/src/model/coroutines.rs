@@ -3,12 +3,12 @@
 //! Nothing tells a generator that its socket is ready, so each looks when it is resumed. That is
 //! the price of this model, and why an event loop exists: the processor is busy while all wait.
 
-use coroutines::{BoxedGen, Co, Coroutine, CoroutineState, generator};
+use coroutines::{Boxed, Co, CoroutineState, generator};
 
 use crate::workload::Turn;
 use crate::{Failed, Outcome, Plan, Unit};
 
-type Running = BoxedGen<'static, Turn, (), Result<Outcome, Failed>>;
+type Running = Boxed<'static, Turn, (), Result<Outcome, Failed>>;
 
 /// Keeps the plan's concurrency of generators and resumes them round robin.
 pub fn run(plan: &Plan) -> Result<Vec<Outcome>, Failed> {
@@ -45,7 +45,7 @@ fn round(running: &mut Vec<Running>, outcomes: &mut Vec<Outcome>) -> Result<bool
             CoroutineState::Complete(outcome) => {
                 progress = true;
                 outcomes.push(outcome?);
-                running.swap_remove(at);
+                drop(running.swap_remove(at));
             }
         }
     }

@@ -12,10 +12,10 @@ pub struct Bar {
     pub highlight: bool,
 }
 
-const WIDTH: f64 = 560.0;
-const LABEL: f64 = 130.0;
-const FIGURE: f64 = 80.0;
-const ROW: f64 = 26.0;
+const WIDTH: f64 = 400.0;
+const LABEL: f64 = 112.0;
+const FIGURE: f64 = 56.0;
+const ROW: f64 = 22.0;
 
 /// A chart of these bars, all from zero on one scale, each with its figure at its end.
 ///
@@ -44,7 +44,7 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
 
 fn draw(bar: &Bar, top: f64, most: f64) -> String {
     let length = (bar.value / most * (WIDTH - LABEL - FIGURE)).max(1.0);
-    let middle = top + ROW / 2.0 + 4.5;
+    let middle = top + ROW / 2.0 + 4.0;
     let class = if bar.highlight { "bar best" } else { "bar" };
     format!(
         "<text class=\"label\" x=\"{}\" y=\"{middle}\">{}</text>\
@@ -52,8 +52,8 @@ fn draw(bar: &Bar, top: f64, most: f64) -> String {
          <text class=\"figure\" x=\"{:.1}\" y=\"{middle}\">{}</text>",
         LABEL - 8.0,
         bar.label,
-        top + 4.0,
-        ROW - 8.0,
+        top + 3.0,
+        ROW - 6.0,
         LABEL + length + 6.0,
         figure(bar.value),
     )

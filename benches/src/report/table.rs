@@ -1,6 +1,6 @@
 //! The table in the terminal, and its columns, which the page shares.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::units::{figure, grouped, mebibytes};
 use crate::Row;
@@ -53,10 +53,14 @@ pub const COLUMNS: [Column; 9] = [
     },
 ];
 
+/// One line under the headings and none elsewhere: the figures are what is looked at.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// One workload's rows, a model a line.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(STYLE);
     table.set_header(std::iter::once("model").chain(COLUMNS.iter().map(|column| column.heading)));
     for row in rows {
         let figures = COLUMNS.iter().map(|column| (column.value)(row));

@@ -5,9 +5,13 @@ use crate::{Kind, Model, Row};
 
 /// Models closer than this to the winner are named with it: the difference is noise.
 const TIE: f64 = 0.05;
+/// A model this much slower than the winner is worth naming if it is much cheaper.
+const NEAR: f64 = 0.25;
+/// So many times less processor time is much cheaper.
+const CHEAPER: f64 = 2.0;
 
-/// The winner by tasks per second, what the figures say of the reason, and who came as close as
-/// makes no difference.
+/// The winner by tasks per second, what the figures say of the reason, who came as close as makes
+/// no difference, and who came near for much less processor time.
 pub fn verdict(rows: &[Row]) -> String {
     let Some(winner) = rows
         .iter()
@@ -34,9 +38,34 @@ pub fn verdict(rows: &[Row]) -> String {
         .collect();
     if !ties.is_empty() {
         let verb = if ties.len() == 1 { "is" } else { "are" };
-        sentence += &format!("; {} {verb} within 5 % of it", ties.join(" and "));
+        sentence += &format!("; {} {verb} within 5 % of it", listed(&ties));
+    }
+    if let Some(thrifty) = thriftiest(rows, winner) {
+        let speed = 100.0 * thrifty.tasks_per_s / winner.tasks_per_s;
+        let saving = figure(winner.cpu_s / thrifty.cpu_s);
+        sentence += &format!(
+            "; {} gives {speed:.0} % of its speed for {saving} times less processor time",
+            thrifty.model
+        );
     }
     sentence + "."
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Of the models that came near, the one that used least processor time, if it is much cheaper.
+fn thriftiest<'r>(rows: &'r [Row], winner: &Row) -> Option<&'r Row> {
+    rows.iter()
+        .filter(|row| row.tasks_per_s >= winner.tasks_per_s * (1.0 - NEAR) && row.cpu_s > 0.0)
+        .min_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s))
+        .filter(|row| row.cpu_s * CHEAPER <= winner.cpu_s)
 }
 
 fn tied<'r>(rows: &'r [Row], winner: &'r Row) -> impl Iterator<Item = &'r Row> {
@@ -145,5 +174,22 @@ mod tests {
             row(Model::ThreadPerTask, 1950.0),
         ];
         assert!(verdict(&rows).ends_with("; thread-per-task is within 5 % of it."));
+    }
+
+    #[test]
+    fn a_little_slower_and_much_cheaper_is_worth_a_word() {
+        let polling = Row {
+            cpu_s: 0.1,
+            ..row(Model::Coroutines, 2000.0)
+        };
+        let rows = [polling, row(Model::EventLoop, 1800.0)];
+        let sentence = verdict(&rows);
+        assert!(sentence.starts_with("coroutines won"), "{sentence}");
+        assert!(
+            sentence.ends_with(
+                "; event-loop gives 90 % of its speed for 10.0 times less processor time."
+            ),
+            "{sentence}"
+        );
     }
 }

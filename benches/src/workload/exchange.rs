@@ -82,17 +82,10 @@ impl Exchange {
     }
 
     async fn ask_awaited(&self) -> std::io::Result<Vec<u8>> {
-        let (mut reader, mut writer) = aio::open_connection(self.address).await?;
+        let (mut reader, writer) = aio::open_connection(self.address).await?;
         writer.write(&self.question);
         writer.drain().await?;
-        let mut answer = Vec::new();
-        loop {
-            let part = reader.read(1024).await?;
-            if part.is_empty() {
-                return Ok(answer);
-            }
-            answer.extend_from_slice(&part);
-        }
+        reader.read_to_end().await
     }
 }
 

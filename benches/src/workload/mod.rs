@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Workload {
-    /// CPU-bound: 320 digits of pi with big numbers.
+    /// CPU-bound: 480 digits of pi with big numbers.
     Pi,
     /// CPU-bound: the primes of a range by trial division.
     Primes,
@@ -92,7 +92,7 @@ impl Workload {
     #[must_use]
     pub fn about(self) -> &'static str {
         match self {
-            Self::Pi => "each task computes 320 digits of pi with big numbers",
+            Self::Pi => "each task computes 480 digits of pi with big numbers",
             Self::Primes => "each task finds the primes of a range by trial division",
             Self::Echo => "each task asks a TCP service that answers after 20 ms",
             Self::Http => {

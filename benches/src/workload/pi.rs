@@ -5,7 +5,7 @@ use num_bigint::BigInt;
 use super::{Computation, mix};
 
 /// Digits that the smallest task computes; its neighbours compute a few more.
-const DIGITS: u32 = 320;
+const DIGITS: u32 = 480;
 
 /// Gibbons' unbounded spigot: a linear fractional transformation that grows by one term until its
 /// next digit is certain ("Unbounded Spigot Algorithms for the Digits of Pi", 2006).
@@ -22,7 +22,7 @@ pub struct Pi {
 }
 
 impl Pi {
-    /// The task with this number: 320 to 327 digits, so that neighbouring tasks differ.
+    /// The task with this number: 480 to 487 digits, so that neighbouring tasks differ.
     pub fn task(index: u32) -> Self {
         Self::digits(DIGITS + index % 8, u64::from(index))
     }
