@@ -1,38 +1,79 @@
 //! Python's asyncio and aiohttp for Rust: an event loop, tasks, streams and HTTP on tokio.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! async fn say_after(delay: Duration, what: &'static str) -> &'static str {
+//!     aio::sleep(delay).await;
+//!     what
+//! }
+//!
+//! let said = aio::run(async {
+//!     let hello = aio::create_task(say_after(Duration::from_millis(20), "hello"));
+//!     let world = aio::create_task(say_after(Duration::from_millis(10), "world"));
+//!     aio::gather([hello, world]).await
+//! })??;
+//! assert_eq!(said, ["hello", "world"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - **The loop**: [`run`] for a program's main coroutine; [`EventLoop`] with [`Handle`] and [`TimerHandle`] for
+//!   callbacks, [`LoopHandle`] and [`RemoteTask`] for other threads; [`get_running_loop`], [`ExceptionContext`].
+//! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`].
+//! - **Waiting**: [`sleep`], [`yield_now`], [`gather`], [`gather_settled`], [`wait_for`].
+//! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
+//! - **Signals**: [`shutdown_signal`].
+//! - **HTTP** (feature `http`): the module `http`.
+//!
+//! Everything stays on one thread, so nothing need be `Send`. Libraries for tokio work inside a loop: it runs within
+//! tokio's `LocalRuntime`.
 
-mod combine;
 mod current;
-pub mod echo;
-mod error;
-mod event_loop;
 mod executor;
-mod handle;
-#[cfg(feature = "http")]
-pub mod http;
-mod loop_handle;
 mod main_future;
 mod remote;
-mod remote_task;
-mod report;
-mod runner;
-mod signal;
-mod sleep;
-mod stream;
-mod task;
 mod timer;
 
-pub use combine::{Gather, GatherSettled, WaitFor, gather, gather_settled, wait_for};
+mod error;
 pub use error::{
     Cancelled, LoopClosed, LoopRunning, NoRunningLoop, Panicked, ReadError, RunError, TaskError,
     TimedOut,
 };
+
+mod event_loop;
 pub use event_loop::{EventLoop, get_running_loop};
+
+mod handle;
 pub use handle::{Handle, TimerHandle};
+
+mod loop_handle;
 pub use loop_handle::LoopHandle;
+
+mod remote_task;
 pub use remote_task::RemoteTask;
+
+mod report;
 pub use report::ExceptionContext;
+
+mod runner;
 pub use runner::run;
-pub use signal::{ShutdownSignal, shutdown_signal};
-pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
-pub use stream::{Outcome, Server, StreamReader, StreamWriter, open_connection, start_server};
+
+mod task;
 pub use task::{Task, TaskRef, create_task, current_task};
+
+mod sleep;
+pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
+
+mod combine;
+pub use combine::{Gather, GatherSettled, WaitFor, gather, gather_settled, wait_for};
+
+mod stream;
+pub use stream::{Outcome, Server, StreamReader, StreamWriter, open_connection, start_server};
+
+pub mod echo;
+
+mod signal;
+pub use signal::{ShutdownSignal, shutdown_signal};
+
+#[cfg(feature = "http")]
+pub mod http;

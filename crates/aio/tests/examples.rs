@@ -58,6 +58,62 @@ fn factorial() {
 }
 
 #[test]
+fn async_interleave() {
+    assert_eq!(run("async_interleave", &[]), ["0", "a", "1", "b", "2", "c"]);
+}
+
+#[test]
+fn say_after() {
+    let lines = run("say_after", &[]);
+    assert_eq!(
+        (&lines[..2], &lines[3..5]),
+        (
+            &["hello", "world"].map(str::to_owned)[..],
+            &["hello", "world"].map(str::to_owned)[..]
+        )
+    );
+    assert!(lines[2].starts_with("one after the other: 0."), "{lines:?}");
+    assert!(lines[5].starts_with("as tasks: 0."), "{lines:?}");
+}
+
+#[test]
+fn wait_for() {
+    let expected = [
+        "timeout!",
+        "timeout again, but the task goes on",
+        "the shielded result: 42",
+    ];
+    assert_eq!(run("wait_for", &[]), expected);
+}
+
+#[test]
+fn loop_methods() {
+    let expected = [
+        "run_until_complete: 42",
+        "is_running inside: true, outside: false",
+        "call_soon",
+        "call_soon from another thread",
+        "call_later, then stop",
+        "run_forever has returned",
+        "is_closed: true",
+        "using it now: the event loop is closed: make a new one with EventLoop::new()",
+    ];
+    assert_eq!(run("loop_methods", &[]), expected);
+}
+
+#[test]
+fn display_date() {
+    let lines = run("display_date", &[]);
+    assert!((2..=5).contains(&lines.len()), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.len() == 14 && line.ends_with(" UTC")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn echo_server() {
     for signal in ["TERM", "INT"] {
         let server = Serving::start("echo_server", &[]);
@@ -142,4 +198,13 @@ fn http_hello_answers_a_thousand_at_once_on_one_thread() {
         begin.elapsed()
     );
     server.stop("TERM");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn http_params() {
+    let server = Serving::start("http_params", &[]);
+    assert_eq!(get(server.address, "/"), (201, "/".to_owned()));
+    assert_eq!(get(server.address, "/17?verbose=1"), (200, "17".to_owned()));
+    server.stop("INT");
 }

@@ -25,6 +25,15 @@ use crate::{
 };
 
 pub(crate) type Handling = Pin<Box<dyn Future<Output = Response>>>;
+
+/// What becomes of a request.
+pub(crate) enum Handled {
+    /// A handler answers it.
+    Later(Handling),
+    /// No handler is needed.
+    Now(Response),
+}
+
 type Handler = Rc<dyn Fn(Request) -> Handling>;
 
 /// Routes and the functions that answer them.
@@ -135,28 +144,21 @@ impl App {
     }
 
     /// Finds the handler and starts it; or the answer that needs none.
-    pub(crate) fn handle(
-        &self,
-        request: ::http::Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Result<Handling, Response> {
+    pub(crate) fn handle(&self, request: ::http::Request<Incoming>, peer: SocketAddr) -> Handled {
         let path = request.uri().path();
-        let found = self
-            .router
-            .find(path)
-            .map_err(|Undecodable| StatusCode::BAD_REQUEST.into_response())?;
-        let Some(found) = found else {
-            return Err(StatusCode::NOT_FOUND.into_response());
+        let (found, decoded) = match (self.router.find(path), decode_path(path)) {
+            (Ok(Some(found)), Ok(decoded)) => (found, decoded.into_owned()),
+            (Ok(None), Ok(_)) => return Handled::Now(StatusCode::NOT_FOUND.into_response()),
+            (Err(Undecodable), _) | (_, Err(Undecodable)) => {
+                return Handled::Now(StatusCode::BAD_REQUEST.into_response());
+            }
         };
         let Some(handler) = choose(&found.leaf.value, request.method()) else {
-            return Err(not_allowed(&found.leaf.value));
+            return Handled::Now(not_allowed(&found.leaf.value));
         };
-        let decoded =
-            decode_path(path).map_err(|Undecodable| StatusCode::BAD_REQUEST.into_response())?;
-        let decoded = decoded.into_owned();
         let mut request = Request::new(request, peer, self.limits.body);
-        request.set_match(decoded.into(), found.leaf.names.clone(), found.values);
-        Ok(guarded(handler, request))
+        request.set_match(decoded, found.leaf.names.clone(), found.values);
+        Handled::Later(guarded(handler, request))
     }
 }
 

@@ -15,7 +15,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use tokio::net::TcpStream;
 
 use super::{
-    app::{App, Handling},
+    app::{App, Handled, Handling},
     io::{Io, Scratch, Wire},
     limits::Limits,
     response::Response,
@@ -108,16 +108,17 @@ fn answer(
     peer: SocketAddr,
     course: &Rc<Course>,
 ) -> Answering {
+    let course = course.clone();
     match app.handle(request, peer) {
-        Ok(handling) => Answering {
+        Handled::Later(handling) => Answering {
             handling: Some(handling),
             answer: None,
-            course: course.clone(),
+            course,
         },
-        Err(answer) => Answering {
+        Handled::Now(answer) => Answering {
             handling: None,
             answer: Some(answer),
-            course: course.clone(),
+            course,
         },
     }
 }

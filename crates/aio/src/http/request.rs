@@ -42,14 +42,9 @@ impl Request {
         }
     }
 
-    pub(crate) fn set_match(
-        &mut self,
-        path: Cow<'_, str>,
-        names: Rc<[Box<str>]>,
-        values: Vec<String>,
-    ) {
+    pub(crate) fn set_match(&mut self, path: String, names: Rc<[Box<str>]>, values: Vec<String>) {
         if path != self.head.uri.path() {
-            self.path = Some(path.into_owned());
+            self.path = Some(path);
         }
         self.names = names;
         self.values = values;
