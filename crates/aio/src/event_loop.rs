@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle as TokioHandle, LocalOptions, LocalRuntime}
 use crate::{
     current::{self, Entered},
     error::{LoopClosed, LoopRunning, NoRunningLoop, RunError},
-    executor::{Alarm, Engine, Main, Ready},
+    executor::{Alarm, Engine, Main},
     handle::{Handle, TimerHandle, once},
     loop_handle::LoopHandle,
     main_future::MainFuture,
@@ -130,7 +130,7 @@ impl EventLoop {
     pub fn run_until_complete<F: Future>(&self, future: F) -> Result<F::Output, RunError> {
         let main = MainFuture::new(&self.core.engine, future);
         let mut main = std::pin::pin!(main);
-        self.drive(Some(Ready::Main), &mut || main.as_mut().step())?;
+        self.drive(Engine::push_main, &mut || main.as_mut().step())?;
         main.as_mut().finish()
     }
 
@@ -141,10 +141,10 @@ impl EventLoop {
     /// [`RunError::AlreadyRunning`] and [`RunError::Closed`], as for
     /// [`run_until_complete`](EventLoop::run_until_complete).
     pub fn run_forever(&self) -> Result<(), RunError> {
-        self.drive(None, &mut || {})
+        self.drive(|_| {}, &mut || {})
     }
 
-    fn drive(&self, first: Option<Ready>, main: &mut Main<'_>) -> Result<(), RunError> {
+    fn drive(&self, begin: impl FnOnce(&Engine), main: &mut Main<'_>) -> Result<(), RunError> {
         let engine = &self.core.engine;
         let runtime = self
             .core
@@ -153,7 +153,7 @@ impl EventLoop {
             .map_err(|_| RunError::Closed)?;
         let runtime = runtime.as_ref().ok_or(RunError::Closed)?;
         let entered = Entered::new(&self.core).ok_or(RunError::AlreadyRunning)?;
-        first.into_iter().for_each(|first| engine.push(first));
+        begin(engine);
         let mut alarm = Alarm::new();
         let mut begun = false;
         let turns = poll_fn(|cx| {

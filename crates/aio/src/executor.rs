@@ -11,13 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_task::Runnable;
 use tokio::task::coop;
 
 use crate::{
     error::Panicked,
     handle::{self, Call},
-    remote::{Remote, RemoteItem},
+    remote::{Remote, RemoteItem, Step},
     report::Reporter,
     task::{Registry, TaskKey},
     timer::{Due, TimerKey, Timers},
@@ -28,7 +27,7 @@ const STEPS_PER_POLL: usize = 61;
 
 /// Something that is ready to run.
 pub(crate) enum Ready {
-    Step(Runnable),
+    Step(Step),
     Call(Rc<dyn Call>),
     /// The future of `run_until_complete`.
     Main,
@@ -55,6 +54,8 @@ pub(crate) struct Engine {
     /// The root future is being polled, so pushing needs no wake.
     turning: Cell<bool>,
     root: RefCell<Option<Waker>>,
+    /// The future of `run_until_complete` is in the ready queue.
+    main_queued: Cell<bool>,
     pub(crate) current: Cell<Option<TaskKey>>,
     pub(crate) closing: Cell<bool>,
 }
@@ -73,6 +74,7 @@ impl Engine {
             stopping: Cell::new(false),
             turning: Cell::new(false),
             root: RefCell::new(None),
+            main_queued: Cell::new(false),
             current: Cell::new(None),
             closing: Cell::new(false),
         })
@@ -94,6 +96,13 @@ impl Engine {
     pub(crate) fn push(&self, ready: Ready) {
         self.ready.borrow_mut().push_back(ready);
         self.wake_root();
+    }
+
+    /// Queues the future of `run_until_complete`, unless it is queued.
+    pub(crate) fn push_main(&self) {
+        if !self.main_queued.replace(true) {
+            self.push(Ready::Main);
+        }
     }
 
     fn wake_root(&self) {
@@ -142,6 +151,7 @@ impl Engine {
     fn accept(&self, item: RemoteItem) {
         let ready = match item {
             RemoteItem::Step(runnable) => Ready::Step(runnable),
+            RemoteItem::Main if self.main_queued.replace(true) => return,
             RemoteItem::Main => Ready::Main,
             RemoteItem::Call(function) => Ready::Call(handle::once(function)),
         };
@@ -237,7 +247,10 @@ impl Engine {
                     runnable.run();
                 }
                 Some(Ready::Call(call)) => self.run_call(&*call),
-                Some(Ready::Main) => main(),
+                Some(Ready::Main) => {
+                    self.main_queued.set(false);
+                    main();
+                }
                 Some(Ready::Leave) => self.stopping.set(true),
                 None => return 0,
             }

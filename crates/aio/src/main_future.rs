@@ -4,10 +4,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -27,7 +24,6 @@ pin_project! {
         future: Option<F>,
         result: Option<Result<F::Output, RunError>>,
         waker: Waker,
-        wake: Arc<MainWake>,
         place: Place,
     }
 }
@@ -42,20 +38,16 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut tasks = self.engine.tasks.borrow_mut();
         tasks.set(self.key, Flags::DETACHED);
-        let waker = tasks.remove(self.key);
+        let removed = tasks.remove(self.key);
         drop(tasks);
-        drop(waker);
+        removed.notify();
     }
 }
 
 impl<F: Future> MainFuture<F> {
     /// Lists it as a task. Its first step is queued when the run has begun, as if woken.
     pub(crate) fn new(engine: &Rc<Engine>, future: F) -> Self {
-        let wake = Arc::new(MainWake {
-            id: engine.id(),
-            queued: AtomicBool::new(true),
-        });
-        let waker = Waker::from(wake.clone());
+        let waker = Waker::from(Arc::new(MainWake { id: engine.id() }));
         let mut tasks = engine.tasks.borrow_mut();
         let key = tasks.insert();
         tasks.set_waker(key, &waker);
@@ -68,7 +60,6 @@ impl<F: Future> MainFuture<F> {
             future: Some(future),
             result: None,
             waker,
-            wake,
             place,
         }
     }
@@ -77,8 +68,6 @@ impl<F: Future> MainFuture<F> {
     pub(crate) fn step(self: Pin<&mut Self>) {
         let mut this = self.project();
         let engine = &this.place.engine;
-        // Acquire pairs with the swap of a wake from another thread: what it wrote before is seen by this poll.
-        this.wake.queued.swap(false, Ordering::Acquire);
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return;
         };
@@ -132,8 +121,6 @@ fn cancelled(engine: &Engine, key: TaskKey) -> Option<Cancelled> {
 
 struct MainWake {
     id: u64,
-    /// It is in the ready queue, or on its way there.
-    queued: AtomicBool,
 }
 
 impl Wake for MainWake {
@@ -142,14 +129,10 @@ impl Wake for MainWake {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // AcqRel pairs with the swap in `step`.
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
         let here = current::with_engine((), |(), engine| {
             let own = engine.id() == self.id;
             if own {
-                engine.push(Ready::Main);
+                engine.push_main();
             }
             own
         });

@@ -19,9 +19,12 @@ static LOOPS: RwLock<BTreeMap<u64, Arc<Remote>>> = RwLock::new(BTreeMap::new());
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// A task that is to be polled once; its metadata is the number of its loop.
+pub(crate) type Step = Runnable<u64>;
+
 pub(crate) enum RemoteItem {
     /// A task of the loop was woken.
-    Step(Runnable),
+    Step(Step),
     /// The future of `run_until_complete` was woken.
     Main,
     /// `call_soon_threadsafe`.

@@ -32,8 +32,9 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let waker = self.engine.tasks.borrow_mut().remove(self.key);
-        drop(waker);
+        // The awaiter is polled in a later step, when the result has been stored.
+        let removed = self.engine.tasks.borrow_mut().remove(self.key);
+        removed.notify();
     }
 }
 

@@ -51,19 +51,18 @@ enum State<T> {
     Detached,
 }
 
+/// The result, kept by async-task. Whoever awaits it is kept by the registry, which needs no atomics.
+type Stored<T> = FallibleTask<Result<T, TaskError>, u64>;
+
 struct Live<T> {
-    task: FallibleTask<Result<T, TaskError>>,
+    task: Stored<T>,
     engine: Rc<Engine>,
     key: TaskKey,
     awaited: bool,
 }
 
 impl<T> Task<T> {
-    pub(crate) fn new(
-        engine: Rc<Engine>,
-        key: TaskKey,
-        task: FallibleTask<Result<T, TaskError>>,
-    ) -> Self {
+    pub(crate) fn new(engine: Rc<Engine>, key: TaskKey, task: Stored<T>) -> Self {
         Task {
             state: State::Live(Live {
                 task,
@@ -214,6 +213,15 @@ impl<T> Future for Task<T> {
             return Poll::Ready(Err(TaskError::AwaitsItself));
         }
         live.awaited = true;
+        let before = live
+            .engine
+            .tasks
+            .borrow_mut()
+            .set_awaiter(live.key, cx.waker());
+        if let Ok(before) = before {
+            drop(before);
+            return Poll::Pending;
+        }
         match Pin::new(&mut live.task).poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {

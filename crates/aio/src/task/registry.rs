@@ -70,12 +70,35 @@ pub(crate) struct Extra {
     pub(crate) cancel_message: Option<String>,
 }
 
+/// What a task leaves behind in the registry.
+#[derive(Default)]
+pub(crate) struct Removed {
+    waker: Option<Waker>,
+    awaiter: Option<Waker>,
+}
+
+impl Removed {
+    /// Wakes who awaits the task. Called with no borrow held: wakers may do anything.
+    pub(crate) fn notify(self) {
+        drop(self.waker);
+        if let Some(awaiter) = self.awaiter {
+            awaiter.wake();
+        }
+    }
+}
+
+/// The task has ended.
+#[derive(Debug)]
+pub(crate) struct Done;
+
 pub(crate) struct Registry {
     slots: Vec<Slot>,
     vacant: u64,
     live: usize,
     next_id: u64,
     extras: HashMap<u64, Extra>,
+    /// Who awaits the task in the slot of the same number; as long as the highest slot that was ever awaited.
+    awaiters: Vec<Option<Waker>>,
 }
 
 impl Registry {
@@ -86,6 +109,7 @@ impl Registry {
             live: 0,
             next_id: 1,
             extras: HashMap::new(),
+            awaiters: Vec::new(),
         }
     }
 
@@ -114,9 +138,11 @@ impl Registry {
         }
     }
 
-    /// Frees the slot. The caller drops the waker outside any borrow.
-    pub(crate) fn remove(&mut self, key: TaskKey) -> Option<Waker> {
-        let flags = self.flags(key)?;
+    /// Frees the slot. The caller drops the task's waker and wakes the awaiter, outside any borrow.
+    pub(crate) fn remove(&mut self, key: TaskKey) -> Removed {
+        let Some(flags) = self.flags(key) else {
+            return Removed::default();
+        };
         if flags.any(Flags::HAS_EXTRA) && flags.any(Flags::DETACHED) {
             self.extras.remove(&key.id);
         }
@@ -124,7 +150,34 @@ impl Registry {
         let slot = &mut self.slots[key.slot as usize];
         slot.word = self.vacant << Flags::BITS | u64::from(Flags::VACANT.0);
         self.vacant = u64::from(key.slot);
-        slot.waker.take()
+        let awaiter = self
+            .awaiters
+            .get_mut(key.slot as usize)
+            .and_then(Option::take);
+        Removed {
+            waker: slot.waker.take(),
+            awaiter,
+        }
+    }
+
+    /// Remembers who awaits the task, in place of who did before. `Err` when the task is done.
+    pub(crate) fn set_awaiter(
+        &mut self,
+        key: TaskKey,
+        waker: &Waker,
+    ) -> Result<Option<Waker>, Done> {
+        if self.slot(key).is_none() {
+            return Err(Done);
+        }
+        let place = key.slot as usize;
+        if self.awaiters.len() <= place {
+            self.awaiters.resize_with(place + 1, || None);
+        }
+        let awaiter = &mut self.awaiters[place];
+        match awaiter {
+            Some(held) if held.will_wake(waker) => Ok(None),
+            _ => Ok(awaiter.replace(waker.clone())),
+        }
     }
 
     fn slot(&self, key: TaskKey) -> Option<&Slot> {
