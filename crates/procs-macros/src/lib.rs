@@ -2,7 +2,7 @@
 //!
 //! Use them through `procs`, which re-exports both and documents what a task is:
 //!
-//! ```ignore
+//! ```text
 //! #[procs::task]
 //! fn square(n: u64) -> u64 {
 //!     n * n

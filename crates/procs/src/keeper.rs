@@ -252,7 +252,7 @@ fn outcome_of(record: &Record<'_>) -> Outcome {
         Tag::BadArguments => ProcessError::Decode(DecodeError::from_text(text())),
         Tag::BadOutput => ProcessError::Encode(EncodeError::from_text(text())),
         Tag::Refused => ProcessError::Start(refusal_of(record.payload)),
-        Tag::Ready | Tag::Initialized => ProcessError::Start(StartError::Garbled),
+        Tag::Ready | Tag::Initialized | Tag::Resumed => ProcessError::Start(StartError::Garbled),
     })
 }
 

@@ -10,8 +10,20 @@
 //! fn main() {
 //!     let mut process = procs::spawn(square, 7).unwrap();
 //!     assert_eq!(process.join().unwrap(), 49);
+//!
+//!     let pool = procs::Pool::new(2).unwrap();
+//!     assert_eq!(pool.map(square, [1, 2, 3]).unwrap(), [1, 4, 9]);
 //! }
 //! ```
+//!
+//! - **Tasks**: [`task`](macro@task) marks a function that may run in another process ([`Task`]); [`init`] or
+//!   [`main`](macro@main) stands first in the program, [`test_support!`] in a test file.
+//! - **Processes**: [`spawn`] runs a task in a [`Process`] of its own; [`fork`](fn@fork) and [`fork_checked`] duplicate
+//!   this one.
+//! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`].
+//! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
+//! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
+//!   [`JobError`], [`ForkError`], [`TimedOut`], and what they are made of.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("procs needs Linux: pidfds, memory files and descriptor passing");
@@ -31,9 +43,54 @@ mod worker;
 
 mod entry;
 pub use entry::init;
+/// Calls [`init`] first in `main`.
+///
+/// Write it above every other attribute of `main`, so that a child is recognised before anything else happens.
+///
+/// ```
+/// #[procs::main]
+/// fn main() {
+///     assert!(procs::parent().is_none());
+/// }
+/// ```
 pub use procs_macros::main;
 
 mod task;
+/// Makes a free function a task: a function that can be called in another process.
+///
+/// It can still be called as usual. Its name becomes a value that stands for it, for [`spawn`], [`Pool::submit`] and the
+/// like. (To pass it as a function, write `*name`. Since it is a value, a local variable in its scope cannot have the same
+/// name.)
+///
+/// Arguments and result are owned values that serde can serialize, because they travel as bytes. Several arguments are
+/// given as a tuple, none as `()`. A task may return a `Result`, which arrives as it is; a panic in it arrives as an error.
+///
+/// The compiler refuses generic functions, `async`, `unsafe` and `extern` ones, methods with `self`, and borrowed
+/// arguments, each with a sentence that says what to do instead.
+///
+/// `#[procs::task(crate = path)]` names the crate where it is not called `procs`.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// /// Counts words.
+/// #[procs::task]
+/// pub fn count(text: String, ignore: Vec<String>) -> HashMap<String, usize> {
+///     let mut counts = HashMap::new();
+///     for word in text.split_whitespace().filter(|word| !ignore.iter().any(|other| other == word)) {
+///         *counts.entry(word.to_owned()).or_default() += 1;
+///     }
+///     counts
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let arguments = ("to be or not to be".to_owned(), vec!["or".to_owned()]);
+///     let mut process = procs::spawn(count, arguments).unwrap();
+///     assert_eq!(process.join().unwrap()["be"], 2);
+///     assert_eq!(count("a a".to_owned(), vec![])["a"], 2);
+/// }
+/// ```
 pub use procs_macros::task;
 pub use task::Task;
 
@@ -101,3 +158,8 @@ pub mod __private {
     pub use crate::entry::before_main;
     pub use crate::task::{Entry, TASKS};
 }
+
+/// Runs the README's examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -97,11 +97,9 @@ impl Page {
         self.0.word(CLAIM).load(Acquire) & !REVOKED
     }
 
-    /// Parent: takes back what is not begun; returns how many tasks were begun. `None` while the worker has not yet
-    /// come past the previous revocation.
-    pub(crate) fn revoke(&self) -> Option<u64> {
-        let before = self.0.word(CLAIM).fetch_or(REVOKED, AcqRel);
-        (before & REVOKED == 0).then_some(before)
+    /// Parent: takes back what is not begun; returns how many tasks were begun. Not again before the worker has resumed.
+    pub(crate) fn revoke(&self) -> u64 {
+        self.0.word(CLAIM).fetch_or(REVOKED, AcqRel) & !REVOKED
     }
 
     /// Parent: when the newest task began, in nanoseconds of the monotonic clock.

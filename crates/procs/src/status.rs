@@ -42,6 +42,11 @@ impl ExitStatus {
         }
     }
 
+    /// From what [`code`](Self::code) and [`signal`](Self::signal) said.
+    pub(crate) fn from_parts(code: Option<i32>, signal: Option<i32>) -> Self {
+        Self { code, signal }
+    }
+
     /// The exit code, if the process exited.
     pub fn code(&self) -> Option<i32> {
         self.code

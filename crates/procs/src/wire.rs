@@ -69,6 +69,8 @@ pub(crate) enum Tag {
     Refused,
     /// The initializer has run.
     Initialized,
+    /// The worker has skipped what was taken back.
+    Resumed,
     /// A task's result.
     Value,
     /// A task panicked: message, location, backtrace.
@@ -80,11 +82,20 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
+    /// Whether the record ends a task.
+    pub(crate) fn is_result(self) -> bool {
+        matches!(
+            self,
+            Self::Value | Self::Panicked | Self::BadArguments | Self::BadOutput
+        )
+    }
+
     fn from_byte(byte: u8) -> Option<Self> {
         [
             Self::Ready,
             Self::Refused,
             Self::Initialized,
+            Self::Resumed,
             Self::Value,
             Self::Panicked,
             Self::BadArguments,

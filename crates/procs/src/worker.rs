@@ -11,7 +11,8 @@ use crate::sys;
 use crate::task::{CallError, Entry};
 use crate::wire::{self, ReadBuffer, Tag, frame};
 
-/// Results of short tasks are sent together; none waits longer than this for the next task's end.
+/// Results of short tasks are sent together; none waits longer than this, unless the next task takes
+/// longer: then the parent finds them in the page.
 const GATHER_NANOS: u64 = 30_000;
 
 /// A child's end of the socket, for reading.
@@ -200,6 +201,8 @@ impl<'a> Worker<'a> {
                 frame::RESUME => {
                     self.skipping = false;
                     self.page.resume();
+                    self.outlet
+                        .record(Tag::Resumed, &[], sys::monotonic_nanos())?;
                 }
                 frame::STOP => return self.outlet.flush(),
                 _ => return Err(ErrorKind::InvalidData.into()),
@@ -246,7 +249,7 @@ impl<'a> Worker<'a> {
             self.page.add_busy(end - now);
             now = end;
             self.outlet.record(tag, &self.payload, now)?;
-            if now - self.outlet.since > GATHER_NANOS {
+            if now - self.outlet.since > GATHER_NANOS || self.outlet.unsent.len() > MAX_RECORD / 2 {
                 self.outlet.flush()?;
             }
         }

@@ -12,6 +12,9 @@ use crate::wire::{Duty, TaskName};
 
 use super::Pool;
 
+/// As good as no limit, and still a point in time that the clock can express.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// How a pool is to be. Made by [`Pool::builder`].
 #[derive(Clone, Debug, Default)]
 pub struct PoolBuilder {
@@ -79,7 +82,7 @@ impl PoolBuilder {
     /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut), others are not affected.
     #[must_use]
     pub fn task_timeout(mut self, time: Duration) -> Self {
-        self.task_timeout = Some(time);
+        self.task_timeout = Some(time.min(CENTURY));
         self
     }
 

@@ -136,9 +136,9 @@ pub(crate) fn outcome<'a>(record: &Record<'a>) -> Result<&'a [u8], JobError> {
         Tag::Panicked => JobError::Panicked(worker::decode_panic(record.payload)),
         Tag::BadArguments => JobError::Decode(DecodeError::from_text(text())),
         Tag::BadOutput => JobError::Encode(EncodeError::from_text(text())),
-        Tag::Ready | Tag::Refused | Tag::Initialized => JobError::Decode(DecodeError::from_text(
-            "the worker answered out of turn".to_owned(),
-        )),
+        Tag::Ready | Tag::Refused | Tag::Initialized | Tag::Resumed => JobError::Decode(
+            DecodeError::from_text("the worker answered out of turn".to_owned()),
+        ),
     })
 }
 

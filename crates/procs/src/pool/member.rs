@@ -1,8 +1,9 @@
 //! One worker as its pool sees it: what it was given, what it answered, how fast it is.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::{JobError, StartError, SystemError};
 use crate::keeper::{START_DEADLINE, refusal_of};
@@ -10,10 +11,11 @@ use crate::launch::{self, Surroundings};
 use crate::link::{Filled, Link};
 use crate::page::Page;
 use crate::sys::{self, PollFd, SIGKILL};
-use crate::wire::{self, Corrupt, Tag, frame};
+use crate::wire::{Corrupt, Tag, frame};
 use crate::worker;
 
 use super::Plan;
+use super::scan::{Scan, scan};
 use super::work::Work;
 
 /// A worker is given about this much work in advance, so that it never waits for the next task.
@@ -22,9 +24,6 @@ const AHEAD_NANOS: u64 = 500_000;
 const MAX_WINDOW: u64 = 1024;
 /// No more tasks are queued for a worker that has this many bytes still to come.
 const MAX_BACKLOG: usize = 1 << 20;
-
-/// How long a worker that has been told to stop, and has nothing left to do, may take to exit.
-const EXIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How far a worker has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,24 +56,27 @@ pub(super) struct Member {
     pub(super) pid: u32,
     pidfd: OwnedFd,
     link: Link,
-    page: Page,
+    pub(super) page: Page,
     pub(super) stage: Stage,
     /// What it has been given and not answered, oldest first. Tasks are numbered from the worker's birth; the first item
     /// here is number `done`.
     flights: VecDeque<Work>,
     pub(super) outstanding: usize,
-    done: u64,
+    pub(super) done: u64,
     /// How many tasks it may still be given.
     lifetime: Option<usize>,
     /// Nanoseconds a task takes, as a running mean; `None` before the first.
     pace: Option<u64>,
+    /// Its tasks were taken back, and it has not yet said that it noticed. What it would be given now could not be
+    /// taken back again, should it be stuck.
+    recalled: bool,
     busy_seen: u64,
     begun_seen: u64,
     /// Since when it has had something to do and nothing has been heard.
-    waiting_since: Instant,
-    /// Why it was killed by us.
-    pub(super) overran: bool,
-    trouble: Option<StartError>,
+    pub(super) waiting_since: Instant,
+    /// It was killed because it took too long.
+    pub(super) overdue: bool,
+    pub(super) trouble: Option<StartError>,
     closed: bool,
 }
 
@@ -100,14 +102,18 @@ impl Member {
             done: 0,
             lifetime: plan.max_tasks,
             pace: None,
+            recalled: false,
             busy_seen: 0,
             begun_seen: 0,
             waiting_since: now,
-            overran: false,
-            // A worker that did not get its set-up will see its socket closed; it is buried like any other.
-            trouble: sent.err().map(|error| {
-                StartError::System(SystemError::new("send a worker its set-up")(error))
-            }),
+            overdue: false,
+            // One that has ended already did not get its set-up; its end says more than this error.
+            trouble: sent
+                .err()
+                .filter(|error| error.kind() != ErrorKind::BrokenPipe)
+                .map(|error| {
+                    StartError::System(SystemError::new("send a worker its set-up")(error))
+                }),
             closed: false,
         };
         if member.trouble.is_some() {
@@ -136,7 +142,7 @@ impl Member {
 
     /// How many more items it should be given now.
     pub(super) fn room(&self) -> usize {
-        if self.stage != Stage::Ready || self.link.backlog() > MAX_BACKLOG {
+        if self.stage != Stage::Ready || self.recalled || self.link.backlog() > MAX_BACKLOG {
             return 0;
         }
         let window = match self.pace {
@@ -226,48 +232,36 @@ impl Member {
     fn records(&mut self, now: Instant) -> Result<usize, Corrupt> {
         let mut ended = 0;
         loop {
-            let unread = self.link.unread();
-            // As many records as belong to the oldest batch are delivered at once.
             let limit = self.flights.front().map_or(0, Work::count);
-            let (mut at, mut count, mut notice) = (0, 0, None);
-            while let Some(record) = wire::record(&unread[at..])? {
-                if matches!(record.tag, Tag::Ready | Tag::Refused | Tag::Initialized)
-                    || self.stage_is_early()
-                {
-                    notice = Some((record.tag, record.payload.to_vec(), record.size));
-                    break;
+            match scan(self.link.unread(), limit, self.stage_is_early())? {
+                Scan::Nothing => break,
+                Scan::Notice { tag, payload, size } => {
+                    self.link.consume(size);
+                    self.notice(tag, &payload);
                 }
-                if count == limit {
-                    break;
+                Scan::Results { count, size } => {
+                    self.deliver(count, size);
+                    ended += count;
                 }
-                at += record.size;
-                count += 1;
-            }
-            if count > 0
-                && let Some(front) = self.flights.front_mut()
-            {
-                front.deliver(count, &unread[..at]);
-                if front.count() == 0 {
-                    self.flights.pop_front();
-                }
-                self.link.consume(at);
-                self.outstanding -= count;
-                self.done += count as u64;
-                ended += count;
-            } else if let Some((tag, payload, size)) = notice {
-                self.link.consume(size);
-                self.notice(tag, &payload);
-            } else if limit == 0 && wire::record(unread)?.is_some() {
-                // An answer to nothing.
-                return Err(Corrupt);
-            } else {
-                break;
             }
         }
         if ended > 0 {
             self.measure(ended as u64, now);
         }
         Ok(ended)
+    }
+
+    /// The oldest `count` items, all of one batch, have ended in the next `size` bytes.
+    fn deliver(&mut self, count: usize, size: usize) {
+        if let Some(front) = self.flights.front_mut() {
+            front.deliver(count, &self.link.unread()[..size]);
+            if front.count() == 0 {
+                self.flights.pop_front();
+            }
+        }
+        self.link.consume(size);
+        self.outstanding -= count;
+        self.done += count as u64;
     }
 
     fn stage_is_early(&self) -> bool {
@@ -279,6 +273,7 @@ impl Member {
         match tag {
             Tag::Ready if self.stage_is_early() => self.stage = Stage::Initializing,
             Tag::Initialized if self.stage == Stage::Initializing => self.stage = Stage::Ready,
+            Tag::Resumed if self.recalled => self.recalled = false,
             Tag::Refused => self.trouble = Some(refusal_of(payload)),
             Tag::Panicked => {
                 self.trouble = Some(StartError::Initializer(worker::decode_panic(payload)))
@@ -301,9 +296,8 @@ impl Member {
 
     /// Takes back all that it has not begun, in order.
     pub(super) fn take_back(&mut self) -> Vec<Work> {
-        let Some(begun) = self.page.revoke() else {
-            return Vec::new();
-        };
+        let begun = self.page.revoke();
+        self.recalled = true;
         self.link.out().push(frame::RESUME);
         let unbegun = self.split_from(begun);
         if let Some(left) = &mut self.lifetime {
@@ -340,57 +334,10 @@ impl Member {
         let begun = self.page.begun();
         let idle = begun == self.begun_seen;
         self.begun_seen = begun;
-        // One that was told to stop is past the point where it reads frames that come later.
-        idle && self.stage == Stage::Ready && self.done + self.outstanding as u64 > begun
-    }
-
-    /// When its current task, or its start, will have taken too long; `None` when it has nothing to do.
-    pub(super) fn deadline(&self, limit: Option<Duration>, now: Instant) -> Option<Instant> {
-        if let Stage::Starting(deadline) = self.stage {
-            return Some(deadline);
-        }
-        if self.outstanding == 0 {
-            return (self.stage == Stage::Leaving).then(|| self.waiting_since + EXIT_DEADLINE);
-        }
-        let limit = limit.filter(|_| !self.overran)?;
-        if self.page.begun() <= self.done {
-            // On its way to the worker. A worker that was stopped never begins it: then the whole limit is granted.
-            let latest = self.waiting_since + limit;
-            return Some(latest.min(now + Duration::from_millis(5)).max(now));
-        }
-        let running =
-            Duration::from_nanos(sys::monotonic_nanos().saturating_sub(self.page.started()));
-        Some(now + limit.saturating_sub(running))
-    }
-
-    /// Kills it if its start or its task has taken too long.
-    pub(super) fn enforce(&mut self, limit: Option<Duration>, now: Instant) {
-        if let Stage::Starting(deadline) = self.stage {
-            if deadline <= now && self.trouble.is_none() {
-                self.trouble = Some(StartError::TimedOut(START_DEADLINE));
-                self.kill();
-            }
-            return;
-        }
-        if self.stage == Stage::Leaving
-            && self.outstanding == 0
-            && self.waiting_since + EXIT_DEADLINE <= now
-        {
-            self.waiting_since = now;
-            self.kill();
-        }
-        let Some(limit) = limit else { return };
-        let begun = self.page.begun() > self.done;
-        let late = if begun && self.outstanding > 0 {
-            self.deadline(Some(limit), now)
-                .is_some_and(|deadline| deadline <= now)
-        } else {
-            self.outstanding > 0 && self.waiting_since + limit <= now
-        };
-        if late && !self.overran {
-            self.overran = true;
-            self.kill();
-        }
+        // One that was told to stop reads no frames that come later.
+        idle && self.stage == Stage::Ready
+            && !self.recalled
+            && self.done + self.outstanding as u64 > begun
     }
 
     /// Collects it, if it has ended, and sorts what it held.

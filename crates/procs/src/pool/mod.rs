@@ -2,8 +2,10 @@
 
 mod builder;
 mod job;
+mod limits;
 mod map;
 mod member;
+mod scan;
 mod shared;
 mod supervisor;
 mod work;

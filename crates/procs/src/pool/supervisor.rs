@@ -216,7 +216,7 @@ impl Supervisor {
         let members = self
             .crew
             .iter()
-            .filter_map(|member| member.deadline(self.plan.task_timeout, now));
+            .filter_map(|member| member.next_look(self.plan.task_timeout, now));
         let start = (self.crew.len() < self.wanted()).then_some(self.next_start);
         let tick = several.then_some(self.next_look.max(now + SHORT_TICK / 2));
         members.chain(start).chain(tick).chain(self.kill_at).min()
@@ -318,7 +318,7 @@ impl Supervisor {
         }
         let error = match self.plan.task_timeout {
             _ if self.stop >= Stop::Terminate => JobError::Closed,
-            Some(limit) if member.overran => JobError::TaskTimedOut {
+            Some(limit) if member.overdue => JobError::TaskTimedOut {
                 limit,
                 pid: member.pid,
             },

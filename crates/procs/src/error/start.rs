@@ -1,0 +1,136 @@
+//! Processes that do not start.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::status::ExitStatus;
+
+use super::{EncodeError, Panicked, SystemError};
+
+/// A child process did not become ready to work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It ended before it called [`init`](crate::init).
+    Ended(ExitStatus),
+    /// It did not call [`init`](crate::init) within this time, and was killed.
+    TimedOut(Duration),
+    /// It is another build of the program.
+    BuildDiffers,
+    /// It does not know the task: it is not the program that asked.
+    UnknownTask(String),
+    /// Its call of [`init`](crate::init) was not the first thing in `main`, on the main thread.
+    NotOnMainThread,
+    /// The pool's initializer panicked in it.
+    Initializer(Panicked),
+    /// Its first message made no sense.
+    Garbled,
+    /// The system refused to start it.
+    System(SystemError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(status) => write!(
+                f,
+                "the new process ended before it was ready ({status}): call procs::init() first in main, on every path"
+            ),
+            Self::TimedOut(limit) => write!(
+                f,
+                "the new process was not ready after {limit:?}, and was killed: call procs::init() first in main"
+            ),
+            Self::BuildDiffers => f.write_str(
+                "the new process runs another build of this program: restart the program",
+            ),
+            Self::UnknownTask(name) => write!(
+                f,
+                "the new process does not know the task {name}: restart the program"
+            ),
+            Self::NotOnMainThread => {
+                f.write_str("procs::init() must be called on the main thread, first in main")
+            }
+            Self::Initializer(panic) => write!(f, "the pool's initializer failed: {panic}"),
+            Self::Garbled => f.write_str(
+                "the new process did not speak our language: something wrote to its socket",
+            ),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Initializer(panic) => Some(panic),
+            Self::System(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A process or pool could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// This program never called [`init`](crate::init), so a child of it would run `main` instead of the task.
+    InitMissing,
+    /// This process is itself such a child: it was started to run a task, and went past the place where
+    /// [`init`](crate::init) should have been.
+    InitSkipped,
+    /// Processes are nested too deeply; the limit is in the value.
+    TooDeep(u32),
+    /// A pool needs at least one worker.
+    NoWorkers,
+    /// Two tasks have this name, signature and place, so that it is unclear which is meant.
+    AmbiguousTask(&'static str),
+    /// The arguments could not be encoded.
+    Encode(EncodeError),
+    /// A system call failed.
+    System(SystemError),
+    /// The new process did not become ready.
+    Start(StartError),
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InitMissing => f.write_str(
+                "procs::init() has not been called: call it first in main, or write procs::test_support!() in a test file",
+            ),
+            Self::InitSkipped => f.write_str(
+                "this process was started to run a task, but main did not call procs::init() first; nothing was started",
+            ),
+            Self::TooDeep(limit) => write!(f, "processes are nested {limit} deep, which is the limit"),
+            Self::NoWorkers => f.write_str("a pool needs at least one worker"),
+            Self::AmbiguousTask(name) => write!(f, "two tasks are called {name}: give them different names"),
+            Self::Encode(error) => error.fmt(f),
+            Self::System(error) => error.fmt(f),
+            Self::Start(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            Self::System(error) => Some(error),
+            Self::Start(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<SystemError> for SpawnError {
+    fn from(error: SystemError) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<EncodeError> for SpawnError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
