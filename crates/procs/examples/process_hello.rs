@@ -19,8 +19,8 @@ fn run_proc(name: String) {
 #[procs::main]
 fn main() {
     println!("Parent process {}.", process::id());
-    let mut child = procs::spawn(run_proc, "test".to_owned()).expect("the process starts");
     println!("Child process will start.");
+    let mut child = procs::spawn(run_proc, "test".to_owned()).expect("the process starts");
     child.join().expect("the child ends well");
     println!("Child process end.");
 }

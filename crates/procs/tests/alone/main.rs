@@ -1,0 +1,130 @@
+//! What needs a process of its own: death of the parent, a forgotten `init`, forks, counts of descriptors and zombies.
+//!
+//! Without arguments this program runs each scenario in a fresh process of itself and looks at how it ended. Like in the
+//! standard harness, an argument selects scenarios by a part of their names.
+
+mod counting;
+mod entry;
+mod forking;
+mod orphans;
+
+use std::env;
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than any scenario takes on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Says which scenario this process, and every child of it, is to play.
+const SCENARIO: &str = "PROCS_TEST_SCENARIO";
+
+const SCENARIOS: &[(&str, fn())] = &[
+    (
+        "init_forgotten_in_the_program_is_an_error",
+        entry::forgotten,
+    ),
+    (
+        "init_forgotten_in_the_child_is_an_error",
+        entry::forgotten_in_child,
+    ),
+    ("init_that_never_comes_is_an_error", entry::never),
+    ("init_off_the_main_thread_does_not_count", entry::misplaced),
+    (
+        "a_forgotten_init_in_a_pools_worker_is_an_error",
+        entry::forgotten_in_worker,
+    ),
+    (
+        "programs_that_a_task_runs_are_no_children",
+        entry::foreign_program,
+    ),
+    ("fork_returns_twice", forking::returns_twice),
+    ("checked_fork_refuses_threads", forking::refuses_threads),
+    (
+        "forked_children_can_be_awaited_and_killed",
+        forking::awaited_and_killed,
+    ),
+    ("parent_death_leaves_no_worker", orphans::pool),
+    (
+        "parent_death_leaves_no_process_and_no_grandchild",
+        orphans::nested,
+    ),
+    ("parent_exit_leaves_no_detached_process", orphans::detached),
+    (
+        "many_starts_leave_no_zombie_and_no_descriptor",
+        counting::starts,
+    ),
+    (
+        "no_descriptors_left_is_an_error_and_passes",
+        counting::exhausted,
+    ),
+];
+
+/// Each scenario decides for itself whether and where to call `procs::init()`.
+fn main() -> ExitCode {
+    if let Ok(name) = env::var(SCENARIO) {
+        let (_, scenario) = SCENARIOS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .expect("the scenario exists");
+        scenario();
+        return ExitCode::SUCCESS;
+    }
+    let filters: Vec<String> = env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let wanted = |name: &str| {
+        filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
+    };
+    let failed: Vec<_> = SCENARIOS
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| wanted(name) && !passes(name))
+        .collect();
+    println!("failed: {failed:?}");
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Plays one scenario in a fresh process.
+fn passes(name: &str) -> bool {
+    let program = env::current_exe().expect("this program has a file");
+    let mut child = Command::new(program)
+        .env(SCENARIO, name)
+        .spawn()
+        .expect("the scenario starts");
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            println!(
+                "test {name} ... {}",
+                if status.success() { "ok" } else { "FAILED" }
+            );
+            return status.success();
+        }
+        if Instant::now() > deadline {
+            println!("test {name} ... HANGS");
+            child.kill().expect("it runs");
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until something is so; fails the scenario when it does not become so within a time.
+fn eventually(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never came to this: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[procs::task]
+fn double(n: u64) -> u64 {
+    2 * n
+}

@@ -1,0 +1,9 @@
+//! What the crate promises: a file for each behaviour, a function for each case.
+
+mod common;
+mod dead_worker_fails_only_its_task;
+mod pool_keeps_order;
+mod pool_stops_without_hanging;
+mod process_returns_result_or_reason;
+
+procs::test_support!();

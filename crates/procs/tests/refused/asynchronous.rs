@@ -1,0 +1,8 @@
+//! An async task.
+
+#[procs::task]
+async fn fetch(url: String) -> String {
+    url
+}
+
+fn main() {}
