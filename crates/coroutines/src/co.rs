@@ -46,6 +46,11 @@ impl<Y, A> Co<'_, Y, A> {
         }
     }
 
+    #[cfg(feature = "alloc")]
+    pub(crate) fn brand(&self) -> Brand<Y, A> {
+        self.brand
+    }
+
     /// Hands `value` to whoever resumes the coroutine, and waits there for the next resume; its argument is the result.
     ///
     /// Nothing happens before the `await`. A `yield_` dropped while it waits (as the loser of a race, say) has handed out

@@ -72,6 +72,32 @@ pub use ext::{CoroutineExt, Message, Throw};
 mod generator;
 pub use generator::{Gen, coroutine, generator};
 
+mod interleave;
+pub use interleave::{Interleave, Lanes};
+
+#[cfg(feature = "alloc")]
+mod recursive;
+#[cfg(feature = "alloc")]
+pub use recursive::{Rec, Recursive, recursive};
+
+#[cfg(feature = "alloc")]
+mod ring;
+
+#[cfg(feature = "alloc")]
+mod scheduler;
+#[cfg(feature = "alloc")]
+pub use scheduler::{Id, Scheduler};
+
+#[cfg(feature = "std")]
+mod shared;
+#[cfg(feature = "std")]
+pub use shared::Shared;
+
+#[cfg(feature = "stream")]
+mod stream;
+#[cfg(feature = "stream")]
+pub use stream::{AsyncGen, async_coroutine, async_generator};
+
 mod state;
 pub use state::CoroutineState;
 

@@ -2,10 +2,10 @@
 
 use core::mem;
 use core::pin::Pin;
-use core::task::Poll;
+#[cfg(feature = "stream")]
+use core::task::{Context, Poll};
 
-use super::Brand;
-use super::waker::Airlock;
+use super::{Brand, waker};
 use crate::Gen;
 use crate::state::Step;
 
@@ -65,17 +65,33 @@ impl<F: Future> Frame<F> {
             mem::forget(end);
             return Step::Finished;
         };
-        let lock = Airlock::new(brand, arg);
-        match lock.enter(|cx| body.poll(cx)) {
-            Poll::Ready(value) => Step::Complete(value),
-            Poll::Pending => match lock.take_out() {
-                Some(value) => {
-                    mem::forget(end);
-                    Step::Yielded(value)
-                }
-                None => Step::ForeignAwait,
-            },
+        let step = waker::poll(brand, body, arg);
+        if matches!(step, Step::Yielded(_)) {
+            mem::forget(end);
         }
+        step
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<F: Future> Frame<F> {
+    /// Polls the body on behalf of a task, see [`waker::poll_through`].
+    pub(crate) fn poll_step<Y, A>(
+        self: Pin<&mut Self>,
+        brand: Brand<Y, A>,
+        arg: &mut Option<A>,
+        cx: &Context<'_>,
+    ) -> Poll<Step<Y, F::Output>> {
+        let mut end = End(self);
+        let Some(body) = end.0.as_mut().live() else {
+            mem::forget(end);
+            return Poll::Ready(Step::Finished);
+        };
+        let step = waker::poll_through(brand, body, arg, cx);
+        if matches!(step, Poll::Pending | Poll::Ready(Step::Yielded(_))) {
+            mem::forget(end);
+        }
+        step
     }
 }
 
@@ -96,5 +112,19 @@ impl<Y, A, F: Future> Gen<Y, A, F> {
         // SAFETY: the frame is pinned because the generator is: nothing moves it out, the generator has no `Drop` of its
         // own, and is `Unpin` only if the frame is.
         unsafe { self.map_unchecked_mut(|this| &mut this.frame) }
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<Y, A, F: Future> crate::AsyncGen<Y, A, F> {
+    /// The frame, pinned as the generator is, and the rest of it, which never is.
+    pub(crate) fn parts(
+        self: Pin<&mut Self>,
+    ) -> (Pin<&mut Frame<F>>, &mut crate::stream::Waiting<A>) {
+        // SAFETY: nothing is moved out of the reference below.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: the frame is pinned because the generator is, as for `Gen`.
+        let frame = unsafe { Pin::new_unchecked(&mut this.frame) };
+        (frame, &mut this.waiting)
     }
 }

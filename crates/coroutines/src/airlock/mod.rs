@@ -27,3 +27,5 @@ pub(crate) use start::Start;
 
 mod waker;
 pub(crate) use waker::exchange;
+#[cfg(feature = "alloc")]
+pub(crate) use waker::poll;

@@ -1,39 +1,85 @@
 //! The slots, and the waker that leads to them.
 
 use core::cell::Cell;
+use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use super::Brand;
+use crate::state::Step;
 
 /// Two slots on the stack of `resume`.
 ///
-/// `repr(C)` keeps the number first whatever `Y` and `A` are: it is read before the types are known to be right.
+/// `repr(C)` keeps the head first whatever `Y` and `A` are: it is read before the types are known to be right.
 #[repr(C)]
-pub(super) struct Airlock<Y, A> {
-    id: u64,
+struct Airlock<Y, A> {
+    head: Head,
     /// What goes out: at most one value a resume.
     out: Cell<Option<Y>>,
     /// What goes in: taken by the `yield_` that was waiting for it, or by the body's start.
     arg: Cell<Option<A>>,
 }
 
-/// The table that says "the data pointer leads to an [`Airlock`]". A static, not a constant: its address is the proof.
-static OURS: RawWakerVTable = RawWakerVTable::new(clone, nothing, nothing, nothing);
+/// The part that is the same for all types.
+#[repr(C)]
+struct Head {
+    id: u64,
+    /// The waker of the task that polls; null if a plain resume does.
+    #[cfg(feature = "stream")]
+    outer: *const Waker,
+}
 
-/// A clone must not lead to the slots, which end with `resume`. A coroutine is not woken by anything but a resume.
-fn clone(_: *const ()) -> RawWaker {
+/// The table that says "the data pointer leads to an [`Airlock`]". A static, not a constant: its address is the proof.
+static OURS: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, drop);
+
+/// A clone must not lead to the slots, which end with the poll. It is a clone of the task's waker, or one that wakes
+/// nobody: a coroutine goes on when it is resumed.
+fn clone(_data: *const ()) -> RawWaker {
+    #[cfg(feature = "stream")]
+    // SAFETY: as in `wake`.
+    if let Some(outer) = unsafe { outer(_data) } {
+        let waker = core::mem::ManuallyDrop::new(outer.clone());
+        return RawWaker::new(waker.data(), waker.vtable());
+    }
     let noop = Waker::noop();
     RawWaker::new(noop.data(), noop.vtable())
 }
 
-fn nothing(_: *const ()) {}
+/// For both ways to wake: nobody owns the original, so none gives it up.
+fn wake(_data: *const ()) {
+    #[cfg(feature = "stream")]
+    // SAFETY: the functions of the table are called through a waker that `enter` has made (a clone has another table),
+    // so with its data pointer and while it lives.
+    if let Some(outer) = unsafe { outer(_data) } {
+        outer.wake_by_ref();
+    }
+}
+
+/// The original owns nothing.
+fn drop(_: *const ()) {}
+
+/// The waker of the task that polls.
+///
+/// # Safety
+///
+/// `data` is the data pointer of a waker that [`Airlock::enter`] made, which lives for `'w`.
+#[cfg(feature = "stream")]
+unsafe fn outer<'w>(data: *const ()) -> Option<&'w Waker> {
+    // SAFETY: it leads to an airlock that outlives the waker, and begins with its head. No other thread writes the head.
+    let outer = unsafe { (*data.cast::<Head>()).outer };
+    // SAFETY: null, or borrowed by the context of the poll that the airlock was made for, and which has not ended.
+    unsafe { outer.as_ref() }
+}
 
 impl<Y, A> Airlock<Y, A> {
     #[inline(always)]
-    pub(super) fn new(brand: Brand<Y, A>, arg: A) -> Self {
+    fn new(brand: Brand<Y, A>, arg: A) -> Self {
         Self {
-            id: brand.id(),
+            head: Head {
+                id: brand.id(),
+                #[cfg(feature = "stream")]
+                outer: ptr::null(),
+            },
             out: Cell::new(None),
             arg: Cell::new(Some(arg)),
         }
@@ -41,18 +87,12 @@ impl<Y, A> Airlock<Y, A> {
 
     /// Calls `poll` with a context that leads here.
     #[inline(always)]
-    pub(super) fn enter<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
+    fn enter<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let raw = RawWaker::new(ptr::from_ref(self).cast(), &OURS);
-        // SAFETY: every function of the table ignores its pointer, and all may be called on any thread at any time, so
-        // the contract of a waker holds.
+        // SAFETY: the functions of the table keep the contract of a waker: they only read the head, which nobody writes
+        // while the waker lives, and go on to a waker that keeps it, so any thread may call them.
         let waker = unsafe { Waker::from_raw(raw) };
         poll(&mut Context::from_waker(&waker))
-    }
-
-    /// What the body put out during the poll.
-    #[inline(always)]
-    pub(super) fn take_out(&self) -> Option<Y> {
-        self.out.take()
     }
 
     /// The airlock that `cx` leads to, if it is one of the coroutine with this brand.
@@ -63,14 +103,58 @@ impl<Y, A> Airlock<Y, A> {
             return None;
         }
         // SAFETY: only `enter` makes wakers with this table (a clone gets another), and it points them to an airlock that
-        // it borrows for as long as the waker lives, so for as long as `cx` does. The number is its first field.
-        let id = unsafe { *waker.data().cast::<u64>() };
+        // it borrows for as long as the waker lives, so for as long as `cx` does. It begins with its head.
+        let id = unsafe { (*waker.data().cast::<Head>()).id };
         if id != brand.id() {
             return None;
         }
         // SAFETY: alive as above; an `Airlock<Y, A>`, since `new` took the number from a brand, and equal numbers mean
         // equal types. One thread at a time: a handle is neither cloned nor sent anywhere while its `yield_` is polled.
         Some(unsafe { &*waker.data().cast::<Self>() })
+    }
+}
+
+/// Runs `body`, which yields through a handle with this brand, to its next `yield_` or its end.
+#[inline(always)]
+pub(crate) fn poll<Y, A, F>(brand: Brand<Y, A>, body: Pin<&mut F>, arg: A) -> Step<Y, F::Output>
+where
+    F: Future + ?Sized,
+{
+    let lock = Airlock::new(brand, arg);
+    match lock.enter(|cx| body.poll(cx)) {
+        Poll::Ready(value) => Step::Complete(value),
+        Poll::Pending => lock.out.take().map_or(Step::ForeignAwait, Step::Yielded),
+    }
+}
+
+/// As [`poll`], on behalf of a task: the body may await anything. What is left of `arg` waits for the next poll.
+#[cfg(feature = "stream")]
+pub(crate) fn poll_through<Y, A, F>(
+    brand: Brand<Y, A>,
+    body: Pin<&mut F>,
+    arg: &mut Option<A>,
+    cx: &Context<'_>,
+) -> Poll<Step<Y, F::Output>>
+where
+    F: Future + ?Sized,
+{
+    let lock = Airlock {
+        head: Head {
+            id: brand.id(),
+            outer: cx.waker(),
+        },
+        out: Cell::new(None),
+        arg: Cell::new(arg.take()),
+    };
+    match lock.enter(|cx| body.poll(cx)) {
+        Poll::Ready(value) => Poll::Ready(Step::Complete(value)),
+        Poll::Pending => match lock.out.take() {
+            Some(value) => Poll::Ready(Step::Yielded(value)),
+            None => {
+                *arg = lock.arg.take();
+                Poll::Pending
+            }
+        },
     }
 }
 

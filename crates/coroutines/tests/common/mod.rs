@@ -12,7 +12,10 @@ pub fn example(name: &str) -> String {
     let path = profile.join("examples").join(name);
     let out = Command::new(&path)
         .output()
-        .unwrap_or_else(|e| panic!("cannot run {}: {e}", path.display()));
+        .unwrap_or_else(|e| panic!(
+            "cannot run {}: {e} (a whole `cargo test` builds the examples, one with --test does not)",
+            path.display()
+        ));
     assert!(
         out.status.success(),
         "{name}: {}\n{}",
