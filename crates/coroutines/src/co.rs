@@ -54,7 +54,7 @@ impl<Y, A> Co<'_, Y, A> {
     /// Hands `value` to whoever resumes the coroutine, and waits there for the next resume; its argument is the result.
     ///
     /// Nothing happens before the `await`. A `yield_` dropped while it waits (as the loser of a race, say) has handed out
-    /// its value, and the argument that answers it is dropped.
+    /// its value, unless the body ends in the same resume; the argument that answers it is dropped.
     ///
     /// # Panics
     ///

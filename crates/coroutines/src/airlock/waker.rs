@@ -172,11 +172,15 @@ pub(crate) fn exchange<Y, A>(
     // The slot is sought in each arm, after the question which arm it is: a fresh `yield_` is polled as soon as it is
     // made, and an optimiser that has not passed another branch meanwhile answers the question itself.
     match value.take() {
-        Some(value) => {
+        Some(fresh) => {
             let Some(lock) = Airlock::find(cx, brand) else {
                 elsewhere()
             };
-            lock.out.set(Some(value));
+            match lock.out.replace(Some(fresh)) {
+                None => {}
+                // Another `yield_` was polled and dropped in this very resume. Its value goes first.
+                first => *value = lock.out.replace(first),
+            }
             Poll::Pending
         }
         None => {
