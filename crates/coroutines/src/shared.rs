@@ -11,6 +11,9 @@ use crate::{Coroutine, CoroutineState, ResumeError};
 /// One of them resumes it at a time. A second resume meanwhile, from another thread or from inside the body itself, is
 /// [`AlreadyExecuting`](ResumeError::AlreadyExecuting) and gives its argument back; nobody waits.
 ///
+/// The last handle drops the coroutine. A body that holds a handle to itself is a circle, which [`close`](Self::close)
+/// breaks.
+///
 /// # Examples
 ///
 /// ```

@@ -23,8 +23,10 @@ fn a_body_cannot_resume_itself() {
     );
     *slot.borrow_mut() = Some(shared.clone());
     assert_eq!(shared.try_resume(()), Ok(Yielded(true)));
-    // The body holds a handle to itself by way of the slot; break the circle.
+    // A body that holds a handle to itself keeps itself alive until it is closed.
     *slot.borrow_mut() = None;
+    assert_eq!(shared.close(), Ok(()));
+    assert!(shared.is_finished());
 }
 
 #[test]
