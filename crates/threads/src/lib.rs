@@ -16,8 +16,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Threads**: [`spawn`], [`Thread`], [`ThreadBuilder`]; who runs: [`current`], [`main`], [`enumerate`],
-//! [`active_count`], [`ThreadInfo`].
+//! **Threads**: [`spawn`], [`Thread`], [`ThreadBuilder`], [`scope()`], [`start`] with [`Run`], [`Local`];
+//! who runs: [`current`], [`main`], [`enumerate`], [`active_count`], [`ThreadInfo`]; their end:
+//! [`run_main`], [`join_others_for`], [`set_excepthook`].
 //!
 //! **Locks**: [`Lock`], [`RLock`], [`RwLock`], [`FairLock`].
 //!
@@ -35,10 +36,20 @@ mod imp;
 mod signal;
 mod spin_lock;
 
+mod outcome;
+
 mod registry;
 pub use registry::{ThreadInfo, active_count, current, enumerate, main};
 mod thread;
 pub use thread::{Thread, ThreadBuilder, spawn};
+mod run;
+pub use run::{Run, join_others_for, run_main, start};
+mod scope;
+pub use scope::{Scope, ScopedThread, scope};
+mod local;
+pub use local::Local;
+mod excepthook;
+pub use excepthook::{reset_excepthook, set_excepthook};
 
 mod lock;
 pub use lock::{Lock, LockGuard};

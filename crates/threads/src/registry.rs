@@ -1,10 +1,12 @@
 //! Who runs: an entry for each live thread that the crate knows of.
 
+use crate::signal::WaitQueue;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 /// What is known about a thread. A clone tells of the same thread.
 ///
@@ -28,6 +30,7 @@ struct Entry {
     /// 0 until the thread runs.
     native_id: AtomicU64,
     alive: AtomicBool,
+    daemon: bool,
 }
 
 impl ThreadInfo {
@@ -55,6 +58,12 @@ impl ThreadInfo {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.entry.alive.load(Ordering::Acquire)
+    }
+
+    /// Whether [`run_main`](crate::run_main) does not wait for the thread.
+    #[must_use]
+    pub fn is_daemon(&self) -> bool {
+        self.entry.daemon
     }
 
     /// Whether this is the thread that runs `main`.
@@ -88,37 +97,43 @@ const MAIN_IDENT: u64 = 1;
 
 /// The live threads by ident, so that a listing is in the order of creation.
 static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<u64, ThreadInfo>>> = LazyLock::new(|| {
-    let main = ThreadInfo::new(MAIN_IDENT, "MainThread".to_owned(), main_native_id());
+    let main = ThreadInfo::new(MAIN_IDENT, "MainThread".to_owned(), main_native_id(), false);
     parking_lot::Mutex::new(BTreeMap::from([(MAIN_IDENT, main)]))
 });
+/// Those who wait for threads to end.
+static RETIRED: LazyLock<WaitQueue> = LazyLock::new(WaitQueue::new);
 static NEXT_IDENT: AtomicU64 = AtomicU64::new(MAIN_IDENT + 1);
 static NEXT_DEFAULT: AtomicUsize = AtomicUsize::new(1);
 static NEXT_FOREIGN: AtomicUsize = AtomicUsize::new(1);
 
 impl ThreadInfo {
-    fn new(ident: u64, name: String, native_id: u64) -> Self {
+    fn new(ident: u64, name: String, native_id: u64, daemon: bool) -> Self {
         let entry = Entry {
             name,
             ident,
             native_id: AtomicU64::new(native_id),
             alive: AtomicBool::new(true),
+            daemon,
         };
         Self {
             entry: Arc::new(entry),
         }
     }
 
-    fn register(name: String, native_id: u64) -> Self {
-        let info = Self::new(NEXT_IDENT.fetch_add(1, Ordering::Relaxed), name, native_id);
+    fn register(name: String, native_id: u64, daemon: bool) -> Self {
+        let ident = NEXT_IDENT.fetch_add(1, Ordering::Relaxed);
+        let info = Self::new(ident, name, native_id, daemon);
         REGISTRY.lock().insert(info.ident(), info.clone());
         info
     }
 
     /// Makes the entry of a thread that is about to start.
-    pub(crate) fn announce(name: Option<String>) -> Self {
+    pub(crate) fn announce(name: Option<String>, daemon: Option<bool>) -> Self {
+        let inherited = |current: &Current| current.0.get().is_some_and(Self::is_daemon);
+        let daemon = daemon.unwrap_or_else(|| CURRENT.try_with(inherited).unwrap_or(false));
         let name = name
             .unwrap_or_else(|| format!("Thread-{}", NEXT_DEFAULT.fetch_add(1, Ordering::Relaxed)));
-        Self::register(name, 0)
+        Self::register(name, 0, daemon)
     }
 
     /// Makes this the entry of the calling thread.
@@ -137,6 +152,7 @@ impl ThreadInfo {
     pub(crate) fn retire(&self) {
         REGISTRY.lock().remove(&self.ident());
         self.entry.alive.store(false, Ordering::Release);
+        RETIRED.notify(usize::MAX);
     }
 }
 
@@ -178,6 +194,7 @@ pub fn current() -> ThreadInfo {
                 NEXT_IDENT.fetch_add(1, Ordering::Relaxed),
                 foreign_name(),
                 native_id(),
+                true,
             )
         })
 }
@@ -186,7 +203,8 @@ fn find_or_register() -> ThreadInfo {
     if is_main() {
         main()
     } else {
-        ThreadInfo::register(foreign_name(), native_id())
+        // Nobody can wait for it, so it is a daemon.
+        ThreadInfo::register(foreign_name(), native_id(), true)
     }
 }
 
@@ -226,6 +244,13 @@ pub fn enumerate() -> Vec<ThreadInfo> {
 #[must_use]
 pub fn active_count() -> usize {
     REGISTRY.lock().len()
+}
+
+/// Waits until no thread but the caller, the main thread and daemons is listed.
+pub(crate) fn wait_for_others(deadline: Option<Instant>) -> bool {
+    let counts = |info: &ThreadInfo| !info.is_daemon() && !info.is_main() && !info.is_current();
+    let poll = || (!REGISTRY.lock().values().any(counts)).then_some(());
+    poll().or_else(|| RETIRED.wait(deadline, poll)).is_some()
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -1,15 +1,15 @@
 //! Threads that are named, joined with a time limit, and whose panics come back as values.
 
-use crate::error::{JoinError, Panic, SpawnError};
+use crate::error::{JoinError, SpawnError};
+use crate::outcome::{Outcome, ScopePanic};
 use crate::registry::ThreadInfo;
-use crate::signal::{WaitQueue, deadline};
+use crate::run::Run;
+use crate::signal::deadline;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Starts a thread with a default name, `Thread-N`.
 ///
@@ -35,17 +35,9 @@ where
 ///
 /// Dropping the handle lets the thread run on by itself.
 pub struct Thread<T> {
-    info: ThreadInfo,
-    shared: Arc<Shared<T>>,
+    outcome: Arc<Outcome<T>>,
     /// For waiting until the system, too, is done with the thread.
     system: Option<JoinHandle<()>>,
-}
-
-struct Shared<T> {
-    /// Written once, before `ended`; taken by the first join.
-    outcome: parking_lot::Mutex<Option<Result<T, Panic>>>,
-    ended: AtomicBool,
-    joiners: WaitQueue,
 }
 
 /// The properties of a thread to be started. Made by [`Thread::builder`].
@@ -54,6 +46,7 @@ struct Shared<T> {
 pub struct ThreadBuilder {
     name: Option<String>,
     stack_size: Option<usize>,
+    daemon: Option<bool>,
 }
 
 impl Thread<()> {
@@ -90,6 +83,13 @@ impl ThreadBuilder {
         self
     }
 
+    /// Says whether the thread is a daemon: one that [`run_main`](crate::run_main) does not wait for.
+    /// Without it, the thread is what its maker is; the main thread is none.
+    pub fn daemon(mut self, daemon: bool) -> Self {
+        self.daemon = Some(daemon);
+        self
+    }
+
     /// Starts the thread.
     ///
     /// # Errors
@@ -99,70 +99,65 @@ impl ThreadBuilder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let info = ThreadInfo::announce(self.name);
-        let shared = Arc::new(Shared {
-            outcome: parking_lot::Mutex::new(None),
-            ended: AtomicBool::new(false),
-            joiners: WaitQueue::new(),
-        });
-        let (run_info, run_shared) = (info.clone(), shared.clone());
-        let started = start(info.name(), self.stack_size, move || {
-            run_info.adopt();
-            let outcome = catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new);
-            run_info.retire();
-            run_shared.finish(outcome);
-        });
-        match started {
+        let info = ThreadInfo::announce(self.name, self.daemon);
+        let outcome = Arc::new(Outcome::new(info, None));
+        let shared = outcome.clone();
+        let builder = system_builder(outcome.info(), self.stack_size)?;
+        match builder.spawn(move || shared.run(f)) {
             Ok(system) => Ok(Thread {
-                info,
-                shared,
+                outcome,
                 system: Some(system),
             }),
-            Err(error) => {
-                info.retire();
-                Err(SpawnError::new(info.name(), error))
-            }
+            Err(error) => Err(refused(outcome.info(), error)),
+        }
+    }
+
+    /// Starts the thread with an object that knows what to do.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn start<R: Run>(self, runner: R) -> Result<Thread<R::Output>, SpawnError> {
+        self.spawn(move || runner.run())
+    }
+
+    /// Starts a thread of a scope.
+    pub(crate) fn spawn_scoped<'scope, T: Send + 'scope>(
+        self,
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        unclaimed: ScopePanic,
+        f: impl FnOnce() -> T + Send + 'scope,
+    ) -> Result<Arc<Outcome<T>>, SpawnError> {
+        let info = ThreadInfo::announce(self.name, self.daemon);
+        let outcome = Arc::new(Outcome::new(info, Some(unclaimed)));
+        let shared = outcome.clone();
+        let builder = system_builder(outcome.info(), self.stack_size)?;
+        match builder.spawn_scoped(scope, move || shared.run(f)) {
+            Ok(_) => Ok(outcome),
+            Err(error) => Err(refused(outcome.info(), error)),
         }
     }
 }
 
-fn start(
-    name: &str,
+fn system_builder(
+    info: &ThreadInfo,
     stack_size: Option<usize>,
-    f: impl FnOnce() + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
+) -> Result<std::thread::Builder, SpawnError> {
+    let name = info.name();
     if name.contains('\0') {
         // std would panic.
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the name contains a zero byte",
-        ));
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "the name contains a zero byte");
+        return Err(refused(info, error));
     }
-    let mut builder = std::thread::Builder::new().name(name.to_owned());
-    if let Some(bytes) = stack_size {
-        builder = builder.stack_size(bytes);
-    }
-    builder.spawn(f)
+    let builder = std::thread::Builder::new().name(name.to_owned());
+    Ok(match stack_size {
+        Some(bytes) => builder.stack_size(bytes),
+        None => builder,
+    })
 }
 
-impl<T> Shared<T> {
-    fn finish(&self, outcome: Result<T, Panic>) {
-        *self.outcome.lock() = Some(outcome);
-        // Release pairs with the Acquire in `has_ended`: the outcome is written.
-        self.ended.store(true, Ordering::Release);
-        self.joiners.notify(usize::MAX);
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-
-    fn wait(&self, deadline: Option<Instant>) -> bool {
-        let poll = || self.has_ended().then_some(());
-        poll()
-            .or_else(|| self.joiners.wait(deadline, poll))
-            .is_some()
-    }
+fn refused(info: &ThreadInfo, error: io::Error) -> SpawnError {
+    info.retire();
+    SpawnError::new(info.name(), error)
 }
 
 impl<T> Thread<T> {
@@ -185,9 +180,12 @@ impl<T> Thread<T> {
     /// # Ok::<(), threads::SpawnError>(())
     /// ```
     pub fn join(&mut self) -> Result<T, JoinError> {
-        let outcome = self.join_until_ended(None);
-        if !matches!(outcome, Err(JoinError::SelfJoin)) {
-            self.reap();
+        let outcome = self.outcome.join(None);
+        if !matches!(outcome, Err(JoinError::SelfJoin))
+            && let Some(system) = self.system.take()
+        {
+            // The body catches every panic; one in a thread-local's destructor aborts the process.
+            let _ = system.join();
         }
         outcome
     }
@@ -197,7 +195,7 @@ impl<T> Thread<T> {
     /// # Errors
     /// [`JoinError::TimedOut`] if it still runs, and those of [`join`](Self::join).
     pub fn join_for(&mut self, timeout: Duration) -> Result<T, JoinError> {
-        self.join_until_ended(deadline(timeout))
+        self.outcome.join(deadline(timeout))
     }
 
     /// Returns the thread's value if it has ended; `None` if it still runs.
@@ -205,69 +203,48 @@ impl<T> Thread<T> {
     /// # Errors
     /// Those of [`join`](Self::join).
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
-        if self.info.is_current() {
-            return Some(Err(JoinError::SelfJoin));
-        }
-        self.shared.has_ended().then(|| self.take())
+        self.outcome.try_join()
     }
 
     /// Whether the thread has not ended yet.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.shared.has_ended()
+        !self.outcome.has_ended()
     }
 
     /// The thread's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.info.name()
+        self.info().name()
     }
 
     /// The thread's number in this process; it is never used again.
     #[must_use]
     pub fn ident(&self) -> u64 {
-        self.info.ident()
+        self.info().ident()
     }
 
     /// The kernel's number of the thread. `None`: it does not run yet, or this system does not tell.
     #[must_use]
     pub fn native_id(&self) -> Option<u64> {
-        self.info.native_id()
+        self.info().native_id()
+    }
+
+    /// Whether the thread is a daemon.
+    #[must_use]
+    pub fn is_daemon(&self) -> bool {
+        self.info().is_daemon()
     }
 
     /// What [`current`](crate::current) returns in the thread itself.
     #[must_use]
     pub fn info(&self) -> &ThreadInfo {
-        &self.info
-    }
-
-    fn join_until_ended(&self, deadline: Option<Instant>) -> Result<T, JoinError> {
-        if self.info.is_current() {
-            return Err(JoinError::SelfJoin);
-        }
-        if !self.shared.wait(deadline) {
-            return Err(JoinError::TimedOut);
-        }
-        self.take()
-    }
-
-    fn take(&self) -> Result<T, JoinError> {
-        match self.shared.outcome.lock().take() {
-            Some(outcome) => outcome.map_err(JoinError::Panicked),
-            None => Err(JoinError::AlreadyJoined),
-        }
-    }
-
-    fn reap(&mut self) {
-        if let Some(system) = self.system.take() {
-            // The body catches every panic; one in a thread-local's destructor aborts the process.
-            let _ = system.join();
-        }
+        self.outcome.info()
     }
 }
 
 impl<T> fmt::Debug for Thread<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Thread").field(&self.info).finish()
+        f.debug_tuple("Thread").field(self.info()).finish()
     }
 }

@@ -6,7 +6,10 @@
 use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
-use threads::{Condition, GetError, JobError, Lock, PutError, Queue, Shutdown, model};
+use threads::{
+    Barrier, Condition, Event, GetError, JobError, Latch, Lock, PutError, Queue, Semaphore,
+    Shutdown, model,
+};
 
 /// Explores with at most `preemptions` forced switches of threads.
 fn explore(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
@@ -135,6 +138,96 @@ fn condition_misses_no_notification() {
         shared.1.wait_while(&mut ready, |ready| !*ready);
         drop(ready);
         notifier.join().unwrap();
+    });
+}
+
+#[test]
+fn semaphore_wakes_a_waiter_for_each_permit() {
+    explore(3, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let waiters = [semaphore.clone(), semaphore.clone()];
+        let waiters = waiters.map(|s| thread::spawn(move || s.acquire().forget()));
+        semaphore.release(1);
+        semaphore.release(1);
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+        assert_eq!(semaphore.available(), 0);
+    });
+}
+
+#[test]
+fn semaphore_is_not_blocked_by_a_waiter_that_gives_up() {
+    explore(3, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let (hasty, patient) = (semaphore.clone(), semaphore.clone());
+        let hasty = thread::spawn(move || drop(hasty.acquire_for(SOON)));
+        let patient = thread::spawn(move || drop(patient.acquire()));
+        semaphore.release(1);
+        hasty.join().unwrap();
+        patient.join().unwrap();
+        assert_eq!(semaphore.available(), 1);
+    });
+}
+
+#[test]
+fn semaphore_serves_a_small_request_behind_a_large_one() {
+    explore(3, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let (large, small) = (semaphore.clone(), semaphore.clone());
+        let large = thread::spawn(move || drop(large.acquire_many(2)));
+        let small = thread::spawn(move || drop(small.acquire()));
+        semaphore.release(1);
+        small.join().unwrap();
+        semaphore.release(1);
+        large.join().unwrap();
+    });
+}
+
+#[test]
+fn event_wakes_its_waiter() {
+    explore(5, || {
+        let event = Arc::new(Event::new());
+        let other = event.clone();
+        let waiter = thread::spawn(move || other.wait());
+        event.set();
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn latch_opens_for_its_waiter() {
+    explore(3, || {
+        let latch = Arc::new(Latch::new(2));
+        let steps = [latch.clone(), latch.clone()];
+        let steps = steps.map(|latch| thread::spawn(move || latch.count_down()));
+        latch.wait();
+        for step in steps {
+            step.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn barrier_lets_both_parties_pass() {
+    explore(5, || {
+        let barrier = Arc::new(Barrier::new(2));
+        let other = barrier.clone();
+        let party = thread::spawn(move || other.wait().unwrap());
+        let place = barrier.wait().unwrap();
+        assert_eq!(place + party.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn barrier_passes_for_all_or_breaks_for_all() {
+    explore(5, || {
+        let barrier = Arc::new(Barrier::new(2));
+        let other = barrier.clone();
+        let party = thread::spawn(move || other.wait_for(SOON).is_ok());
+        let passed = barrier.wait().is_ok();
+        assert_eq!(passed, party.join().unwrap());
+        assert_eq!(barrier.is_broken(), !passed);
     });
 }
 

@@ -9,6 +9,7 @@ mod worker;
 pub use job::Job;
 pub use map::Map;
 pub use task::JobEnd;
+pub(crate) use task::contain;
 
 use crate::error::{SpawnError, TimedOut};
 use crate::signal::deadline;
@@ -97,7 +98,9 @@ impl PoolBuilder {
         let mut threads = Vec::with_capacity(workers);
         for index in 0..workers {
             let worker = core.clone();
-            let thread = Thread::builder().name(format!("{name}-{index}"));
+            let thread = Thread::builder()
+                .name(format!("{name}-{index}"))
+                .daemon(true);
             match thread.spawn(move || worker.work()) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {

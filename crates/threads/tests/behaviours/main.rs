@@ -5,6 +5,8 @@
 mod common;
 
 mod condition_wakes_exactly_whom_it_should;
+mod locks_admit_whom_they_should;
 mod pool_runs_each_job_once;
 mod queue_loses_nothing;
+mod signals_reach_everyone;
 mod thread_ends_are_seen;

@@ -1,9 +1,11 @@
 //! A thread's value, panic or end reaches whoever joins it, once and in time.
 
 use crate::common::{LONG, SHORT, within_limit};
-use std::panic::panic_any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use threads::{JoinError, Lock, Queue, Thread, spawn};
+use threads::{JoinError, Local, Lock, Queue, Run, Thread, scope, spawn, start};
 
 #[test]
 fn join_gives_the_value_once() {
@@ -116,4 +118,127 @@ fn a_lock_is_free_after_a_panic() {
     .unwrap();
     assert!(thread.join().is_err());
     assert_eq!(VALUE.lock_for(LONG).as_deref(), Some(&1));
+}
+
+struct Greeter {
+    greeting: &'static str,
+    name: String,
+}
+
+impl Run for Greeter {
+    type Output = String;
+
+    fn run(self) -> String {
+        format!(
+            "{} {} from {}",
+            self.greeting,
+            self.name,
+            threads::current().name()
+        )
+    }
+}
+
+#[test]
+fn an_object_is_started_as_a_thread() {
+    let greeter = |name: &str| Greeter {
+        greeting: "hello",
+        name: name.to_owned(),
+    };
+    let named = Thread::builder().name("greeter");
+    let mut thread = named.start(greeter("bob")).unwrap();
+    assert_eq!(thread.join().unwrap(), "hello bob from greeter");
+    assert!(
+        start(greeter("eve"))
+            .unwrap()
+            .join()
+            .unwrap()
+            .starts_with("hello eve")
+    );
+}
+
+#[test]
+fn a_daemon_is_told_by_its_builder_or_by_its_maker() {
+    let mut daemon = Thread::builder()
+        .daemon(true)
+        .spawn(|| {
+            let inherited = spawn(|| ()).unwrap().is_daemon();
+            let chosen = Thread::builder().daemon(false).spawn(|| ()).unwrap();
+            (inherited, chosen.is_daemon())
+        })
+        .unwrap();
+    assert!(daemon.is_daemon());
+    assert_eq!(daemon.join().unwrap(), (true, false));
+}
+
+#[test]
+fn scoped_threads_borrow_and_have_ended_when_the_scope_returns() {
+    within_limit(|| {
+        let mut values = vec![1, 2, 3, 4];
+        let sum = scope(|s| {
+            let (left, right) = values.split_at_mut(2);
+            let inner = s.clone();
+            s.spawn(move || {
+                left[0] = 10;
+                inner.spawn(move || left[1] = 20).unwrap();
+            })
+            .unwrap();
+            let mut sum = s.spawn(|| right.iter().sum::<i32>()).unwrap();
+            (
+                sum.join_for(LONG).unwrap(),
+                sum.try_join().is_some(),
+                sum.is_alive(),
+            )
+        });
+        assert_eq!(sum, (7, true, false));
+        assert_eq!(values, [10, 20, 3, 4]);
+    });
+}
+
+#[test]
+fn a_panic_in_a_scope_reaches_the_joiner_or_the_owner() {
+    within_limit(|| {
+        let joined = scope(|s| s.spawn(|| panic!("joined")).unwrap().join());
+        assert!(matches!(joined, Err(JoinError::Panicked(p)) if p.message() == "joined"));
+
+        let unjoined = catch_unwind(AssertUnwindSafe(|| {
+            scope(|s| drop(s.spawn(|| panic!("unjoined")).unwrap()));
+        }));
+        assert_eq!(unjoined.unwrap_err().downcast_ref(), Some(&"unjoined"));
+    });
+}
+
+/// Tells when it is dropped.
+struct Noisy(Arc<Lock<usize>>);
+
+impl Drop for Noisy {
+    fn drop(&mut self) {
+        *self.0.lock() += 1;
+    }
+}
+
+#[test]
+fn each_thread_has_a_local_value_of_its_own() {
+    let drops = Arc::new(Lock::new(0));
+    let counter = drops.clone();
+    let local = Arc::new(Local::new(move || (Cell::new(0), Noisy(counter.clone()))));
+    local.with(|(n, _)| n.set(1));
+    let other = local.clone();
+    let mut thread = spawn(move || other.with(|(n, _)| n.replace(5))).unwrap();
+    assert_eq!(thread.join().unwrap(), 0);
+    assert_eq!(*drops.lock(), 1);
+    assert_eq!(local.with(|(n, _)| n.get()), 1);
+
+    // The values of a local that is gone go when the thread makes its next one.
+    drop(local);
+    assert_eq!(Local::new(|| 3).get(), 3);
+    assert_eq!(*drops.lock(), 2);
+}
+
+#[test]
+fn a_local_may_use_itself_and_others() {
+    let names = Arc::new(Local::new(|| RefCell::new(vec!["a"])));
+    let inner = names.clone();
+    let count = Local::new(move || inner.with(|names| names.borrow().len()));
+    assert_eq!(count.get(), 1);
+    names.with(|outer| names.with(|same| assert!(std::ptr::eq(outer, same))));
 }

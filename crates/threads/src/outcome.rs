@@ -1,0 +1,96 @@
+//! What a thread leaves behind, until someone takes it.
+
+use crate::error::{JoinError, Panic};
+use crate::excepthook;
+use crate::registry::ThreadInfo;
+use crate::signal::WaitQueue;
+use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Where the first panic of a scope goes that nobody joined.
+pub(crate) type ScopePanic = Arc<Mutex<Option<Panic>>>;
+
+/// The value or the panic of one thread, shared by the thread and its handle.
+pub(crate) struct Outcome<T> {
+    info: ThreadInfo,
+    /// Written once, before `ended`; taken by the first join.
+    value: Mutex<Option<Result<T, Panic>>>,
+    ended: AtomicBool,
+    joiners: WaitQueue,
+    /// The scope that the thread belongs to.
+    scope: Option<ScopePanic>,
+}
+
+impl<T> Outcome<T> {
+    pub(crate) fn new(info: ThreadInfo, scope: Option<ScopePanic>) -> Self {
+        Self {
+            info,
+            value: Mutex::new(None),
+            ended: AtomicBool::new(false),
+            joiners: WaitQueue::new(),
+            scope,
+        }
+    }
+
+    pub(crate) fn info(&self) -> &ThreadInfo {
+        &self.info
+    }
+
+    /// The life of the thread: runs `f` and leaves its outcome.
+    pub(crate) fn run(&self, f: impl FnOnce() -> T) {
+        self.info.adopt();
+        let value = catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new);
+        self.info.retire();
+        *self.value.lock() = Some(value);
+        // Release pairs with the Acquire in `has_ended`: the value is written.
+        self.ended.store(true, Ordering::Release);
+        self.joiners.notify(usize::MAX);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Waits for the end and takes the outcome.
+    pub(crate) fn join(&self, deadline: Option<Instant>) -> Result<T, JoinError> {
+        if self.info.is_current() {
+            return Err(JoinError::SelfJoin);
+        }
+        let poll = || self.has_ended().then_some(());
+        poll()
+            .or_else(|| self.joiners.wait(deadline, poll))
+            .ok_or(JoinError::TimedOut)?;
+        self.take()
+    }
+
+    /// Takes the outcome if the thread has ended.
+    pub(crate) fn try_join(&self) -> Option<Result<T, JoinError>> {
+        if self.info.is_current() {
+            return Some(Err(JoinError::SelfJoin));
+        }
+        self.has_ended().then(|| self.take())
+    }
+
+    fn take(&self) -> Result<T, JoinError> {
+        match self.value.lock().take() {
+            Some(outcome) => outcome.map_err(JoinError::Panicked),
+            None => Err(JoinError::AlreadyJoined),
+        }
+    }
+}
+
+impl<T> Drop for Outcome<T> {
+    /// A panic that nobody took is reported: to the scope, or to the hook.
+    fn drop(&mut self) {
+        let Some(Err(panic)) = self.value.get_mut().take() else {
+            return;
+        };
+        match &self.scope {
+            Some(scope) => _ = scope.lock().get_or_insert(panic),
+            None => excepthook::report(&self.info, &panic),
+        }
+    }
+}
