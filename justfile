@@ -6,6 +6,10 @@ default:
 run *args:
     cargo run --release -- {{args}}
 
+# Compare, and put the measured tables into the README and the book.
+report: run
+    cp target/compare/tables.md docs/src/measured/ && sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/tables.md' README.md
+
 # Every test and doc test of every crate.
 test *args:
     cargo test --workspace {{args}}

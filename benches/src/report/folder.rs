@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Report, page};
+use super::{Report, markdown, page};
 use crate::Failed;
 
 /// A folder that was there, or could be made, and can be written to.
@@ -46,7 +46,13 @@ impl Folder {
         self.path.join("results.json")
     }
 
-    /// Writes both files.
+    /// Where the tables for the README and the book go.
+    #[must_use]
+    pub fn tables(&self) -> PathBuf {
+        self.path.join("tables.md")
+    }
+
+    /// Writes all three files.
     ///
     /// # Errors
     /// Names the file that could not be written.
@@ -54,7 +60,8 @@ impl Folder {
         let json =
             serde_json::to_string_pretty(report).map_err(Failed::at("encoding the results"))?;
         write(&self.json(), &(json + "\n"))?;
-        write(&self.page(), &page::page(report))
+        write(&self.page(), &page::page(report))?;
+        write(&self.tables(), &markdown::markdown(report))
     }
 }
 

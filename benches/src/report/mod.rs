@@ -3,7 +3,9 @@
 mod chart;
 mod folder;
 mod machine;
+mod markdown;
 mod page;
+mod quantity;
 mod table;
 mod units;
 mod verdict;

@@ -4,43 +4,12 @@ use std::fmt::Write;
 
 use super::Report;
 use super::chart::{Bar, bars};
+use super::quantity::{QUANTITIES, Quantity};
 use super::table::COLUMNS;
-use super::units::mebibytes;
 use super::verdict::verdict;
 use crate::{Model, Row, Workload};
 
 const STYLE: &str = include_str!("page.css");
-
-/// A quantity that is drawn for every workload.
-struct Quantity {
-    title: &'static str,
-    value: fn(&Row) -> f64,
-    /// Whether the longest bar is the best one, or the shortest.
-    more_is_better: bool,
-}
-
-const QUANTITIES: [Quantity; 4] = [
-    Quantity {
-        title: "Throughput, tasks per second (more is better)",
-        value: |row| row.tasks_per_s,
-        more_is_better: true,
-    },
-    Quantity {
-        title: "99th percentile of latency, ms (less is better)",
-        value: |row| row.p99_ms,
-        more_is_better: false,
-    },
-    Quantity {
-        title: "Processor time, s (less is better)",
-        value: |row| row.cpu_s,
-        more_is_better: false,
-    },
-    Quantity {
-        title: "Peak memory, MiB (less is better)",
-        value: |row| mebibytes(row.peak_rss_bytes),
-        more_is_better: false,
-    },
-];
 
 /// The report as HTML.
 pub fn page(report: &Report) -> String {
@@ -82,22 +51,16 @@ fn section(out: &mut String, workload: Workload, rows: &[Row]) {
 }
 
 fn chart(quantity: &Quantity, rows: &[Row]) -> String {
-    let values = || rows.iter().map(quantity.value);
-    let best = if quantity.more_is_better {
-        values().fold(f64::MIN, f64::max)
-    } else {
-        values().fold(f64::MAX, f64::min)
-    };
+    let title = format!("{} ({})", capitalized(quantity.title), quantity.direction());
     let drawn: Vec<Bar> = rows
         .iter()
-        .zip(values())
-        .map(|(row, value)| Bar {
+        .map(|row| Bar {
             label: row.model.to_string(),
-            value,
-            highlight: value == best,
+            value: (quantity.value)(row),
+            highlight: quantity.is_best(row, rows),
         })
         .collect();
-    bars(quantity.title, &drawn)
+    bars(&title, &drawn)
 }
 
 fn table(rows: &[Row]) -> String {

@@ -33,6 +33,9 @@ pub fn verdict(rows: &[Row]) -> String {
         );
     }
     sentence += &format!(", because {}", reason(winner));
+    if winner.workload.kind() == Kind::Mixed {
+        sentence += &format!(", and {} processors computed meanwhile", busy(winner));
+    }
     let ties: Vec<String> = tied(rows, winner)
         .map(|row| row.model.to_string())
         .collect();
@@ -74,9 +77,14 @@ fn tied<'r>(rows: &'r [Row], winner: &'r Row) -> impl Iterator<Item = &'r Row> {
     })
 }
 
+/// How many processors were busy on average.
+fn busy(row: &Row) -> String {
+    figure(row.cpu_s / row.wall_s)
+}
+
 /// Why this row is as fast as it is, from its own figures.
 fn reason(row: &Row) -> String {
-    let busy = figure(row.cpu_s / row.wall_s);
+    let busy = busy(row);
     let at_once = row.concurrency.min(row.tasks as usize);
     let waits = row.workload.kind() != Kind::CpuBound;
     match row.model {
