@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle as TokioHandle, LocalOptions, LocalRuntime}
 use crate::{
     current::{self, Entered},
     error::{LoopClosed, LoopRunning, NoRunningLoop, RunError},
-    executor::{Alarm, Engine, Main},
+    executor::{Alarm, Engine, Main, Ready},
     handle::{Handle, TimerHandle, once},
     loop_handle::LoopHandle,
     main_future::MainFuture,
@@ -130,7 +130,8 @@ impl EventLoop {
     pub fn run_until_complete<F: Future>(&self, future: F) -> Result<F::Output, RunError> {
         let main = MainFuture::new(&self.core.engine, future);
         let mut main = std::pin::pin!(main);
-        self.drive(Engine::push_main, &mut || main.as_mut().step())?;
+        let first = main.first();
+        self.drive(Some(first), &mut || main.as_mut().step())?;
         main.as_mut().finish()
     }
 
@@ -141,10 +142,10 @@ impl EventLoop {
     /// [`RunError::AlreadyRunning`] and [`RunError::Closed`], as for
     /// [`run_until_complete`](EventLoop::run_until_complete).
     pub fn run_forever(&self) -> Result<(), RunError> {
-        self.drive(|_| {}, &mut || {})
+        self.drive(None, &mut || {})
     }
 
-    fn drive(&self, begin: impl FnOnce(&Engine), main: &mut Main<'_>) -> Result<(), RunError> {
+    fn drive(&self, first: Option<Ready>, main: &mut Main<'_>) -> Result<(), RunError> {
         let engine = &self.core.engine;
         let runtime = self
             .core
@@ -153,7 +154,9 @@ impl EventLoop {
             .map_err(|_| RunError::Closed)?;
         let runtime = runtime.as_ref().ok_or(RunError::Closed)?;
         let entered = Entered::new(&self.core).ok_or(RunError::AlreadyRunning)?;
-        begin(engine);
+        if let Some(first) = first {
+            engine.push(first);
+        }
         let mut alarm = Alarm::new();
         let mut begun = false;
         let turns = poll_fn(|cx| {

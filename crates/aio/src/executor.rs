@@ -3,7 +3,6 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
     sync::Arc,
@@ -14,11 +13,10 @@ use std::{
 use tokio::task::coop;
 
 use crate::{
-    error::Panicked,
     handle::{self, Call},
-    remote::{Remote, RemoteItem, Step},
+    remote::{Remote, RemoteItem},
     report::Reporter,
-    task::{Registry, TaskKey},
+    task::{Queued, TaskKey, Tasks},
     timer::{Due, TimerKey, Timers},
 };
 
@@ -27,10 +25,8 @@ const STEPS_PER_POLL: usize = 61;
 
 /// Something that is ready to run.
 pub(crate) enum Ready {
-    Step(Step),
+    Step(Queued),
     Call(Rc<dyn Call>),
-    /// The future of `run_until_complete`.
-    Main,
     /// That future is done: leave the loop when this iteration ends.
     Leave,
 }
@@ -41,7 +37,7 @@ pub(crate) type Main<'a> = dyn FnMut() + 'a;
 /// The state of one loop, all of it on its own thread save `remote`.
 pub(crate) struct Engine {
     pub(crate) remote: Arc<Remote>,
-    pub(crate) tasks: RefCell<Registry>,
+    pub(crate) tasks: RefCell<Tasks>,
     pub(crate) reporter: Reporter,
     ready: RefCell<VecDeque<Ready>>,
     timers: RefCell<Timers>,
@@ -54,17 +50,20 @@ pub(crate) struct Engine {
     /// The root future is being polled, so pushing needs no wake.
     turning: Cell<bool>,
     root: RefCell<Option<Waker>>,
-    /// The future of `run_until_complete` is in the ready queue.
-    main_queued: Cell<bool>,
+    /// The task whose body is being polled.
     pub(crate) current: Cell<Option<TaskKey>>,
+    /// The task whose body is being dropped because it was cancelled.
+    pub(crate) ending: Cell<Option<TaskKey>>,
+    pub(crate) next_cleanup: Cell<u64>,
     pub(crate) closing: Cell<bool>,
 }
 
 impl Engine {
     pub(crate) fn new() -> Rc<Self> {
+        let remote = Remote::register();
         Rc::new(Engine {
-            remote: Remote::register(),
-            tasks: RefCell::new(Registry::new()),
+            tasks: RefCell::new(Tasks::new(remote.id())),
+            remote,
             reporter: Reporter::new(),
             ready: RefCell::new(VecDeque::new()),
             timers: RefCell::new(Timers::new()),
@@ -74,13 +73,14 @@ impl Engine {
             stopping: Cell::new(false),
             turning: Cell::new(false),
             root: RefCell::new(None),
-            main_queued: Cell::new(false),
             current: Cell::new(None),
+            ending: Cell::new(None),
+            next_cleanup: Cell::new(0),
             closing: Cell::new(false),
         })
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u32 {
         self.remote.id()
     }
 
@@ -98,10 +98,11 @@ impl Engine {
         self.wake_root();
     }
 
-    /// Queues the future of `run_until_complete`, unless it is queued.
-    pub(crate) fn push_main(&self) {
-        if !self.main_queued.replace(true) {
-            self.push(Ready::Main);
+    /// Queues the task that a slot holds, unless it is queued.
+    pub(crate) fn wake_slot(&self, slot: u32) {
+        let queued = self.tasks.borrow_mut().queue(slot);
+        if let Some(queued) = queued {
+            self.push(Ready::Step(queued));
         }
     }
 
@@ -149,13 +150,14 @@ impl Engine {
     }
 
     fn accept(&self, item: RemoteItem) {
-        let ready = match item {
-            RemoteItem::Step(runnable) => Ready::Step(runnable),
-            RemoteItem::Main if self.main_queued.replace(true) => return,
-            RemoteItem::Main => Ready::Main,
-            RemoteItem::Call(function) => Ready::Call(handle::once(function)),
-        };
-        self.ready.borrow_mut().push_back(ready);
+        match item {
+            RemoteItem::Wake(arrival) => self.wake_slot(arrival.arrived()),
+            RemoteItem::Call(function) => {
+                self.ready
+                    .borrow_mut()
+                    .push_back(Ready::Call(handle::once(function)));
+            }
+        }
     }
 
     /// Moves timers that are due into the ready queue, in order. The clock is read once per poll of the root future,
@@ -243,14 +245,12 @@ impl Engine {
         for left in (0..batch).rev() {
             let next = self.ready.borrow_mut().pop_front();
             match next {
-                Some(Ready::Step(runnable)) => {
-                    runnable.run();
+                Some(Ready::Step(queued)) => {
+                    if self.step(queued) {
+                        main();
+                    }
                 }
                 Some(Ready::Call(call)) => self.run_call(&*call),
-                Some(Ready::Main) => {
-                    self.main_queued.set(false);
-                    main();
-                }
                 Some(Ready::Leave) => self.stopping.set(true),
                 None => return 0,
             }
@@ -275,60 +275,34 @@ impl Engine {
         self.turning.set(false);
     }
 
-    /// Drops all tasks, callbacks and timers on this thread. Afterwards nothing of them is left anywhere.
+    /// Drops all tasks, callbacks and timers on this thread. Other threads hold nothing of them but their numbers.
     pub(crate) fn close(&self) {
         self.closing.set(true);
-        let deadline = Instant::now() + CLOSE_PATIENCE;
         loop {
-            // Waked outside the borrow: waking pushes to the remote queue, and destructors may do anything.
-            let wakers = self.tasks.borrow().wakers();
-            wakers.into_iter().for_each(Waker::wake);
-            self.remote.drain_now(&mut |item| self.accept(item));
-            self.drop_ready();
-            self.drop_timers();
-            let done = self.tasks.borrow().is_empty() && self.ready.borrow().is_empty();
-            // A thread that is in the middle of a wake still holds a task; it pushes it within a few instructions.
-            if done || Instant::now() > deadline {
+            // While the loop is closing, a step drops the body, with panics caught.
+            let tasks = self.tasks.borrow().keys();
+            tasks.into_iter().for_each(|key| {
+                self.step(key.into());
+            });
+            self.drain_remote();
+            self.drop_callbacks();
+            // A destructor may have left more to drop.
+            if self.tasks.borrow().is_empty() && self.ready.borrow().is_empty() {
                 break;
             }
-            std::thread::yield_now();
         }
         self.remote.close();
     }
 
-    fn drop_ready(&self) {
-        loop {
-            let next = self.ready.borrow_mut().pop_front();
-            match next {
-                // Run, not dropped: while the loop is closing a step drops its body, and a panic in there is caught.
-                Some(Ready::Step(runnable)) => {
-                    runnable.run();
-                }
-                Some(Ready::Call(call)) => self.drop_quietly(move || drop(call)),
-                Some(Ready::Main | Ready::Leave) => {}
-                None => break,
-            }
-        }
-    }
-
-    fn drop_timers(&self) {
+    fn drop_callbacks(&self) {
+        let ready = self.ready.take();
         let timers = self.timers.replace(Timers::new());
-        self.drop_quietly(move || drop(timers));
-    }
-
-    fn drop_quietly(&self, drop: impl FnOnce()) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
-            self.reporter.report(
-                "a callback's destructor panicked",
-                None,
-                &Panicked::new(payload),
-            );
+        for callback in ready {
+            self.drop_quietly("a callback's destructor panicked", callback);
         }
+        self.drop_quietly("a callback's destructor panicked", timers);
     }
 }
-
-/// How long `close` waits for another thread that is preempted within a wake.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 enum Outcome {
     /// Nothing is ready: sleep until a wake or the next timer.

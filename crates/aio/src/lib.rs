@@ -19,7 +19,7 @@
 //!
 //! - **The loop**: [`run`] for a program's main coroutine; [`EventLoop`] with [`Handle`] and [`TimerHandle`] for
 //!   callbacks, [`LoopHandle`] and [`RemoteTask`] for other threads; [`get_running_loop`], [`ExceptionContext`].
-//! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`].
+//! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`], [`on_cancel`].
 //! - **Waiting**: [`sleep`], [`yield_now`], [`gather`], [`gather_settled`], [`wait_for`].
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
 //! - **Signals**: [`shutdown_signal`].
@@ -59,7 +59,7 @@ mod runner;
 pub use runner::run;
 
 mod task;
-pub use task::{Task, TaskRef, create_task, current_task};
+pub use task::{CancelGuard, Task, TaskRef, create_task, current_task, on_cancel};
 
 mod sleep;
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};

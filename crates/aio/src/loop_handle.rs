@@ -73,7 +73,7 @@ impl LoopHandle {
         task
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u32 {
         self.remote.id()
     }
 }

@@ -4,18 +4,15 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use pin_project_lite::pin_project;
 
 use crate::{
-    current,
     error::{Cancelled, Panicked, RunError},
     executor::{Engine, Ready},
-    remote::{self, RemoteItem},
-    task::{Flags, TaskKey},
+    task::{Flags, Stage, TaskKey},
 };
 
 pin_project! {
@@ -36,21 +33,17 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut tasks = self.engine.tasks.borrow_mut();
-        tasks.set(self.key, Flags::DETACHED);
-        let removed = tasks.remove(self.key);
-        drop(tasks);
-        removed.notify();
+        let (awaiter, removed) = self.engine.tasks.borrow_mut().remove_main(self.key);
+        drop((awaiter, removed));
     }
 }
 
 impl<F: Future> MainFuture<F> {
-    /// Lists it as a task. Its first step is queued when the run has begun, as if woken.
+    /// Lists it as a task. Its first step is queued when the run has begun.
     pub(crate) fn new(engine: &Rc<Engine>, future: F) -> Self {
-        let waker = Waker::from(Arc::new(MainWake { id: engine.id() }));
         let mut tasks = engine.tasks.borrow_mut();
-        let key = tasks.insert();
-        tasks.set_waker(key, &waker);
+        let key = tasks.insert(Stage::Absent, Flags::MAIN);
+        let waker = tasks.waker(key).unwrap_or_else(|| Waker::noop().clone());
         drop(tasks);
         let place = Place {
             engine: engine.clone(),
@@ -62,6 +55,11 @@ impl<F: Future> MainFuture<F> {
             waker,
             place,
         }
+    }
+
+    /// Its first step.
+    pub(crate) fn first(&self) -> Ready {
+        Ready::Step(self.place.key.into())
     }
 
     /// Polls the future once, unless it is done: the loop found it in the ready queue.
@@ -108,36 +106,8 @@ fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Option<Result<F::Outpu
 }
 
 fn cancelled(engine: &Engine, key: TaskKey) -> Option<Cancelled> {
-    let tasks = engine.tasks.borrow();
-    let flags = tasks.flags(key)?;
-    flags.any(Flags::CANCEL | Flags::ABORT).then(|| {
-        Cancelled::new(
-            tasks
-                .extra(key.id)
-                .and_then(|extra| extra.cancel_message.clone()),
-        )
-    })
-}
-
-struct MainWake {
-    id: u64,
-}
-
-impl Wake for MainWake {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let here = current::with_engine((), |(), engine| {
-            let own = engine.id() == self.id;
-            if own {
-                engine.push_main();
-            }
-            own
-        });
-        if here != Ok(true) {
-            remote::schedule(self.id, RemoteItem::Main);
-        }
-    }
+    let flags = engine.tasks.borrow().flags(key)?;
+    flags
+        .any(Flags::CANCEL | Flags::ABORT)
+        .then(|| engine.cancelled(key))
 }

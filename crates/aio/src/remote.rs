@@ -4,35 +4,31 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Waker,
 };
 
-use async_task::Runnable;
 use crossbeam_queue::SegQueue;
 
-use crate::error::LoopClosed;
+use crate::{error::LoopClosed, task::Arrival};
 
 /// Wakes from other threads find their loop here by its number, so that a task needs no counted reference to it.
-static LOOPS: RwLock<BTreeMap<u64, Arc<Remote>>> = RwLock::new(BTreeMap::new());
+static LOOPS: RwLock<BTreeMap<u32, Arc<Remote>>> = RwLock::new(BTreeMap::new());
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
-/// A task that is to be polled once; its metadata is the number of its loop.
-pub(crate) type Step = Runnable<u64>;
+/// Four thousand million loops later a number comes again, which is harmless unless a waker of that first loop still
+/// lives; then it wakes a task of the other in vain.
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 pub(crate) enum RemoteItem {
     /// A task of the loop was woken.
-    Step(Step),
-    /// The future of `run_until_complete` was woken.
-    Main,
+    Wake(Arrival),
     /// `call_soon_threadsafe`.
     Call(Box<dyn FnOnce() + Send>),
 }
 
 pub(crate) struct Remote {
-    id: u64,
+    id: u32,
     queue: SegQueue<RemoteItem>,
     /// Set by the first item after a drain; whoever sets it wakes the loop, the others need not.
     notified: AtomicBool,
@@ -58,7 +54,7 @@ impl Remote {
         remote
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
@@ -73,7 +69,6 @@ impl Remote {
 
     pub(crate) fn push(&self, item: RemoteItem) -> Result<(), LoopClosed> {
         if self.closed.load(Ordering::SeqCst) {
-            discard(item);
             return Err(LoopClosed);
         }
         self.queue.push(item);
@@ -119,32 +114,19 @@ impl Remote {
     }
 
     fn discard_all(&self) {
-        while let Some(item) = self.queue.pop() {
-            discard(item);
-        }
+        while self.queue.pop().is_some() {}
     }
 }
 
-/// A step may hold what must not be dropped on this thread; after an orderly close none is left to come.
-fn discard(item: RemoteItem) {
-    match item {
-        RemoteItem::Step(runnable) => std::mem::forget(runnable),
-        other => drop(other),
-    }
-}
-
-/// Schedules a task of the loop numbered `id` from a thread on which that loop does not run just now.
-pub(crate) fn schedule(id: u64, item: RemoteItem) {
+/// Hands a wake to the loop numbered `id` from a thread on which it does not run just now. A loop that is closed has
+/// nothing left to wake.
+pub(crate) fn schedule(id: u32, item: RemoteItem) {
     let remote = LOOPS
         .read()
         .unwrap_or_else(PoisonError::into_inner)
         .get(&id)
         .cloned();
-    match remote {
-        // The error says that the loop closed meanwhile, and its tasks with it.
-        Some(remote) => {
-            let _ = remote.push(item);
-        }
-        None => discard(item),
+    if let Some(remote) = remote {
+        let _ = remote.push(item);
     }
 }

@@ -32,7 +32,7 @@ impl Timer for LoopTimer {
 /// A sleep that hyper can hold: it must be `Send`, so it names its timer instead of holding its loop.
 struct LoopSleep {
     deadline: Instant,
-    armed: Option<(u64, TimerKey)>,
+    armed: Option<(u32, TimerKey)>,
 }
 
 impl Sleep for LoopSleep {}

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use async_task::Builder;
-
-use super::{Body, Task, TaskRef};
+use super::{
+    Task, TaskRef,
+    table::{Flags, Stage},
+};
 use crate::{
     current,
     error::NoRunningLoop,
     executor::{Engine, Ready},
-    remote::{self, RemoteItem, Step},
 };
 
 /// Starts `future` as a task of the running loop and gives its handle.
@@ -62,27 +62,8 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let key = engine.tasks.borrow_mut().insert();
-    let body = Body::new(engine.clone(), key, future);
-    // The loop's number is metadata, for a schedule function that captures nothing costs async-task less.
-    let (runnable, task) = Builder::new()
-        .metadata(engine.id())
-        .spawn_local(move |_| body, schedule);
-    engine.push(Ready::Step(runnable));
-    Task::new(engine.clone(), key, task.fallible())
-}
-
-/// Called by the task's wakers, on any thread.
-fn schedule(runnable: Step) {
-    let id = *runnable.metadata();
-    let foreign = current::with_engine(runnable, |runnable, engine| {
-        if engine.id() == id {
-            engine.push(Ready::Step(runnable));
-            return None;
-        }
-        Some(runnable)
-    });
-    if let Ok(Some(runnable)) | Err(runnable) = foreign {
-        remote::schedule(id, RemoteItem::Step(runnable));
-    }
+    let body = Stage::Pending(Box::pin(future));
+    let key = engine.tasks.borrow_mut().insert(body, Flags::QUEUED);
+    engine.push(Ready::Step(key.into()));
+    Task::new(engine.clone(), key)
 }

@@ -2,14 +2,17 @@
 
 use std::{
     fmt,
+    marker::PhantomData,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
-use async_task::FallibleTask;
-
-use super::{Flags, TaskKey, TaskRef, reference::request};
+use super::{
+    TaskRef,
+    reference::request,
+    table::{Flags, Removed, Stage, TaskKey},
+};
 use crate::{error::TaskError, executor::Engine};
 
 /// A task of the loop: await it for its result, cancel it, name it.
@@ -51,24 +54,21 @@ enum State<T> {
     Detached,
 }
 
-/// The result, kept by async-task. Whoever awaits it is kept by the registry, which needs no atomics.
-type Stored<T> = FallibleTask<Result<T, TaskError>, u64>;
-
 struct Live<T> {
-    task: Stored<T>,
     engine: Rc<Engine>,
     key: TaskKey,
     awaited: bool,
+    output: PhantomData<T>,
 }
 
 impl<T> Task<T> {
-    pub(crate) fn new(engine: Rc<Engine>, key: TaskKey, task: Stored<T>) -> Self {
+    pub(crate) fn new(engine: Rc<Engine>, key: TaskKey) -> Self {
         Task {
             state: State::Live(Live {
-                task,
                 engine,
                 key,
                 awaited: false,
+                output: PhantomData,
             }),
         }
     }
@@ -120,7 +120,7 @@ impl<T> Task<T> {
     /// Whether the task has ended, in whatever way.
     pub fn is_done(&self) -> bool {
         match &self.state {
-            State::Live(live) => live.engine.tasks.borrow().flags(live.key).is_none(),
+            State::Live(live) => live.engine.tasks.borrow().is_done(live.key),
             _ => true,
         }
     }
@@ -140,7 +140,10 @@ impl<T> Task<T> {
     /// Names the task, for the task list and for reports. Without effect on a task made where no loop runs.
     pub fn set_name(&self, name: impl AsRef<str>) {
         if let State::Live(live) = &self.state {
-            live.engine.tasks.borrow_mut().extra_mut(live.key).name = Some(name.as_ref().into());
+            let mut tasks = live.engine.tasks.borrow_mut();
+            if let Some(extra) = tasks.extra_mut(live.key) {
+                extra.name = Some(name.as_ref().into());
+            }
         }
     }
 
@@ -161,28 +164,48 @@ impl<T> Task<T> {
 }
 
 impl<T> Live<T> {
-    /// The handle is gone and the task is not.
-    fn let_go(mut self) {
-        let running = self
-            .engine
-            .tasks
-            .borrow_mut()
-            .set(self.key, Flags::DETACHED);
-        if running {
-            self.task.detach();
+    /// The handle is gone; the task may not be.
+    fn let_go(self) {
+        let mut tasks = self.engine.tasks.borrow_mut();
+        if tasks.set(self.key, Flags::DETACHED).is_some() {
             return;
         }
         // Done, and its result was never looked at: a panic in it must not be lost.
-        let polled = Pin::new(&mut self.task).poll(&mut Context::from_waker(Waker::noop()));
-        if let Poll::Ready(Some(Err(TaskError::Panicked(panicked)))) = polled {
-            let name = self.engine.tasks.borrow().name(self.key.id);
-            self.engine.reporter.report(
-                "a task that nobody awaits panicked",
-                Some(&name),
-                &panicked,
-            );
+        let removed = tasks.remove(self.key);
+        drop(tasks);
+        if let Some(Removed {
+            stage: Stage::Failed(error),
+            extra,
+        }) = &removed
+            && let TaskError::Panicked(panicked) = &**error
+        {
+            let name = extra.as_ref().and_then(|extra| extra.name.clone());
+            self.engine.report_panic(self.key, name, panicked);
         }
-        self.engine.tasks.borrow_mut().forget_extra(self.key.id);
+        self.engine
+            .drop_quietly("a task's result panicked when dropped", removed);
+    }
+}
+
+impl<T: 'static> Live<T> {
+    /// The result of a task that is done, and the name it was given.
+    fn take(&self) -> (Result<T, TaskError>, Option<Rc<str>>) {
+        let removed = self.engine.tasks.borrow_mut().remove(self.key);
+        let Some(Removed { stage, extra }) = removed else {
+            return (Err(TaskError::Taken), None);
+        };
+        let name = extra.and_then(|extra| extra.name);
+        let result = match stage {
+            Stage::Done(output) => match output.downcast::<T>() {
+                Ok(output) => Ok(*output),
+                Err(_) => {
+                    unreachable!("the handle has the type of the future that the task was made of")
+                }
+            },
+            Stage::Failed(error) => Err(*error),
+            Stage::Absent | Stage::Pending(_) => unreachable!("only what is done is taken"),
+        };
+        (result, name)
     }
 }
 
@@ -200,7 +223,9 @@ impl<T> Drop for Task<T> {
     }
 }
 
-impl<T> Future for Task<T> {
+impl<T> Unpin for Task<T> {}
+
+impl<T: 'static> Future for Task<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -219,24 +244,16 @@ impl<T> Future for Task<T> {
             .borrow_mut()
             .set_awaiter(live.key, cx.waker());
         if let Ok(before) = before {
+            // Dropped with no borrow held: a waker may own anything.
             drop(before);
             return Poll::Pending;
         }
-        match Pin::new(&mut live.task).poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(result) => {
-                let id = live.key.id;
-                let name = live
-                    .engine
-                    .tasks
-                    .borrow_mut()
-                    .forget_extra(id)
-                    .and_then(|extra| extra.name);
-                self.state = State::Taken { id, name };
-                // `None`: the task was dropped unpolled, which only a closing loop does.
-                Poll::Ready(result.unwrap_or(Err(TaskError::LoopClosed)))
-            }
-        }
+        let (result, name) = live.take();
+        self.state = State::Taken {
+            id: live.key.id,
+            name,
+        };
+        Poll::Ready(result)
     }
 }
 

@@ -1,15 +1,18 @@
-//! Tasks: their handle, their body, and the list of those that are alive.
+//! Tasks: their handle, their steps, and the table of those that are alive.
 
-mod body;
+mod cleanup;
 mod create;
 mod handle;
 mod reference;
-mod registry;
+mod step;
+mod table;
+mod waker;
 
-pub(crate) use body::Body;
+pub use cleanup::{CancelGuard, on_cancel};
 pub(crate) use create::spawn;
 pub use create::{create_task, current_task};
 pub use handle::Task;
 pub use reference::TaskRef;
 pub(crate) use reference::cancel_here;
-pub(crate) use registry::{Flags, Registry, TaskKey};
+pub(crate) use table::{Flags, Queued, Stage, TaskKey, Tasks};
+pub(crate) use waker::Arrival;

@@ -37,18 +37,14 @@ impl TaskRef {
     pub fn is_done(&self) -> bool {
         self.engine
             .upgrade()
-            .is_none_or(|engine| engine.tasks.borrow().flags(self.key).is_none())
+            .is_none_or(|engine| engine.tasks.borrow().is_done(self.key))
     }
 
     /// Has the task polled.
     #[cfg(feature = "http")]
     pub(crate) fn wake(&self) {
-        let waker = self
-            .engine
-            .upgrade()
-            .and_then(|engine| engine.tasks.borrow().waker(self.key));
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(engine) = self.engine.upgrade() {
+            engine.wake_slot(self.key.slot);
         }
     }
 
@@ -94,18 +90,22 @@ impl fmt::Debug for TaskRef {
 /// Marks a task to be ended before its next poll, and makes that poll come. False when it is done.
 pub(crate) fn request(engine: &Engine, key: TaskKey, how: Flags, message: Option<String>) -> bool {
     let mut tasks = engine.tasks.borrow_mut();
-    if !tasks.set(key, how) {
+    if tasks.is_done(key) {
         return false;
     }
-    if let Some(message) = message {
-        tasks.extra_mut(key).cancel_message = Some(message);
+    // A task that is cleaning up has been cancelled already; only an abort cuts that short.
+    let cleaning = tasks
+        .flags(key)
+        .is_some_and(|flags| flags.any(Flags::CLEANING));
+    if cleaning && how == Flags::CANCEL {
+        return true;
     }
-    let waker = tasks.waker(key);
+    tasks.set(key, how);
+    if let (Some(message), Some(extra)) = (message, tasks.extra_mut(key)) {
+        extra.cancel_message = Some(message);
+    }
     drop(tasks);
-    // Without a waker the task is in the ready queue, or looks at its flags when its first poll ends.
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+    engine.wake_slot(key.slot);
     true
 }
 

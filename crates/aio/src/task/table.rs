@@ -1,0 +1,380 @@
+//! The tasks of a loop that are not done, and the results that are not taken.
+
+use std::{any::Any, collections::HashMap, pin::Pin, rc::Rc, task::Waker};
+
+use super::{cleanup::Cleanup, step::Step, waker};
+use crate::error::TaskError;
+
+/// Marks the end of the list of vacant slots.
+const END: u64 = u64::MAX >> Flags::BITS;
+
+/// Which task: a number never used again, and the slot it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskKey {
+    pub(crate) id: u64,
+    pub(crate) slot: u32,
+}
+
+/// What is known of a task, in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flags(u8);
+
+impl Flags {
+    const BITS: u32 = 8;
+    /// In the ready queue.
+    pub(crate) const QUEUED: Flags = Flags(1);
+    /// Drop the body before the next poll.
+    pub(crate) const CANCEL: Flags = Flags(2);
+    /// As `CANCEL`, without the asynchronous clean-ups.
+    pub(crate) const ABORT: Flags = Flags(4);
+    /// Nobody holds its handle.
+    pub(crate) const DETACHED: Flags = Flags(8);
+    /// It has an entry among the extras.
+    pub(crate) const HAS_EXTRA: Flags = Flags(16);
+    /// The slot is vacant, and the number in its word is that of the next vacant one.
+    const VACANT: Flags = Flags(32);
+    /// Its body is the future of `run_until_complete`, which the loop does not own.
+    pub(crate) const MAIN: Flags = Flags(64);
+    /// It was cancelled, and its body now is its clean-ups.
+    pub(crate) const CLEANING: Flags = Flags(128);
+
+    pub(crate) fn any(self, other: Flags) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl std::ops::BitOr for Flags {
+    type Output = Flags;
+    fn bitor(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+pub(crate) type Body = Pin<Box<dyn Step>>;
+
+/// Where a task is.
+pub(crate) enum Stage {
+    /// It has no body here: vacant, the main one, or being polled.
+    Absent,
+    Pending(Body),
+    Done(Box<dyn Any>),
+    Failed(Box<TaskError>),
+}
+
+struct Slot {
+    /// The task's number and its flags in one word, for a sleeping task should cost little.
+    word: u64,
+    stage: Stage,
+    /// Made once and kept for the slot's next tasks. `None` while the task is polled with it.
+    waker: Option<Waker>,
+}
+
+impl Slot {
+    fn number(&self) -> u64 {
+        self.word >> Flags::BITS
+    }
+
+    fn flags(&self) -> Flags {
+        Flags(self.word as u8)
+    }
+
+    fn set(&mut self, flags: Flags) {
+        self.word |= u64::from(flags.0);
+    }
+
+    fn clear(&mut self, flags: Flags) {
+        self.word &= !u64::from(flags.0);
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.flags().any(Flags::VACANT)
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Done(_) | Stage::Failed(_))
+    }
+}
+
+/// What few tasks have, by the task's number.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) name: Option<Rc<str>>,
+    pub(crate) cancel_message: Option<String>,
+    /// With numbers, by which their guards find them; the latest last.
+    pub(crate) cleanups: Vec<(u64, Cleanup)>,
+}
+
+/// A task in the ready queue. With a part of its number: a slot may have passed to another task meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queued {
+    slot: u32,
+    tag: u32,
+}
+
+impl From<TaskKey> for Queued {
+    fn from(key: TaskKey) -> Self {
+        Queued {
+            slot: key.slot,
+            tag: key.id as u32,
+        }
+    }
+}
+
+/// What a task leaves behind.
+pub(crate) struct Removed {
+    pub(crate) stage: Stage,
+    pub(crate) extra: Option<Extra>,
+}
+
+/// A task's body and waker, taken out to be polled.
+pub(crate) struct Turn {
+    pub(crate) key: TaskKey,
+    pub(crate) flags: Flags,
+    pub(crate) stage: Stage,
+    pub(crate) waker: Waker,
+}
+
+pub(crate) struct Tasks {
+    loop_id: u32,
+    slots: Vec<Slot>,
+    vacant: u64,
+    live: usize,
+    next_id: u64,
+    extras: HashMap<u64, Extra>,
+    /// Who awaits the task in the slot of the same number; as long as the highest slot that was ever awaited.
+    awaiters: Vec<Option<Waker>>,
+}
+
+impl Tasks {
+    pub(crate) fn new(loop_id: u32) -> Self {
+        Tasks {
+            loop_id,
+            slots: Vec::new(),
+            vacant: END,
+            live: 0,
+            next_id: 1,
+            extras: HashMap::new(),
+            awaiters: Vec::new(),
+        }
+    }
+
+    /// Adds a task that is about to be queued.
+    pub(crate) fn insert(&mut self, stage: Stage, flags: Flags) -> TaskKey {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.live += 1;
+        let word = id << Flags::BITS | u64::from((flags | Flags::QUEUED).0);
+        if self.vacant == END {
+            let index = self.slots.len();
+            assert!(
+                index < waker::MOST_SLOTS,
+                "a loop holds no more than two billion tasks"
+            );
+            let waker = Some(waker::waker(self.loop_id, index as u32));
+            self.slots.push(Slot { word, stage, waker });
+            return TaskKey {
+                id,
+                slot: index as u32,
+            };
+        }
+        let index = self.vacant as u32;
+        let slot = &mut self.slots[index as usize];
+        self.vacant = slot.number();
+        slot.word = word;
+        slot.stage = stage;
+        TaskKey { id, slot: index }
+    }
+
+    fn slot(&self, key: TaskKey) -> Option<&Slot> {
+        self.slots
+            .get(key.slot as usize)
+            .filter(|slot| slot.number() == key.id && !slot.is_vacant())
+    }
+
+    fn slot_mut(&mut self, key: TaskKey) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(key.slot as usize)
+            .filter(|slot| slot.number() == key.id && !slot.is_vacant())
+    }
+
+    /// Marks a slot as queued; `None` when it is, or when nothing there can be polled.
+    pub(crate) fn queue(&mut self, index: u32) -> Option<Queued> {
+        let slot = self.slots.get_mut(index as usize)?;
+        if slot.is_vacant() || slot.is_done() || slot.flags().any(Flags::QUEUED) {
+            return None;
+        }
+        slot.set(Flags::QUEUED);
+        Some(Queued {
+            slot: index,
+            tag: slot.number() as u32,
+        })
+    }
+
+    /// Takes out what a queued slot holds, to be polled. `None` when there is nothing left to poll, or another task.
+    pub(crate) fn begin(&mut self, queued: Queued) -> Option<Turn> {
+        let slot = self.slots.get_mut(queued.slot as usize)?;
+        if slot.number() as u32 != queued.tag || slot.is_vacant() || slot.is_done() {
+            return None;
+        }
+        slot.clear(Flags::QUEUED);
+        let waker = slot.waker.take()?;
+        let key = TaskKey {
+            id: slot.number(),
+            slot: queued.slot,
+        };
+        Some(Turn {
+            key,
+            flags: slot.flags(),
+            stage: std::mem::replace(&mut slot.stage, Stage::Absent),
+            waker,
+        })
+    }
+
+    /// Puts back what `begin` took.
+    pub(crate) fn put_back(&mut self, key: TaskKey, stage: Stage, waker: Waker) {
+        let slot = &mut self.slots[key.slot as usize];
+        slot.waker = Some(waker);
+        slot.stage = stage;
+    }
+
+    /// The task has ended with what `stage` says. Gives whom to wake, and what to drop outside any borrow: the result
+    /// that nobody can ask for.
+    pub(crate) fn finish(
+        &mut self,
+        key: TaskKey,
+        stage: Stage,
+        waker: Waker,
+    ) -> (Option<Waker>, Option<Removed>) {
+        self.live -= 1;
+        self.put_back(key, stage, waker);
+        let detached = self
+            .flags(key)
+            .is_some_and(|flags| flags.any(Flags::DETACHED));
+        let unwanted = if detached { self.remove(key) } else { None };
+        let awaiter = self
+            .awaiters
+            .get_mut(key.slot as usize)
+            .and_then(Option::take);
+        (awaiter, unwanted)
+    }
+
+    /// Frees a slot and gives what it held, to be dropped outside any borrow.
+    pub(crate) fn remove(&mut self, key: TaskKey) -> Option<Removed> {
+        let next = self.vacant << Flags::BITS | u64::from(Flags::VACANT.0);
+        let slot = self.slot_mut(key)?;
+        let has_extra = slot.flags().any(Flags::HAS_EXTRA);
+        slot.word = next;
+        let stage = std::mem::replace(&mut slot.stage, Stage::Absent);
+        self.vacant = u64::from(key.slot);
+        let extra = if has_extra {
+            self.extras.remove(&key.id)
+        } else {
+            None
+        };
+        Some(Removed { stage, extra })
+    }
+
+    /// Takes a main task off the table.
+    pub(crate) fn remove_main(&mut self, key: TaskKey) -> (Option<Waker>, Option<Removed>) {
+        self.live -= 1;
+        let awaiter = self
+            .awaiters
+            .get_mut(key.slot as usize)
+            .and_then(Option::take);
+        (awaiter, self.remove(key))
+    }
+
+    /// The clean-ups of a cancelled task are its body from now on.
+    pub(crate) fn clean(&mut self, key: TaskKey) {
+        if let Some(slot) = self.slot_mut(key) {
+            slot.clear(Flags::CANCEL);
+            slot.set(Flags::CLEANING);
+        }
+    }
+
+    pub(crate) fn waker(&self, key: TaskKey) -> Option<Waker> {
+        self.slot(key)?.waker.clone()
+    }
+
+    /// Remembers who awaits the task, in place of who did before. `Err` when it is done.
+    pub(crate) fn set_awaiter(
+        &mut self,
+        key: TaskKey,
+        waker: &Waker,
+    ) -> Result<Option<Waker>, Done> {
+        if self.is_done(key) {
+            return Err(Done);
+        }
+        let place = key.slot as usize;
+        if self.awaiters.len() <= place {
+            self.awaiters.resize_with(place + 1, || None);
+        }
+        let awaiter = &mut self.awaiters[place];
+        match awaiter {
+            Some(held) if held.will_wake(waker) => Ok(None),
+            _ => Ok(awaiter.replace(waker.clone())),
+        }
+    }
+
+    pub(crate) fn is_done(&self, key: TaskKey) -> bool {
+        self.slot(key).is_none_or(Slot::is_done)
+    }
+
+    /// Sets flags; `None` when the task is done. Otherwise the flags of before.
+    pub(crate) fn set(&mut self, key: TaskKey, flags: Flags) -> Option<Flags> {
+        let slot = self.slot_mut(key).filter(|slot| !slot.is_done())?;
+        let before = slot.flags();
+        slot.set(flags);
+        Some(before)
+    }
+
+    pub(crate) fn flags(&self, key: TaskKey) -> Option<Flags> {
+        self.slot(key).map(Slot::flags)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Those alive, oldest first.
+    pub(crate) fn keys(&self) -> Vec<TaskKey> {
+        let used = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| !slot.is_vacant() && !slot.is_done());
+        let mut keys: Vec<_> = used
+            .map(|(index, slot)| TaskKey {
+                id: slot.number(),
+                slot: index as u32,
+            })
+            .collect();
+        keys.sort_unstable_by_key(|key| key.id);
+        keys
+    }
+
+    pub(crate) fn extra(&self, id: u64) -> Option<&Extra> {
+        // Looked at first: most loops have no extras, and hashing costs more than the rest of an await.
+        if self.extras.is_empty() {
+            None
+        } else {
+            self.extras.get(&id)
+        }
+    }
+
+    pub(crate) fn extra_mut(&mut self, key: TaskKey) -> Option<&mut Extra> {
+        self.slot_mut(key)?.set(Flags::HAS_EXTRA);
+        Some(self.extras.entry(key.id).or_default())
+    }
+
+    pub(crate) fn name(&self, id: u64) -> Rc<str> {
+        match self.extra(id).and_then(|extra| extra.name.clone()) {
+            Some(name) => name,
+            None => format!("Task-{id}").into(),
+        }
+    }
+}
+
+/// The task has ended.
+#[derive(Debug)]
+pub(crate) struct Done;
