@@ -8,29 +8,24 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread;
 
+use crate::child;
 use crate::error::{SpawnError, SystemError};
-use crate::info::{self, ProcessInfo};
-use crate::page::Page;
-use crate::panic;
+use crate::info;
 use crate::sys;
-use crate::task::{self, Entry};
-use crate::wire::{Duty, Refusal, Setup, Tag, TaskName};
-use crate::worker::{self, Inlet, Worker};
+use crate::task;
 
-/// Marks a child; holds the pid of its parent.
+/// Marks a child; holds the pid of its parent, and the word for a fork server if it is to be one.
 pub(crate) const MARKER: &str = "PROCS_CHILD_OF";
+
+/// Marks a fork server.
+pub(crate) const FORK_SERVER: &str = "forkserver";
 
 /// How deep processes may nest. Deeper is a runaway recursion rather than a plan.
 pub(crate) const MAX_DEPTH: u32 = 16;
-
-/// What a child exits with when its task panicked, as a Rust program does.
-const PANIC_CODE: i32 = 101;
 
 /// Whether this process has passed the entry.
 static PASSED: AtomicBool = AtomicBool::new(false);
@@ -60,8 +55,8 @@ static PASSED: AtomicBool = AtomicBool::new(false);
 /// ```
 pub fn init() {
     match summons() {
-        Some(parent) => process::exit(obey(parent, sys::is_main_thread())),
-        None if sys::is_main_thread() => PASSED.store(true, Relaxed),
+        Some(summons) => process::exit(child::live(&summons, Place::InMain(sys::is_main_thread()))),
+        None if sys::is_main_thread() => pass(),
         None => {}
     }
 }
@@ -71,25 +66,47 @@ pub fn init() {
 /// Rust's runtime has not started yet, so it must be done by hand what the runtime does for `main`: SIGPIPE is ignored,
 /// and the task runs on a thread of the standard library, which has a name and a guard page.
 pub extern "C" fn before_main() {
-    let Some(parent) = summons() else {
-        PASSED.store(true, Relaxed);
-        return;
-    };
-    sys::ignore_sigpipe();
-    let child = thread::Builder::new()
-        .name("main".to_owned())
-        .stack_size(8 << 20)
-        .spawn(move || obey(parent, true));
-    let code = child.ok().and_then(|child| child.join().ok());
-    process::exit(code.unwrap_or(1));
+    match summons() {
+        None => pass(),
+        Some(summons) => {
+            sys::ignore_sigpipe();
+            process::exit(child::live(&summons, Place::BeforeMain));
+        }
+    }
 }
 
-/// The parent that started this process to do a duty, if one did and the duty is still to be done.
-fn summons() -> Option<u32> {
-    let parent = env::var(MARKER).ok()?.parse().ok()?;
+/// The order to be a child.
+pub(crate) struct Summons {
+    pub(crate) parent: u32,
+    pub(crate) fork_server: bool,
+}
+
+/// Where the entry was called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In `main` or below; on the main thread or not.
+    InMain(bool),
+    /// Before `main`.
+    BeforeMain,
+}
+
+/// The order to be a child, if this process was started to be one and has not begun.
+fn summons() -> Option<Summons> {
+    let marker = env::var(MARKER).ok()?;
+    let (parent, role) = marker.split_once(' ').unwrap_or((&marker, ""));
+    let parent = parent.parse().ok()?;
     let stdin = io::stdin();
     let stdin = stdin.as_fd();
-    (sys::is_unix_stream(stdin) && sys::peer_pid(stdin) == Some(parent)).then_some(parent)
+    let ours = sys::is_unix_stream(stdin) && sys::peer_pid(stdin) == Some(parent);
+    ours.then(|| Summons {
+        parent,
+        fork_server: role == FORK_SERVER,
+    })
+}
+
+/// Notes that this process has passed the entry.
+pub(crate) fn pass() {
+    PASSED.store(true, Relaxed);
 }
 
 /// May this process start others? Returns how deep they would be.
@@ -128,115 +145,4 @@ pub(crate) fn build() -> Result<u64, SystemError> {
         (hash.rotate_left(7) ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     });
     Ok(*BUILD.get_or_init(|| build))
-}
-
-/// A child's whole life. Returns its exit code.
-fn obey(parent: u32, placed_well: bool) -> i32 {
-    let Ok(socket) = sys::release_stdin() else {
-        return 1;
-    };
-    // The parent's keeper thread, which started us, lives as long as the parent; the socket is there for a parent that
-    // died before this call, or whose status is not ours to watch.
-    sys::die_with_parent();
-    if sys::parent_pid() != parent {
-        sys::exit_now(1);
-    }
-    let stream = UnixStream::from(socket);
-    match serve(&stream, placed_well) {
-        Ok(code) => code,
-        // The parent has gone, or speaks another language: there is nobody to tell.
-        Err(_) => sys::exit_now(1),
-    }
-}
-
-fn serve(stream: &UnixStream, placed_well: bool) -> io::Result<i32> {
-    if !placed_well {
-        return refuse(stream, &Refusal::NotOnMainThread);
-    }
-    worker::watch_parent(stream)?;
-    let mut first = [0; 4096];
-    let (count, descriptor) = sys::receive_with_descriptor(stream.as_fd(), &mut first)?;
-    let mut inlet = Inlet::new(stream.try_clone()?, &first[..count]);
-    let length = inlet.u32()? as usize;
-    let setup: Setup = postcard::from_bytes(&inlet.bytes(length)?).map_err(io::Error::other)?;
-    let length = inlet.u64()? as usize;
-    let args = inlet.bytes(length)?;
-    if build().ok() != Some(setup.build) {
-        return refuse(stream, &Refusal::BuildDiffers);
-    }
-    sys::name_thread(&setup.name);
-    info::become_child(
-        setup.name,
-        setup.depth,
-        ProcessInfo::new(sys::parent_pid(), setup.parent_name),
-    );
-    panic::install_hook();
-    PASSED.store(true, Relaxed);
-    match setup.duty {
-        Duty::Once(name) => match lookup(&name) {
-            Ok(entry) => once(stream, entry, &args),
-            Err(refusal) => refuse(stream, &refusal),
-        },
-        Duty::Pool(initializer) => {
-            let page = descriptor.ok_or(io::ErrorKind::InvalidData)?;
-            pool(
-                stream,
-                inlet,
-                &Page::attach(page)?,
-                initializer.as_ref(),
-                &args,
-            )
-        }
-    }
-}
-
-/// Finds a task, and checks that it is the one that the parent means.
-fn lookup(wanted: &TaskName) -> Result<&'static Entry, Refusal> {
-    task::find(wanted.id)
-        .filter(|entry| entry.name == wanted.name && entry.signature == wanted.signature)
-        .ok_or_else(|| Refusal::UnknownTask(wanted.name.clone()))
-}
-
-fn refuse(stream: &UnixStream, refusal: &Refusal) -> io::Result<i32> {
-    let payload = postcard::to_stdvec(refusal).map_err(io::Error::other)?;
-    worker::send(stream, Tag::Refused, &payload)?;
-    Ok(1)
-}
-
-fn once(stream: &UnixStream, entry: &Entry, args: &[u8]) -> io::Result<i32> {
-    worker::send(stream, Tag::Ready, &[])?;
-    let mut payload = Vec::new();
-    let tag = worker::run(entry, args, &mut payload);
-    worker::send(stream, tag, &payload)?;
-    Ok(match tag {
-        Tag::Value => 0,
-        Tag::Panicked => PANIC_CODE,
-        _ => 1,
-    })
-}
-
-fn pool(
-    stream: &UnixStream,
-    inlet: Inlet,
-    page: &Page,
-    initializer: Option<&TaskName>,
-    args: &[u8],
-) -> io::Result<i32> {
-    let initializer = match initializer.map(lookup).transpose() {
-        Ok(initializer) => initializer,
-        Err(refusal) => return refuse(stream, &refusal),
-    };
-    worker::send(stream, Tag::Ready, &[])?;
-    let mut payload = Vec::new();
-    if let Some(entry) = initializer {
-        let tag = worker::run(entry, args, &mut payload);
-        if tag != Tag::Value {
-            worker::send(stream, tag, &payload)?;
-            return Ok(PANIC_CODE);
-        }
-    }
-    worker::send(stream, Tag::Initialized, &[])?;
-    // Both records were empty: a tag and a length byte each.
-    Worker::new(inlet, stream, page, 4).serve()?;
-    Ok(0)
 }

@@ -63,19 +63,10 @@ pub unsafe fn fork() -> Result<Fork, ForkError> {
                 status: None,
             })),
             Err(error) => {
-                abandon(pid);
+                sys::discard(pid);
                 Err(SystemError::new("get a descriptor for a forked process")(error).into())
             }
         },
-    }
-}
-
-/// Ends a child that cannot be watched.
-fn abandon(pid: u32) {
-    // SAFETY: the child has not been collected, so its pid is still its own; a null status is allowed.
-    unsafe {
-        libc::kill(pid.cast_signed(), libc::SIGKILL);
-        libc::waitpid(pid.cast_signed(), std::ptr::null_mut(), 0);
     }
 }
 

@@ -262,6 +262,12 @@ pub(crate) fn refusal_of(payload: &[u8]) -> StartError {
         Ok(Refusal::BuildDiffers) => StartError::BuildDiffers,
         Ok(Refusal::UnknownTask(name)) => StartError::UnknownTask(name),
         Ok(Refusal::NotOnMainThread) => StartError::NotOnMainThread,
+        Ok(Refusal::Surroundings(number)) => {
+            let error = io::Error::from_raw_os_error(number);
+            StartError::System(SystemError::new(
+                "enter the working directory of a new process",
+            )(error))
+        }
         Err(_) => StartError::Garbled,
     }
 }

@@ -30,9 +30,9 @@ compile_error!("procs needs Linux: pidfds, memory files and descriptor passing")
 
 extern crate self as procs;
 
+mod child;
 mod codec;
 mod keeper;
-mod launch;
 mod link;
 mod page;
 mod panic;
@@ -40,6 +40,7 @@ mod sys;
 mod wake;
 mod wire;
 mod worker;
+mod zygote;
 
 mod entry;
 pub use entry::init;
@@ -96,6 +97,9 @@ pub use task::Task;
 
 mod fork;
 pub use fork::{Fork, ForkedChild, fork, fork_checked};
+
+mod launch;
+pub use launch::StartMethod;
 
 mod process;
 pub use process::{Process, ProcessBuilder, spawn};

@@ -15,7 +15,7 @@ use crate::codec;
 use crate::entry;
 use crate::error::{ProcessError, SpawnError};
 use crate::keeper::{Keeper, Ward};
-use crate::launch::{self, Surroundings};
+use crate::launch::{self, StartMethod, Surroundings};
 use crate::link::Link;
 use crate::status::ExitStatus;
 use crate::sys::{self, SIGKILL, SIGTERM};
@@ -302,6 +302,13 @@ impl ProcessBuilder {
     #[must_use]
     pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
         self.surroundings.cwd = Some(directory.into());
+        self
+    }
+
+    /// How the process comes to be: from the fork server, if this is not called.
+    #[must_use]
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        self.surroundings.method = method;
         self
     }
 

@@ -45,6 +45,8 @@ pub(crate) enum Refusal {
     BuildDiffers,
     UnknownTask(String),
     NotOnMainThread,
+    /// Its working directory, outputs or environment could not be set: the system's error number.
+    Surroundings(i32),
 }
 
 /// Frames from a parent to a worker.

@@ -134,3 +134,18 @@ impl From<EncodeError> for SpawnError {
         Self::Encode(error)
     }
 }
+
+impl From<SystemError> for StartError {
+    fn from(error: SystemError) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<StartError> for SpawnError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::System(error) => Self::System(error),
+            error => Self::Start(error),
+        }
+    }
+}

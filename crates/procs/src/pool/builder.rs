@@ -6,7 +6,7 @@ use crate::codec;
 use crate::cpu::cpu_count;
 use crate::entry;
 use crate::error::{SpawnError, SystemError};
-use crate::launch;
+use crate::launch::{self, StartMethod, Surroundings};
 use crate::task::Task;
 use crate::wire::{Duty, TaskName};
 
@@ -23,6 +23,7 @@ pub struct PoolBuilder {
     max_tasks: Option<usize>,
     task_timeout: Option<Duration>,
     retries: u32,
+    surroundings: Surroundings,
 }
 
 /// A builder's wishes, checked and completed.
@@ -34,6 +35,7 @@ pub(crate) struct Plan {
     pub(super) max_tasks: Option<usize>,
     pub(super) task_timeout: Option<Duration>,
     pub(super) retries: u32,
+    pub(super) surroundings: Surroundings,
     depth: u32,
 }
 
@@ -94,6 +96,13 @@ impl PoolBuilder {
         self
     }
 
+    /// How the workers come to be: from the fork server, if this is not called.
+    #[must_use]
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        self.surroundings.method = method;
+        self
+    }
+
     /// Starts the pool.
     ///
     /// # Errors
@@ -113,6 +122,7 @@ impl PoolBuilder {
             max_tasks: self.max_tasks,
             task_timeout: self.task_timeout,
             retries: self.retries,
+            surroundings: self.surroundings,
             depth,
         })
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::error::{JobError, StartError, SystemError};
 use crate::keeper::{START_DEADLINE, refusal_of};
-use crate::launch::{self, Surroundings};
+use crate::launch;
 use crate::link::{Filled, Link};
 use crate::page::Page;
 use crate::sys::{self, PollFd, SIGKILL};
@@ -82,11 +82,11 @@ pub(super) struct Member {
 
 impl Member {
     /// Starts a worker and sends its set-up.
-    pub(super) fn start(name: String, plan: &Plan) -> Result<Self, SystemError> {
+    pub(super) fn start(name: String, plan: &Plan) -> Result<Self, StartError> {
         let greeting = plan.greeting(&name)?;
         let page = Page::new().map_err(SystemError::new("make memory to share with a worker"))?;
-        let child = launch::start(&Surroundings::default(), &name)?;
-        let sent = sys::send_with_descriptor(child.stream.as_fd(), &greeting, page.as_fd());
+        let child = launch::start(&plan.surroundings, &name)?;
+        let sent = sys::send_with_descriptors(child.stream.as_fd(), &greeting, &[page.as_fd()]);
         let mut link = Link::new(child.stream);
         launch::put_args(link.out(), &plan.initializer_args);
         let now = Instant::now();

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::codec;
-use crate::error::{JobError, SpawnError, StartError, SystemError, TimedOut};
+use crate::error::{JobError, SpawnError, SystemError, TimedOut};
 use crate::info::ProcessInfo;
 use crate::task::{self, Task};
 
@@ -109,10 +109,7 @@ impl Pool {
             size,
             supervisor: Some(supervisor),
         };
-        pool.shared.await_ready(size).map_err(|error| match error {
-            StartError::System(error) => SpawnError::System(error),
-            error => SpawnError::Start(error),
-        })?;
+        pool.shared.await_ready(size)?;
         Ok(pool)
     }
 

@@ -132,7 +132,7 @@ impl Supervisor {
                     self.crew.push(member);
                     self.publish_crew();
                 }
-                Err(error) => self.start_failed(StartError::System(error), now),
+                Err(error) => self.start_failed(error, now),
             }
         }
         if self.stop == Stop::WhenDone && self.is_idle() {

@@ -176,30 +176,39 @@ fn header(data: &mut libc::iovec, control: &mut ControlBuffer, length: usize) ->
     header
 }
 
-/// Sends all bytes in one message, with a descriptor attached.
-pub(crate) fn send_with_descriptor(
+/// How many descriptors travel with one message.
+const MAX_PASSED: usize = 4;
+
+/// Sends all bytes in one message, with up to four descriptors attached.
+pub(crate) fn send_with_descriptors(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
-    passed: BorrowedFd<'_>,
+    passed: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
+    assert!(
+        !passed.is_empty() && passed.len() <= MAX_PASSED,
+        "one to four descriptors"
+    );
+    let size = size_of_val(passed) as libc::c_uint;
     let mut control = ControlBuffer([MaybeUninit::zeroed(); 64]);
     let mut data = libc::iovec {
         iov_base: bytes.as_ptr().cast_mut().cast(),
         iov_len: bytes.len(),
     };
     // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
-    let (space, length) = unsafe { (libc::CMSG_SPACE(4), libc::CMSG_LEN(4)) };
+    let (space, length) = unsafe { (libc::CMSG_SPACE(size), libc::CMSG_LEN(size)) };
     let message = header(&mut data, &mut control, space as usize);
-    // SAFETY: the control buffer is aligned, 64 bytes and larger than CMSG_SPACE(4), so that the first header and its
-    // four bytes of data lie inside; nobody else refers to it.
+    // SAFETY: the control buffer is aligned, 64 bytes and at least CMSG_SPACE of four descriptors, so that the header and
+    // all its data lie inside; nobody else refers to it.
     unsafe {
         let first = libc::CMSG_FIRSTHDR(&raw const message);
         (*first).cmsg_level = libc::SOL_SOCKET;
         (*first).cmsg_type = libc::SCM_RIGHTS;
         (*first).cmsg_len = length as _;
-        libc::CMSG_DATA(first)
-            .cast::<RawFd>()
-            .write_unaligned(passed.as_raw_fd());
+        let room = libc::CMSG_DATA(first).cast::<RawFd>();
+        for (index, descriptor) in passed.iter().enumerate() {
+            room.add(index).write_unaligned(descriptor.as_raw_fd());
+        }
     }
     // SAFETY: `message` points to the live buffers above; sendmsg only reads them.
     let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
@@ -207,24 +216,24 @@ pub(crate) fn send_with_descriptor(
         Ok(sent) if sent == bytes.len() => Ok(()),
         Ok(_) => Err(io::Error::new(
             io::ErrorKind::WriteZero,
-            "the socket took only part of the first message",
+            "the socket took only part of a message",
         )),
         Err(_) => Err(io::Error::last_os_error()),
     }
 }
 
-/// Receives bytes, and the descriptor that came with them, if one did. Blocks; zero bytes mean that the peer has gone.
-pub(crate) fn receive_with_descriptor(
+/// Receives bytes, and the descriptors that came with them. Blocks; zero bytes mean that the peer has gone.
+pub(crate) fn receive_with_descriptors(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
-) -> io::Result<(usize, Option<OwnedFd>)> {
+) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut control = ControlBuffer([MaybeUninit::zeroed(); 64]);
     let mut data = libc::iovec {
         iov_base: bytes.as_mut_ptr().cast(),
         iov_len: bytes.len(),
     };
     // SAFETY: CMSG_SPACE only computes.
-    let space = unsafe { libc::CMSG_SPACE(4) };
+    let space = unsafe { libc::CMSG_SPACE((MAX_PASSED * size_of::<RawFd>()) as libc::c_uint) };
     let mut message = header(&mut data, &mut control, space as usize);
     let received = loop {
         // SAFETY: `message` points to live, exclusively borrowed buffers of the lengths it states.
@@ -238,15 +247,47 @@ pub(crate) fn receive_with_descriptor(
             },
         }
     };
-    // SAFETY: recvmsg filled the header; CMSG_FIRSTHDR returns null or a header inside the control buffer.
-    let first = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-    // SAFETY: the pointer was checked; the kernel wrote a whole header there.
-    let passed = !first.is_null() && unsafe { (*first).cmsg_type } == libc::SCM_RIGHTS;
-    if !passed {
-        return Ok((received, None));
+    let passed = take_descriptors(&message);
+    // Not all found room: this process has no more descriptors.
+    if message.msg_flags & libc::MSG_CTRUNC != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
     }
-    // SAFETY: an SCM_RIGHTS message carries at least one descriptor, and the buffer has room for one.
-    let raw = unsafe { libc::CMSG_DATA(first).cast::<RawFd>().read_unaligned() };
-    // SAFETY: the kernel has just installed this descriptor for us alone.
-    Ok((received, Some(unsafe { OwnedFd::from_raw_fd(raw) })))
+    Ok((received, passed))
+}
+
+/// The descriptors in a message that recvmsg has just filled.
+fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
+    // SAFETY: CMSG_FIRSTHDR returns null or a header inside the control buffer, which the kernel has filled.
+    let first = unsafe { libc::CMSG_FIRSTHDR(message) };
+    // SAFETY: the pointer was checked; the kernel wrote a whole header there.
+    if first.is_null() || unsafe { (*first).cmsg_type } != libc::SCM_RIGHTS {
+        return Vec::new();
+    }
+    // SAFETY: as above; CMSG_LEN only computes.
+    let length = unsafe { (*first).cmsg_len as usize - libc::CMSG_LEN(0) as usize };
+    (0..length / size_of::<RawFd>())
+        .map(|index| {
+            // SAFETY: the header says that so many descriptors follow it, and all lie inside the control buffer.
+            let raw = unsafe {
+                libc::CMSG_DATA(first)
+                    .cast::<RawFd>()
+                    .add(index)
+                    .read_unaligned()
+            };
+            // SAFETY: the kernel has just installed this descriptor for us alone.
+            unsafe { OwnedFd::from_raw_fd(raw) }
+        })
+        .collect()
+}
+
+/// Makes `target` (1 or 2) another name of an open descriptor.
+pub(crate) fn replace_output(target: RawFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: dup2 takes two integers; standard outputs are owned by nobody, so that nobody's descriptor is closed.
+    owned(unsafe { libc::dup2(descriptor.as_raw_fd(), target) }).map(drop)
+}
+
+/// Whether a standard stream is open.
+pub(crate) fn is_open(descriptor: BorrowedFd<'_>) -> bool {
+    // SAFETY: F_GETFD touches no memory.
+    unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFD) >= 0 }
 }

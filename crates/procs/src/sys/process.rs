@@ -99,6 +99,30 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
+/// Duplicates this process so that the copy is not its child but its sibling: a child of its own parent, who alone can
+/// wait for it. Returns 0 in the copy.
+///
+/// # Safety
+///
+/// The caller is the only thread of this process. In the copy the C library's note of the main thread's id is that of the
+/// original; the copy must run everything else on a new thread, whose id it notes correctly.
+pub(crate) unsafe fn clone_sibling() -> io::Result<u32> {
+    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::SIGCHLD);
+    // SAFETY: without CLONE_VM the copy has a memory and a stack of its own, so that a null stack means "as here"; the
+    // other arguments are unused with these flags. The rest is the caller's promise.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    u32::try_from(pid).map_err(|_| io::Error::last_os_error())
+}
+
+/// Ends and collects a child of this process that has not been collected.
+pub(crate) fn discard(pid: u32) {
+    // SAFETY: the child has not been collected, so its pid is still its own; a null status is allowed.
+    unsafe {
+        libc::kill(pid.cast_signed(), libc::SIGKILL);
+        libc::waitpid(pid.cast_signed(), ptr::null_mut(), 0);
+    }
+}
+
 /// The process that is this one's parent now.
 pub(crate) fn parent_pid() -> u32 {
     // SAFETY: getppid has no preconditions and never fails.

@@ -60,7 +60,7 @@ pub fn starts() {
         Duration::from_secs(60),
         || open_descriptors() <= before,
     );
-    assert_eq!(zombies_of(process::id()), []);
+    assert_eq!(zombies_of(process::id()), [0_u32; 0]);
 }
 
 /// Starts a process and a pool with ever fewer descriptors left: each step that makes one fails once.
@@ -115,7 +115,7 @@ pub fn exhausted() {
     eventually("all have ended", Duration::from_secs(60), || {
         procs::active_children().is_empty()
     });
-    assert_eq!(zombies_of(process::id()), []);
+    assert_eq!(zombies_of(process::id()), [0_u32; 0]);
 }
 
 /// Lowers this process's own limit of open files, as `ulimit -n` does.

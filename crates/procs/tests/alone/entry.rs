@@ -5,12 +5,24 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use procs::{Pool, ProcessError, SpawnError, StartError};
+use procs::{Pool, Process, ProcessError, SpawnError, StartError, StartMethod};
 
 use crate::double;
 
-/// Set by the parent, so that a child can behave differently.
-const CHILD: &str = "PROCS_TEST_CHILD";
+/// Starts a process that will not become ready, and returns why.
+fn refusal(method: StartMethod) -> StartError {
+    let process = Process::builder().start_method(method).spawn(double, 1);
+    match process.map(|mut process| process.join_for(Duration::from_secs(60))) {
+        // The fork server comes up before a process is made, a process of the other kind answers later.
+        Err(SpawnError::Start(error)) | Ok(Err(ProcessError::Start(error))) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Only a child has the marker; a real program would not look.
+fn is_child() -> bool {
+    env::var_os("PROCS_CHILD_OF").is_some()
+}
 
 pub fn forgotten() {
     assert!(matches!(
@@ -23,7 +35,7 @@ pub fn forgotten() {
 
 /// A child that goes past `init` reaches the same calls again, and gets errors.
 pub fn forgotten_in_child() {
-    if env::var_os(CHILD).is_some() {
+    if is_child() {
         assert!(matches!(
             procs::spawn(double, 1),
             Err(SpawnError::InitSkipped)
@@ -32,38 +44,40 @@ pub fn forgotten_in_child() {
         return;
     }
     procs::init();
-    let builder = procs::Process::builder().env(CHILD, "1");
-    let mut process = builder.spawn(double, 1).expect("it starts");
-    let error = process
-        .join_for(Duration::from_secs(60))
-        .expect_err("nobody ran the task");
-    // The assertions above held in the child: it exited with 0.
+    for method in [StartMethod::Spawn, StartMethod::ForkServer] {
+        let error = refusal(method);
+        // The assertions above held in the child: it exited with 0.
+        assert!(
+            matches!(error, StartError::Ended(status) if status.success()),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("procs::init()"));
+    }
+    let pool = Pool::builder()
+        .workers(2)
+        .start_method(StartMethod::Spawn)
+        .build();
     assert!(
-        matches!(error, ProcessError::Start(StartError::Ended(status)) if status.success()),
-        "{error:?}"
+        matches!(pool, Err(SpawnError::Start(StartError::Ended(status))) if status.success()),
+        "{pool:?}"
     );
-    assert!(error.to_string().contains("procs::init()"));
+    assert!(procs::active_children().is_empty());
 }
 
 /// A child that waits for something else instead is killed at the start deadline.
 pub fn never() {
-    if env::var_os(CHILD).is_some() {
+    if is_child() {
         thread::sleep(Duration::from_secs(3600));
     }
     procs::init();
-    let builder = procs::Process::builder().env(CHILD, "1");
-    let mut process = builder.spawn(double, 1).expect("it starts");
-    let error = process
-        .join_for(Duration::from_secs(60))
-        .expect_err("nobody ran the task");
-    assert!(
-        matches!(error, ProcessError::Start(StartError::TimedOut(_))),
-        "{error:?}"
-    );
-    assert_eq!(
-        process.exit_status().and_then(|status| status.signal()),
-        Some(9)
-    );
+    let slow = thread::spawn(|| refusal(StartMethod::Spawn));
+    for error in [
+        refusal(StartMethod::ForkServer),
+        slow.join().expect("it returns"),
+    ] {
+        assert!(matches!(error, StartError::TimedOut(_)), "{error:?}");
+    }
+    assert!(procs::active_children().is_empty());
 }
 
 pub fn misplaced() {
@@ -74,30 +88,11 @@ pub fn misplaced() {
     ));
     procs::init();
     // In the child it is called on the other thread first.
-    let error = procs::spawn(double, 1)
-        .expect("it starts")
-        .join()
-        .expect_err("the child refuses");
-    assert_eq!(error, ProcessError::Start(StartError::NotOnMainThread));
-}
-
-pub fn forgotten_in_worker() {
-    if procs_marker_is_set() {
-        return;
-    }
-    procs::init();
-    let Err(SpawnError::Start(error)) = Pool::new(2) else {
-        panic!("no worker called init")
-    };
-    assert!(
-        matches!(error, StartError::Ended(status) if status.success()),
-        "{error:?}"
+    assert_eq!(refusal(StartMethod::Spawn), StartError::NotOnMainThread);
+    assert_eq!(
+        refusal(StartMethod::ForkServer),
+        StartError::NotOnMainThread
     );
-}
-
-/// Only a child has the marker; a real program would not look.
-fn procs_marker_is_set() -> bool {
-    env::vars().any(|(key, _)| key.starts_with("PROCS_CHILD"))
 }
 
 /// The environment variable reaches programs that a task runs, also this very program; they must start as usual.

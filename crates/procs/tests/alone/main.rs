@@ -5,6 +5,7 @@
 
 mod counting;
 mod entry;
+mod fork_server;
 mod forking;
 mod orphans;
 
@@ -31,13 +32,19 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("init_that_never_comes_is_an_error", entry::never),
     ("init_off_the_main_thread_does_not_count", entry::misplaced),
     (
-        "a_forgotten_init_in_a_pools_worker_is_an_error",
-        entry::forgotten_in_worker,
-    ),
-    (
         "programs_that_a_task_runs_are_no_children",
         entry::foreign_program,
     ),
+    (
+        "a_killed_fork_server_is_replaced_and_harms_nobody",
+        fork_server::killed,
+    ),
+    ("a_stopped_fork_server_is_replaced", fork_server::stopped),
+    (
+        "the_fork_server_passes_on_what_is_so_now",
+        fork_server::surroundings,
+    ),
+    ("start_methods_do_the_same", fork_server::methods),
     ("fork_returns_twice", forking::returns_twice),
     ("checked_fork_refuses_threads", forking::refuses_threads),
     (
@@ -77,11 +84,31 @@ fn main() -> ExitCode {
     let wanted = |name: &str| {
         filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()))
     };
-    let failed: Vec<_> = SCENARIOS
+    let names = SCENARIOS
         .iter()
         .map(|(name, _)| *name)
-        .filter(|name| wanted(name) && !passes(name))
-        .collect();
+        .filter(|name| wanted(name));
+    let mut failed = Vec::new();
+    // Some wait for a deadline most of the time; a few at once keep the whole short.
+    for names in names.collect::<Vec<_>>().chunks(6) {
+        let played = thread::scope(|scope| {
+            let threads: Vec<_> = names
+                .iter()
+                .map(|name| scope.spawn(|| passes(name)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or(false))
+                .collect::<Vec<_>>()
+        });
+        failed.extend(
+            names
+                .iter()
+                .zip(played)
+                .filter(|(_, passed)| !passed)
+                .map(|(name, _)| *name),
+        );
+    }
     println!("failed: {failed:?}");
     if failed.is_empty() {
         ExitCode::SUCCESS

@@ -175,7 +175,7 @@ fn a_result_is_taken_once() {
 
 #[test]
 fn large_arguments_and_results_pass() {
-    let bytes: Vec<u8> = (0..20_000_000_u32).map(|n| n as u8).collect();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| n as u8).collect();
     let mut process = procs::spawn(reverse, bytes.clone()).unwrap();
     let reversed = process.join_for(LIMIT).unwrap();
     assert!(reversed.iter().rev().eq(bytes.iter()));

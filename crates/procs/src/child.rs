@@ -1,0 +1,149 @@
+//! A child's life: from its summons to its exit code.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use crate::entry::{self, Place, Summons};
+use crate::info::{self, ProcessInfo};
+use crate::page::Page;
+use crate::panic;
+use crate::sys;
+use crate::task::{self, Entry};
+use crate::wire::{Duty, Refusal, Setup, Tag, TaskName};
+use crate::worker::{self, Inlet, Worker};
+use crate::zygote;
+
+/// What a child exits with when its task panicked, as a Rust program does.
+const PANIC_CODE: i32 = 101;
+
+/// A child's whole life. Returns its exit code.
+pub(crate) fn live(summons: &Summons, place: Place) -> i32 {
+    let Ok(stream) = sys::release_stdin().map(UnixStream::from) else {
+        return 1;
+    };
+    tie_to_parent(summons.parent);
+    let result = if place == Place::InMain(false) {
+        refuse(&stream, &Refusal::NotOnMainThread)
+    } else if summons.fork_server {
+        zygote::serve(stream).and_then(|newborn| {
+            tie_to_parent(summons.parent);
+            let settled = newborn.settle();
+            on_fresh_thread(move || match settled {
+                Ok(stream) => serve(&stream),
+                Err((stream, refusal)) => refuse(&stream, &refusal),
+            })
+        })
+    } else if place == Place::BeforeMain {
+        on_fresh_thread(move || serve(&stream))
+    } else {
+        serve(&stream)
+    };
+    // On an error the parent has gone, or speaks another language: there is nobody to tell.
+    result.unwrap_or_else(|_| sys::exit_now(1))
+}
+
+/// Ends this process when its parent ends, and at once if that has happened already.
+///
+/// The kernel watches the parent's keeper thread, which lives as long as the parent. The socket says the same a second
+/// way, for a parent that died before this call.
+fn tie_to_parent(parent: u32) {
+    sys::die_with_parent();
+    if sys::parent_pid() != parent {
+        sys::exit_now(1);
+    }
+}
+
+/// Runs a duty on a thread that the standard library has made, with its name and its guard page.
+fn on_fresh_thread(duty: impl FnOnce() -> io::Result<i32> + Send + 'static) -> io::Result<i32> {
+    let thread = thread::Builder::new()
+        .name("main".to_owned())
+        .stack_size(8 << 20)
+        .spawn(duty)?;
+    thread.join().unwrap_or(Ok(PANIC_CODE))
+}
+
+fn serve(stream: &UnixStream) -> io::Result<i32> {
+    worker::watch_parent(stream)?;
+    let mut first = [0; 4096];
+    let (count, descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
+    let mut inlet = Inlet::new(stream.try_clone()?, &first[..count]);
+    let length = inlet.u32()? as usize;
+    let setup: Setup = postcard::from_bytes(&inlet.bytes(length)?).map_err(io::Error::other)?;
+    let length = inlet.u64()? as usize;
+    let args = inlet.bytes(length)?;
+    if entry::build().ok() != Some(setup.build) {
+        return refuse(stream, &Refusal::BuildDiffers);
+    }
+    sys::name_thread(&setup.name);
+    let parent = ProcessInfo::new(sys::parent_pid(), setup.parent_name);
+    info::become_child(setup.name, setup.depth, parent);
+    panic::install_hook();
+    entry::pass();
+    match setup.duty {
+        Duty::Once(name) => match lookup(&name) {
+            Ok(entry) => once(stream, entry, &args),
+            Err(refusal) => refuse(stream, &refusal),
+        },
+        Duty::Pool(initializer) => {
+            let page = descriptors
+                .into_iter()
+                .next()
+                .ok_or(io::ErrorKind::InvalidData)?;
+            pool(stream, inlet, page, initializer.as_ref(), &args)
+        }
+    }
+}
+
+/// Finds a task, and checks that it is the one that the parent means.
+fn lookup(wanted: &TaskName) -> Result<&'static Entry, Refusal> {
+    task::find(wanted.id)
+        .filter(|entry| entry.name == wanted.name && entry.signature == wanted.signature)
+        .ok_or_else(|| Refusal::UnknownTask(wanted.name.clone()))
+}
+
+fn refuse(stream: &UnixStream, refusal: &Refusal) -> io::Result<i32> {
+    let payload = postcard::to_stdvec(refusal).map_err(io::Error::other)?;
+    worker::send(stream, Tag::Refused, &payload)?;
+    Ok(1)
+}
+
+fn once(stream: &UnixStream, entry: &Entry, args: &[u8]) -> io::Result<i32> {
+    worker::send(stream, Tag::Ready, &[])?;
+    let mut payload = Vec::new();
+    let tag = worker::run(entry, args, &mut payload);
+    worker::send(stream, tag, &payload)?;
+    Ok(match tag {
+        Tag::Value => 0,
+        Tag::Panicked => PANIC_CODE,
+        _ => 1,
+    })
+}
+
+fn pool(
+    stream: &UnixStream,
+    inlet: Inlet,
+    page: OwnedFd,
+    initializer: Option<&TaskName>,
+    args: &[u8],
+) -> io::Result<i32> {
+    let page = Page::attach(page)?;
+    let initializer = match initializer.map(lookup).transpose() {
+        Ok(initializer) => initializer,
+        Err(refusal) => return refuse(stream, &refusal),
+    };
+    worker::send(stream, Tag::Ready, &[])?;
+    let mut payload = Vec::new();
+    if let Some(entry) = initializer {
+        let tag = worker::run(entry, args, &mut payload);
+        if tag != Tag::Value {
+            worker::send(stream, tag, &payload)?;
+            return Ok(PANIC_CODE);
+        }
+    }
+    worker::send(stream, Tag::Initialized, &[])?;
+    // Both records were empty: a tag and a length byte each.
+    Worker::new(inlet, stream, &page, 4).serve()?;
+    Ok(0)
+}

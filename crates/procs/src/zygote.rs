@@ -1,0 +1,318 @@
+//! The fork server: this program, started once, with one thread and little memory, duplicated for each new process.
+//!
+//! A duplicate is made as a *sibling* of the server, that is, as a child of the process that asked: that one waits for
+//! it, can signal it without fear of a recycled pid, and is the parent with which it dies. The server itself knows
+//! nothing of its duplicates, and its own death harms none of them; the next start brings up a new one.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::entry;
+use crate::error::{StartError, SystemError};
+use crate::keeper::{START_DEADLINE, refusal_of};
+use crate::launch::{self, Child, Surroundings};
+use crate::link;
+use crate::status::ExitStatus;
+use crate::sys::{self, SIGKILL};
+use crate::task;
+use crate::wire::{self, Refusal, Tag};
+use crate::worker;
+
+/// What a new process is to have; its descriptors come with it.
+#[derive(Serialize, Deserialize)]
+struct Wish {
+    /// What tools shall show.
+    name: String,
+    /// Changes to the environment with which the server was started.
+    env: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    cwd: Option<Vec<u8>>,
+    /// Whether standard output and standard error are among the descriptors.
+    outputs: [bool; 2],
+}
+
+/// The server of this process, and the pid of this process: a forked child has the memory but not the server.
+static SERVER: Mutex<Option<(u32, Server)>> = Mutex::new(None);
+
+/// The asking side.
+struct Server {
+    child: Child,
+    env: Vec<(OsString, OsString)>,
+    cwd: Option<PathBuf>,
+}
+
+/// Starts a child from the fork server, which is brought up first if there is none, or none that lives.
+pub(crate) fn start(surroundings: &Surroundings, name: &str) -> Result<Child, StartError> {
+    let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    if slot
+        .as_ref()
+        .is_none_or(|(owner, server)| *owner != process::id() || server.is_dead())
+    {
+        // The old one is collected before the new one is made.
+        *slot = None;
+        *slot = Some((process::id(), Server::start()?));
+    }
+    let Some((_, server)) = &*slot else {
+        return Err(StartError::Garbled);
+    };
+    let (ours, theirs) =
+        link::pair().map_err(SystemError::new("make a socket pair for a new process"))?;
+    let answer = server.ask(surroundings, name, theirs.as_fd());
+    match answer.map_err(SystemError::new("ask the fork server for a process")) {
+        Ok(Ok(pid)) => Ok(Child {
+            pid,
+            pidfd: watch(pid)?,
+            stream: ours,
+        }),
+        Ok(Err(error)) => Err(SystemError::new("fork a process")(error).into()),
+        Err(error) => {
+            // It died in this moment, or stands still: the next start brings up another.
+            *slot = None;
+            Err(error.into())
+        }
+    }
+}
+
+/// A descriptor for a new child, which nobody but this process can collect.
+fn watch(pid: u32) -> Result<OwnedFd, SystemError> {
+    // Without it the child is of no use; it ends as soon as it sees its socket closed, but somebody must collect it.
+    sys::pidfd_open(pid)
+        .map_err(SystemError::new("get a descriptor for a new process"))
+        .inspect_err(|_| sys::discard(pid))
+}
+
+impl Server {
+    fn start() -> Result<Self, StartError> {
+        let marker = format!("{} {}", process::id(), entry::FORK_SERVER);
+        let (env, cwd) = (env::vars_os().collect(), env::current_dir().ok());
+        let child = launch::execute(&Surroundings::default(), marker)?;
+        let server = Self { child, env, cwd };
+        server.await_ready()?;
+        Ok(server)
+    }
+
+    /// The server's first record says whether it will serve.
+    fn await_ready(&self) -> Result<(), StartError> {
+        let refuse = |error| StartError::System(SystemError::new("talk to the fork server")(error));
+        let mut stream = &self.child.stream;
+        stream.set_nonblocking(false).map_err(refuse)?;
+        let deadline = Instant::now() + START_DEADLINE;
+        let mut bytes = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // A time of zero would mean "for ever".
+            stream
+                .set_read_timeout(Some(left.max(Duration::from_millis(1))))
+                .map_err(refuse)?;
+            let mut byte = [0];
+            match stream.read(&mut byte) {
+                Ok(1) => bytes.push(byte[0]),
+                Ok(_) => return Err(StartError::Ended(self.end())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(StartError::TimedOut(START_DEADLINE)),
+            }
+            match wire::record(&bytes) {
+                Ok(None) => {}
+                Ok(Some(record)) if record.tag == Tag::Ready => return Ok(()),
+                Ok(Some(record)) if record.tag == Tag::Refused => {
+                    return Err(refusal_of(record.payload));
+                }
+                Ok(Some(_)) | Err(wire::Corrupt) => return Err(StartError::Garbled),
+            }
+        }
+    }
+
+    fn is_dead(&self) -> bool {
+        let mut polled = [sys::as_poll(self.child.pidfd.as_fd(), true, false)];
+        !matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(0))
+    }
+
+    /// Waits for its end, which is near, and collects it.
+    fn end(&self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        loop {
+            match sys::reap(self.child.pidfd.as_fd()) {
+                Ok(Some((end, _))) => return ExitStatus::new(end),
+                Ok(None) if Instant::now() < deadline => {
+                    let mut polled = [sys::as_poll(self.child.pidfd.as_fd(), true, false)];
+                    let _ = sys::poll(&mut polled, Some(Duration::from_millis(100)));
+                }
+                Ok(None) => sys::signal(self.child.pidfd.as_fd(), SIGKILL).unwrap_or_default(),
+                Err(_) => return ExitStatus::UNKNOWN,
+            }
+        }
+    }
+
+    /// Asks for a duplicate that serves a socket. The inner result is the server's answer.
+    fn ask(
+        &self,
+        surroundings: &Surroundings,
+        name: &str,
+        socket: BorrowedFd<'_>,
+    ) -> io::Result<io::Result<u32>> {
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let outputs =
+            [stdout.as_fd(), stderr.as_fd()].map(|output| sys::is_open(output).then_some(output));
+        let wish = Wish {
+            name: name.to_owned(),
+            env: self.env_changes(surroundings),
+            cwd: self.cwd_change(surroundings),
+            outputs: outputs.map(|output| output.is_some()),
+        };
+        let body = postcard::to_stdvec(&wish).map_err(io::Error::other)?;
+        let passed: Vec<_> = [Some(socket)]
+            .into_iter()
+            .chain(outputs)
+            .flatten()
+            .collect();
+        let mut stream = &self.child.stream;
+        sys::send_with_descriptors(stream.as_fd(), &(body.len() as u32).to_le_bytes(), &passed)?;
+        stream.write_all(&body)?;
+        let mut answer = [0; 4];
+        stream.set_read_timeout(Some(START_DEADLINE))?;
+        stream.read_exact(&mut answer)?;
+        Ok(match u32::try_from(i32::from_le_bytes(answer)) {
+            Ok(pid) => Ok(pid),
+            Err(_) => Err(io::Error::from_raw_os_error(-i32::from_le_bytes(answer))),
+        })
+    }
+
+    /// How the environment here, with the child's changes, differs from the server's.
+    fn env_changes(&self, surroundings: &Surroundings) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let bytes = |text: &OsStr| text.as_bytes().to_vec();
+        let now: Vec<_> = env::vars_os().collect();
+        let mut changes = Vec::new();
+        if now != self.env {
+            let gone = self
+                .env
+                .iter()
+                .filter(|(key, _)| !now.iter().any(|(other, _)| other == key));
+            changes.extend(gone.map(|(key, _)| (bytes(key), None)));
+            changes.extend(
+                now.iter()
+                    .map(|(key, value)| (bytes(key), Some(bytes(value)))),
+            );
+        }
+        changes.extend(
+            surroundings
+                .env
+                .iter()
+                .map(|(key, value)| (bytes(key), value.as_deref().map(bytes))),
+        );
+        changes
+    }
+
+    fn cwd_change(&self, surroundings: &Surroundings) -> Option<Vec<u8>> {
+        let here = env::current_dir().ok();
+        let here = here.filter(|here| self.cwd.as_ref() != Some(here));
+        // A relative directory is relative to where this process is.
+        let wanted = match (&surroundings.cwd, here) {
+            (Some(cwd), _) => std::path::absolute(cwd).ok().or_else(|| Some(cwd.clone())),
+            (None, here) => here,
+        };
+        wanted.map(|path| path.into_os_string().into_vec())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = sys::signal(self.child.pidfd.as_fd(), SIGKILL);
+        self.end();
+    }
+}
+
+/// A duplicate of the server, right after its birth.
+pub(crate) struct Newborn {
+    stream: UnixStream,
+    outputs: [Option<OwnedFd>; 2],
+    wish: Wish,
+}
+
+/// The server's life: it returns only in its duplicates. An error means that the asking process has gone.
+///
+/// It is called on the one thread of a fresh process, and starts none.
+pub(crate) fn serve(stream: UnixStream) -> io::Result<Newborn> {
+    // What is looked up here need not be looked up in each duplicate.
+    let _ = (entry::build(), task::find(0));
+    sys::name_thread("procs-forks");
+    worker::send(&stream, Tag::Ready, &[])?;
+    loop {
+        let newborn = receive(&stream)?;
+        // SAFETY: this process has one thread, and the caller runs what follows in the copy on a new one.
+        let answer = match unsafe { sys::clone_sibling() } {
+            // The server's socket is not the copy's: as its holder it would hide the server's death.
+            Ok(0) => return Ok(newborn),
+            Ok(pid) => pid.cast_signed(),
+            Err(error) => -error.raw_os_error().unwrap_or(libc::EAGAIN),
+        };
+        drop(newborn);
+        (&stream).write_all(&answer.to_le_bytes())?;
+    }
+}
+
+/// Receives a wish with its descriptors.
+fn receive(mut stream: &UnixStream) -> io::Result<Newborn> {
+    let mut length = [0; 4];
+    let (count, descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut length)?;
+    stream.read_exact(&mut length[count..])?;
+    let mut body = vec![0; u32::from_le_bytes(length) as usize];
+    stream.read_exact(&mut body)?;
+    let wish: Wish = postcard::from_bytes(&body).map_err(io::Error::other)?;
+    let mut descriptors = descriptors.into_iter();
+    let socket = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
+    let outputs = wish
+        .outputs
+        .map(|passed| if passed { descriptors.next() } else { None });
+    Ok(Newborn {
+        stream: socket.into(),
+        outputs,
+        wish,
+    })
+}
+
+impl Newborn {
+    /// Takes on the surroundings that were wished for. Called on the only thread of the process.
+    pub(crate) fn settle(self) -> Result<UnixStream, (UnixStream, Refusal)> {
+        let Self {
+            stream,
+            outputs,
+            wish,
+        } = self;
+        sys::name_thread(&wish.name);
+        for (key, value) in wish.env {
+            let key = OsString::from_vec(key);
+            match value {
+                // SAFETY: no other thread of this process could read or write the environment meanwhile: there is none.
+                Some(value) => unsafe { env::set_var(key, OsString::from_vec(value)) },
+                // SAFETY: as above.
+                None => unsafe { env::remove_var(key) },
+            }
+        }
+        let outputs = outputs.iter().zip(1..);
+        let set = outputs
+            .filter_map(|(output, target)| {
+                Some(sys::replace_output(target, output.as_ref()?.as_fd()))
+            })
+            .collect::<io::Result<()>>();
+        let set = set.and_then(|()| match wish.cwd {
+            Some(cwd) => env::set_current_dir(OsString::from_vec(cwd)),
+            None => Ok(()),
+        });
+        match set {
+            Ok(()) => Ok(stream),
+            Err(error) => Err((
+                stream,
+                Refusal::Surroundings(error.raw_os_error().unwrap_or(0)),
+            )),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The fork server: replaced when it dies, and invisible otherwise.
+
+use std::env;
+use std::fs;
+use std::process::{self, Command};
+
+use procs::{Pool, Process, StartMethod};
+
+use crate::{LIMIT, double, eventually};
+
+/// The fork server of this process, found by the name that it gives itself.
+fn fork_server() -> Option<u32> {
+    let processes = fs::read_dir("/proc").expect("/proc is there");
+    let mut pids =
+        processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.find(|pid| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.split_once(") ").is_some_and(|(head, rest)| {
+            head.ends_with("(procs-forks")
+                && rest.split(' ').nth(1) == Some(&process::id().to_string())
+        })
+    })
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status();
+    assert!(status.expect("kill(1) exists").success());
+}
+
+fn double_in_process() {
+    let mut process = procs::spawn(double, 4).expect("it starts");
+    assert_eq!(process.join_for(LIMIT).expect("it returns"), 8);
+}
+
+pub fn killed() {
+    procs::init();
+    let pool = Pool::new(2).expect("it starts");
+    let workers = pool.workers();
+    for _ in 0..3 {
+        let server = fork_server().expect("it lives");
+        signal(server, "KILL");
+        double_in_process();
+        assert_ne!(fork_server(), Some(server));
+    }
+    assert_eq!(pool.map(double, 0..100).expect("they run").len(), 100);
+    assert_eq!(pool.workers(), workers, "the workers were not its children");
+}
+
+/// A server that does not answer costs one start its deadline, and is replaced then.
+pub fn stopped() {
+    procs::init();
+    double_in_process();
+    signal(fork_server().expect("it lives"), "STOP");
+    let refused = procs::spawn(double, 4);
+    assert!(refused.is_err(), "a stopped server made a process");
+    double_in_process();
+}
+
+pub fn surroundings() {
+    #[procs::task]
+    fn look() -> (Option<String>, Option<String>, String) {
+        let directory = env::current_dir().expect("it has a directory");
+        (
+            env::var("NEW").ok(),
+            env::var("PROCS_TEST_SCENARIO").ok(),
+            directory.display().to_string(),
+        )
+    }
+    procs::init();
+    double_in_process();
+    env::set_current_dir("/").expect("it is there");
+    let builder = Process::builder()
+        .env("NEW", "1")
+        .env_remove("PROCS_TEST_SCENARIO");
+    let seen = builder
+        .spawn(look, ())
+        .expect("it starts")
+        .join()
+        .expect("it returns");
+    assert_eq!(seen, (Some("1".to_owned()), None, "/".to_owned()));
+    let seen = procs::spawn(look, ())
+        .expect("it starts")
+        .join()
+        .expect("it returns");
+    assert_eq!((seen.0, seen.2.as_str()), (None, "/"));
+    assert!(seen.1.is_some());
+    // A directory that does not exist is an error for either method, and harms nobody.
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        let builder = Process::builder()
+            .cwd("/does/not/exist")
+            .start_method(method);
+        let error = match builder.spawn(look, ()) {
+            Ok(mut process) => process
+                .join_for(LIMIT)
+                .expect_err("it has no directory")
+                .to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains("No such file"), "{error}");
+    }
+    double_in_process();
+}
+
+pub fn methods() {
+    #[procs::task]
+    fn parents() -> (u32, Option<u32>) {
+        (
+            std::os::unix::process::parent_id(),
+            procs::parent().map(|parent| parent.pid()),
+        )
+    }
+    procs::init();
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        let mut process = Process::builder()
+            .start_method(method)
+            .spawn(parents, ())
+            .expect("it starts");
+        assert_eq!(
+            process.join().expect("it returns"),
+            (process::id(), Some(process::id()))
+        );
+        let pool = Pool::builder()
+            .workers(2)
+            .start_method(method)
+            .build()
+            .expect("it starts");
+        assert_eq!(pool.map(double, 0..50).expect("they run").len(), 50);
+        drop(pool);
+    }
+    eventually("all have ended", LIMIT, || {
+        procs::active_children().is_empty()
+    });
+}
