@@ -6,6 +6,7 @@ use crate::codec;
 use crate::cpu::cpu_count;
 use crate::entry;
 use crate::error::{SpawnError, SystemError};
+use crate::keeper::START_DEADLINE;
 use crate::launch::{self, StartMethod, Surroundings};
 use crate::task::Task;
 use crate::wire::{Duty, TaskName};
@@ -44,6 +45,15 @@ impl Plan {
     pub(super) fn greeting(&self, name: &str) -> Result<Vec<u8>, SystemError> {
         launch::setup(name, self.depth, Duty::Pool(self.initializer.clone()))
     }
+
+    /// How long a worker may take for its initializer. One that has none takes its first task at once, or was stopped.
+    pub(super) fn initializer_limit(&self) -> Option<Duration> {
+        if self.initializer.is_some() {
+            self.task_timeout
+        } else {
+            Some(START_DEADLINE)
+        }
+    }
 }
 
 impl PoolBuilder {
@@ -81,7 +91,8 @@ impl PoolBuilder {
     }
 
     /// Kills the worker of a task that runs longer than this; the task ends in
-    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut), others are not affected.
+    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut), others are not affected. It is the limit of the
+    /// initializer too.
     #[must_use]
     pub fn task_timeout(mut self, time: Duration) -> Self {
         self.task_timeout = Some(time.min(CENTURY));

@@ -33,9 +33,13 @@ impl Member {
             return;
         }
         self.overdue = true;
-        if matches!(self.stage, Stage::Starting(_)) {
-            self.trouble
-                .get_or_insert(StartError::TimedOut(START_DEADLINE));
+        let start = match self.stage {
+            Stage::Starting(_) => Some(START_DEADLINE),
+            Stage::Initializing(_) => self.initializer_limit,
+            Stage::Ready | Stage::Leaving => None,
+        };
+        if let Some(limit) = start {
+            self.trouble.get_or_insert(StartError::TimedOut(limit));
         }
         self.kill();
     }
@@ -44,6 +48,7 @@ impl Member {
     fn due(&self, limit: Option<Duration>, now: Instant) -> Option<Instant> {
         match self.stage {
             Stage::Starting(deadline) => Some(deadline),
+            Stage::Initializing(deadline) => deadline,
             Stage::Leaving if self.outstanding == 0 => Some(self.waiting_since + EXIT_DEADLINE),
             _ if self.outstanding == 0 => None,
             _ if self.has_begun() => {

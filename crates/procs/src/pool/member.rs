@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::{JobError, StartError, SystemError};
 use crate::keeper::{START_DEADLINE, refusal_of};
@@ -30,8 +30,8 @@ const MAX_BACKLOG: usize = 1 << 20;
 pub(super) enum Stage {
     /// It has been started, and must say until then that it is there.
     Starting(Instant),
-    /// It runs the initializer.
-    Initializing,
+    /// It runs the initializer, if there is one, and must be done with it until then.
+    Initializing(Option<Instant>),
     /// It takes tasks.
     Ready,
     /// It has been told to stop, and finishes what it has.
@@ -65,6 +65,8 @@ pub(super) struct Member {
     pub(super) done: u64,
     /// How many tasks it may still be given.
     lifetime: Option<usize>,
+    /// How long it may take from its first sign of life until it takes tasks; `None`: as long as it likes.
+    pub(super) initializer_limit: Option<Duration>,
     /// Nanoseconds a task takes, as a running mean; `None` before the first.
     pace: Option<u64>,
     /// Its tasks were taken back, and it has not yet said that it noticed. What it would be given now could not be
@@ -101,6 +103,7 @@ impl Member {
             outstanding: 0,
             done: 0,
             lifetime: plan.max_tasks,
+            initializer_limit: plan.initializer_limit(),
             pace: None,
             recalled: false,
             busy_seen: 0,
@@ -237,7 +240,7 @@ impl Member {
                 Scan::Nothing => break,
                 Scan::Notice { tag, payload, size } => {
                     self.link.consume(size);
-                    self.notice(tag, &payload);
+                    self.notice(tag, &payload, now);
                 }
                 Scan::Results { count, size } => {
                     self.deliver(count, size);
@@ -265,14 +268,19 @@ impl Member {
     }
 
     fn stage_is_early(&self) -> bool {
-        matches!(self.stage, Stage::Starting(_) | Stage::Initializing)
+        matches!(self.stage, Stage::Starting(_) | Stage::Initializing(_))
     }
 
     /// A record that is no task's.
-    fn notice(&mut self, tag: Tag, payload: &[u8]) {
+    fn notice(&mut self, tag: Tag, payload: &[u8], now: Instant) {
         match tag {
-            Tag::Ready if self.stage_is_early() => self.stage = Stage::Initializing,
-            Tag::Initialized if self.stage == Stage::Initializing => self.stage = Stage::Ready,
+            Tag::Ready if self.stage_is_early() => {
+                let until = self.initializer_limit.map(|limit| now + limit);
+                self.stage = Stage::Initializing(until);
+            }
+            Tag::Initialized if matches!(self.stage, Stage::Initializing(_)) => {
+                self.stage = Stage::Ready;
+            }
             Tag::Resumed if self.recalled => self.recalled = false,
             Tag::Refused => self.trouble = Some(refusal_of(payload)),
             Tag::Panicked => {

@@ -8,7 +8,7 @@ use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use procs::{JobError, Pool};
+use procs::{JobError, Pool, StartError};
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Folder, LIMIT, eventually, mark_and_sleep, signal, stop};
@@ -258,10 +258,28 @@ fn a_stopped_worker_is_killed_by_the_task_timeout() {
         .build()
         .unwrap();
     let worker = pool.workers()[0].pid();
+    // It has begun to take tasks: a worker that is stopped before that has the start's deadline, not the tasks'.
+    assert_eq!(pool.apply(square, 4).unwrap(), 16);
     stop(worker);
     // The stopped worker cannot begin it: it is not lost, but runs in the next one.
     assert_eq!(pool.submit(square, 5).result_for(LIMIT).unwrap(), 25);
     assert_ne!(pool.workers()[0].pid(), worker);
+}
+
+#[test]
+fn an_initializer_that_takes_too_long_breaks_the_pool_instead_of_hanging_it() {
+    let pool = Pool::builder()
+        .workers(1)
+        .initializer(sleep_for_ever, ())
+        .unwrap()
+        .task_timeout(Duration::from_millis(20))
+        .build()
+        .unwrap();
+    let error = pool.submit(square, 5).result_for(LIMIT).unwrap_err();
+    assert!(
+        matches!(error, JobError::Broken(StartError::TimedOut(limit)) if limit == Duration::from_millis(20)),
+        "{error}"
+    );
 }
 
 #[test]
