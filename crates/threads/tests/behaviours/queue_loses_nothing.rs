@@ -264,7 +264,7 @@ fn get_in_every_way(queue: &Queue<u64>, id: u64) -> Vec<u64> {
 }
 
 /// Puts, gets, time limits and a shutdown in the middle, all at random; then every item is counted.
-fn stress(queue: Queue<u64>, shutdown: Shutdown, after: u64) {
+fn stress(queue: Queue<u64>, shutdown: Shutdown, after: usize) {
     let putters: Vec<_> = (0..PUTTERS)
         .map(|id| (queue.clone(), id))
         .map(|(queue, id)| spawn(move || put_in_every_way(&queue, id)).unwrap())
@@ -274,11 +274,12 @@ fn stress(queue: Queue<u64>, shutdown: Shutdown, after: u64) {
         .map(|(queue, id)| spawn(move || get_in_every_way(&queue, id)).unwrap())
         .collect();
     let mut seen = Vec::new();
-    for _ in 0..after {
-        if let Ok(item) = queue.get_for(LONG) {
-            seen.push(item);
-            queue.task_done().unwrap();
-        }
+    // The other getters may take all there is before this thread has its share; then it is the time to shut down, too.
+    while seen.len() < after
+        && let Ok(item) = queue.get_for(SHORT)
+    {
+        seen.push(item);
+        queue.task_done().unwrap();
     }
     seen.extend(queue.shutdown(shutdown));
     join_all(putters)
