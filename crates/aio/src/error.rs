@@ -231,6 +231,51 @@ impl fmt::Display for Panicked {
 
 impl Error for Panicked {}
 
+/// Why a [`task_group`](crate::task_group) gave no value.
+#[derive(Debug)]
+pub enum GroupError<E> {
+    /// Tasks of the group, or its body, failed: all of their failures, in the order in which they came.
+    Failed(Vec<GroupFailure<E>>),
+    /// [`TaskGroup::cancel`](crate::TaskGroup::cancel) was called.
+    Cancelled,
+}
+
+impl<E: fmt::Display> fmt::Display for GroupError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GroupError::Failed(failures) => {
+                write!(f, "{} of the group failed", failures.len())?;
+                failures
+                    .iter()
+                    .try_for_each(|failure| write!(f, "; {failure}"))
+            }
+            GroupError::Cancelled => f.write_str("the task group was cancelled"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> Error for GroupError<E> {}
+
+/// How one task of a group failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupFailure<E> {
+    /// It returned this error.
+    Error(E),
+    /// It panicked.
+    Panicked(Panicked),
+}
+
+impl<E: fmt::Display> fmt::Display for GroupFailure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GroupFailure::Error(error) => error.fmt(f),
+            GroupFailure::Panicked(panicked) => panicked.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> Error for GroupFailure<E> {}
+
 /// The time given ran out first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut;

@@ -19,8 +19,11 @@
 //!
 //! - **The loop**: [`run`] for a program's main coroutine; [`EventLoop`] with [`Handle`] and [`TimerHandle`] for
 //!   callbacks, [`LoopHandle`] and [`RemoteTask`] for other threads; [`get_running_loop`], [`ExceptionContext`].
-//! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`], [`on_cancel`].
-//! - **Waiting**: [`sleep`], [`yield_now`], [`gather`], [`gather_settled`], [`wait_for`].
+//! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`],
+//!   [`on_cancel`], [`shield`]; [`task_group`] and [`TaskGroup`] for tasks that fail together, [`scope`] for children
+//!   that borrow.
+//! - **Waiting**: [`sleep`], [`yield_now`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
+//!   [`wait_for`], [`timeout`].
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
 //! - **Signals**: [`shutdown_signal`].
 //! - **HTTP** (feature `http`): the module `http`.
@@ -28,6 +31,7 @@
 //! Everything stays on one thread, so nothing need be `Send`. Libraries for tokio work inside a loop: it runs within
 //! tokio's `LocalRuntime`.
 
+mod catch;
 mod current;
 mod executor;
 mod main_future;
@@ -36,8 +40,8 @@ mod timer;
 
 mod error;
 pub use error::{
-    Cancelled, LoopClosed, LoopRunning, NoRunningLoop, Panicked, ReadError, RunError, TaskError,
-    TimedOut,
+    Cancelled, GroupError, GroupFailure, LoopClosed, LoopRunning, NoRunningLoop, Panicked,
+    ReadError, RunError, TaskError, TimedOut,
 };
 
 mod event_loop;
@@ -59,13 +63,19 @@ mod runner;
 pub use runner::run;
 
 mod task;
-pub use task::{CancelGuard, Task, TaskRef, create_task, current_task, on_cancel};
+pub use task::{
+    CancelGuard, Scope, ScopedTask, Shield, Task, TaskGroup, TaskRef, create_task, current_task,
+    on_cancel, scope, shield, task_group,
+};
 
 mod sleep;
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 
 mod combine;
-pub use combine::{Gather, GatherSettled, WaitFor, gather, gather_settled, wait_for};
+pub use combine::{
+    AsCompleted, Deadline, Gather, GatherSettled, Until, WaitFor, as_completed, gather,
+    gather_settled, timeout, wait, wait_for,
+};
 
 mod stream;
 pub use stream::{Outcome, Server, StreamReader, StreamWriter, open_connection, start_server};

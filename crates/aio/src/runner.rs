@@ -1,5 +1,7 @@
 //! `run`: a loop for one future, from its making to its close.
 
+use std::time::Duration;
+
 use crate::{error::RunError, event_loop::EventLoop};
 
 /// Makes a loop, runs `future` on it, cancels what tasks are left, closes the loop, and gives the future's output.
@@ -32,6 +34,9 @@ pub fn run<F: Future>(future: F) -> Result<F::Output, RunError> {
     result
 }
 
+/// How often it is looked whether the clean-ups are done.
+const CLEANUP_POLL: Duration = Duration::from_millis(1);
+
 /// Cancels every task and lets the loop run until they have ended.
 fn wind_up(event_loop: &EventLoop) {
     let tasks = event_loop.all_tasks();
@@ -42,9 +47,11 @@ fn wind_up(event_loop: &EventLoop) {
         task.cancel();
     }
     let all_ended = async {
-        // A body is dropped within one iteration of its cancellation; what its destructor starts is left to `close`.
+        // A body is dropped within one iteration of its cancellation; its clean-ups take at most their 5 s. What a
+        // destructor starts meanwhile is left to `close`.
+        crate::yield_now().await;
         while tasks.iter().any(|task| !task.is_done()) {
-            crate::yield_now().await;
+            crate::sleep(CLEANUP_POLL).await;
         }
     };
     // Within a foreign runtime the loop has not run and cannot; closing it drops the tasks.

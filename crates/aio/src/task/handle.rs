@@ -13,7 +13,10 @@ use super::{
     reference::request,
     table::{Flags, Removed, Stage, TaskKey},
 };
-use crate::{error::TaskError, executor::Engine};
+use crate::{
+    error::{Cancelled, TaskError},
+    executor::Engine,
+};
 
 /// A task of the loop: await it for its result, cancel it, name it.
 ///
@@ -82,6 +85,21 @@ impl<T> Task<T> {
     pub(crate) fn on_closed_loop() -> Self {
         Task {
             state: State::Failed(TaskError::LoopClosed),
+        }
+    }
+
+    /// A task that never was, because what would own it is over.
+    pub(crate) fn refused(why: &str) -> Self {
+        Task {
+            state: State::Failed(TaskError::Cancelled(Cancelled::new(Some(why.to_owned())))),
+        }
+    }
+
+    /// Where it lives; `None` when its result has been taken, or it never lived.
+    pub(crate) fn place(&self) -> Option<(Rc<Engine>, TaskKey)> {
+        match &self.state {
+            State::Live(live) => Some((live.engine.clone(), live.key)),
+            _ => None,
         }
     }
 

@@ -2,8 +2,12 @@
 
 mod cleanup;
 mod create;
+mod ended;
+mod group;
 mod handle;
 mod reference;
+mod scope;
+mod shield;
 mod step;
 mod table;
 mod waker;
@@ -11,8 +15,12 @@ mod waker;
 pub use cleanup::{CancelGuard, on_cancel};
 pub(crate) use create::spawn;
 pub use create::{create_task, current_task};
+pub(crate) use ended::Ended;
+pub use group::{TaskGroup, task_group};
 pub use handle::Task;
 pub use reference::TaskRef;
 pub(crate) use reference::cancel_here;
+pub use scope::{Scope, ScopedTask, scope};
+pub use shield::{Shield, shield};
 pub(crate) use table::{Flags, Queued, Stage, TaskKey, Tasks};
 pub(crate) use waker::Arrival;

@@ -320,6 +320,12 @@ impl Tasks {
         self.slot(key).is_none_or(Slot::is_done)
     }
 
+    /// Whether a task that is done has panicked or was cancelled.
+    pub(crate) fn has_failed(&self, key: TaskKey) -> bool {
+        self.slot(key)
+            .is_some_and(|slot| matches!(slot.stage, Stage::Failed(_)))
+    }
+
     /// Sets flags; `None` when the task is done. Otherwise the flags of before.
     pub(crate) fn set(&mut self, key: TaskKey, flags: Flags) -> Option<Flags> {
         let slot = self.slot_mut(key).filter(|slot| !slot.is_done())?;
