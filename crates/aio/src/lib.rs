@@ -24,6 +24,7 @@
 //!   that borrow.
 //! - **Waiting**: [`sleep`], [`yield_now`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
 //!   [`wait_for`], [`timeout`].
+//! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
 //! - **Signals**: [`shutdown_signal`].
 //! - **HTTP** (feature `http`): the module `http`.
@@ -40,8 +41,9 @@ mod timer;
 
 mod error;
 pub use error::{
-    Cancelled, GroupError, GroupFailure, LoopClosed, LoopRunning, NoRunningLoop, Panicked,
-    ReadError, RunError, TaskError, TimedOut,
+    Broken, Cancelled, Full, GetError, GroupError, GroupFailure, LoopClosed, LoopRunning,
+    NoRunningLoop, Panicked, PutError, ReadError, RunError, TaskError, TimedOut, TooManyDone,
+    WouldBlock,
 };
 
 mod event_loop;
@@ -76,6 +78,8 @@ pub use combine::{
     AsCompleted, Deadline, Gather, GatherSettled, Until, WaitFor, as_completed, gather,
     gather_settled, timeout, wait, wait_for,
 };
+
+pub mod sync;
 
 mod stream;
 pub use stream::{Outcome, Server, StreamReader, StreamWriter, open_connection, start_server};

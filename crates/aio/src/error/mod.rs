@@ -1,0 +1,15 @@
+//! Every error of this crate: what happened, and what to do about it.
+
+#[cfg(feature = "http")]
+mod http;
+mod running;
+mod stream;
+mod sync;
+mod task;
+
+#[cfg(feature = "http")]
+pub use http::{BodyError, RouteError};
+pub use running::{LoopClosed, LoopRunning, NoRunningLoop, RunError};
+pub use stream::ReadError;
+pub use sync::{Broken, Full, GetError, PutError, TooManyDone, WouldBlock};
+pub use task::{Cancelled, GroupError, GroupFailure, Panicked, TaskError, TimedOut};

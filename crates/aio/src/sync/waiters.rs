@@ -1,0 +1,141 @@
+//! Tasks that wait in line.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+/// Who waits, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Waiters {
+    line: RefCell<VecDeque<Rc<Place>>>,
+}
+
+struct Place {
+    state: Cell<State>,
+    waker: RefCell<Waker>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    /// Its turn has come.
+    Called,
+    /// It waits no more.
+    Left,
+}
+
+impl Waiters {
+    /// Waits for a call. If the wait is dropped after the call and before it was seen, `pass_on` is called instead.
+    pub(super) fn wait<P: Fn()>(&self, pass_on: P) -> Wait<'_, P> {
+        Wait {
+            waiters: self,
+            place: None,
+            pass_on,
+            called: false,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.line
+            .borrow()
+            .iter()
+            .all(|place| place.state.get() != State::Waiting)
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.line
+            .borrow()
+            .iter()
+            .filter(|place| place.state.get() == State::Waiting)
+            .count()
+    }
+
+    /// Calls the first in line; false when nobody waits.
+    pub(super) fn call_one(&self) -> bool {
+        loop {
+            let first = self.line.borrow_mut().pop_front();
+            let Some(place) = first else { return false };
+            if place.state.get() == State::Waiting {
+                place.call();
+                return true;
+            }
+        }
+    }
+
+    /// Calls all who wait now.
+    pub(super) fn call_all(&self) {
+        let line = self.line.take();
+        line.iter()
+            .filter(|place| place.state.get() == State::Waiting)
+            .for_each(|place| place.call());
+    }
+}
+
+impl Place {
+    fn call(&self) {
+        self.state.set(State::Called);
+        let waker = self.waker.borrow().clone();
+        waker.wake();
+    }
+}
+
+/// A place in line, taken at the first poll.
+pub(super) struct Wait<'a, P: Fn()> {
+    waiters: &'a Waiters,
+    place: Option<Rc<Place>>,
+    pass_on: P,
+    called: bool,
+}
+
+impl<P: Fn()> Unpin for Wait<'_, P> {}
+
+impl<P: Fn()> Future for Wait<'_, P> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.place {
+            None => {
+                let place = Rc::new(Place {
+                    state: Cell::new(State::Waiting),
+                    waker: RefCell::new(cx.waker().clone()),
+                });
+                self.waiters.line.borrow_mut().push_back(place.clone());
+                self.place = Some(place);
+                Poll::Pending
+            }
+            Some(place) if place.state.get() == State::Called => {
+                self.called = true;
+                Poll::Ready(())
+            }
+            Some(place) => {
+                place.waker.borrow_mut().clone_from(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<P: Fn()> Drop for Wait<'_, P> {
+    fn drop(&mut self) {
+        let Some(place) = &self.place else { return };
+        match place.state.replace(State::Left) {
+            State::Called if !self.called => (self.pass_on)(),
+            State::Waiting => {
+                // The front is where a long line would grow old.
+                let mut line = self.waiters.line.borrow_mut();
+                while line
+                    .front()
+                    .is_some_and(|place| place.state.get() == State::Left)
+                {
+                    line.pop_front();
+                }
+            }
+            _ => {}
+        }
+    }
+}
