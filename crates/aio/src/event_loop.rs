@@ -10,13 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::runtime::{Builder, Handle as TokioHandle, LocalOptions, LocalRuntime};
+use tokio::{
+    runtime::{Builder, Handle as TokioHandle, LocalOptions, LocalRuntime},
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
 
 use crate::{
     current::{self, Entered},
     error::{LoopClosed, LoopRunning, NoRunningLoop, RunError},
     executor::{Alarm, Engine, Main, Ready},
     handle::{Handle, TimerHandle, once},
+    loop_builder::LoopBuilder,
     loop_handle::LoopHandle,
     main_future::MainFuture,
     report::ExceptionContext,
@@ -101,11 +106,20 @@ impl EventLoop {
     ///
     /// When the operating system refuses the descriptors that a loop needs (an epoll instance and an event counter).
     pub fn new() -> io::Result<Self> {
+        EventLoop::builder().build()
+    }
+
+    /// For a loop in debug mode or on a virtual clock.
+    pub fn builder() -> LoopBuilder {
+        LoopBuilder::new()
+    }
+
+    pub(crate) fn with_clock(virtual_clock: bool) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default())?;
         let core = LoopCore {
-            engine: Engine::new(),
+            engine: Engine::new(virtual_clock),
             runtime: RefCell::new(Some(runtime)),
         };
         Ok(EventLoop {
@@ -164,7 +178,11 @@ impl EventLoop {
             engine.turn(cx, main, &mut alarm)
         });
         // Tokio panics when this thread is already within one of its runtimes; nothing of ours has run then.
+        let tree_on_signal = self.tree_on_signal(runtime);
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(turns)));
+        if let Some(tree_on_signal) = tree_on_signal {
+            tree_on_signal.abort();
+        }
         engine.end_run();
         drop(entered);
         match outcome {
@@ -172,6 +190,23 @@ impl EventLoop {
             Err(_) if !begun => Err(RunError::AlreadyRunning),
             Err(payload) => resume_unwind(payload),
         }
+    }
+
+    /// In debug mode SIGUSR1 prints the task tree. On tokio's side, so that it is no task of the loop.
+    fn tree_on_signal(&self, runtime: &LocalRuntime) -> Option<JoinHandle<()>> {
+        if !self.is_debug() {
+            return None;
+        }
+        let engine = self.core.engine.clone();
+        let guard = runtime.enter();
+        let signals = signal(SignalKind::user_defined1());
+        drop(guard);
+        let mut signals = signals.ok()?;
+        Some(runtime.spawn_local(async move {
+            while signals.recv().await.is_some() {
+                eprint!("{}", engine.task_tree());
+            }
+        }))
     }
 
     /// Ends the run when the present iteration is over. What is scheduled later waits for the next run.
@@ -221,6 +256,7 @@ impl EventLoop {
     /// # Errors
     ///
     /// [`LoopClosed`]; the function is dropped.
+    #[track_caller]
     pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Result<Handle, LoopClosed> {
         Ok(Handle::new(self.open()?.call_soon(function)))
     }
@@ -231,6 +267,7 @@ impl EventLoop {
     /// # Errors
     ///
     /// [`LoopClosed`]; the function is dropped.
+    #[track_caller]
     pub fn call_later(
         &self,
         delay: Duration,
@@ -249,6 +286,7 @@ impl EventLoop {
     /// # Errors
     ///
     /// [`LoopClosed`]; the function is dropped.
+    #[track_caller]
     pub fn call_at(
         &self,
         when: Instant,
@@ -262,6 +300,7 @@ impl EventLoop {
 
     /// Starts `future` as a task of this loop, which need not be running; see [`create_task`](crate::create_task). On a
     /// closed loop the task is already finished, with [`TaskError::LoopClosed`](crate::TaskError::LoopClosed).
+    #[track_caller]
     pub fn create_task<F>(&self, future: F) -> Task<F::Output>
     where
         F: Future + 'static,
@@ -279,6 +318,26 @@ impl EventLoop {
         keys.into_iter()
             .map(|key| TaskRef::new(&self.core.engine, key))
             .collect()
+    }
+
+    /// All tasks that are not done, one a line, each beneath the one that awaits it; in debug mode with the place that
+    /// created it. Who awaits whom is only known in debug mode.
+    pub fn task_tree(&self) -> String {
+        self.core.engine.task_tree()
+    }
+
+    /// Switches debug mode on or off; see [`LoopBuilder::debug`].
+    pub fn set_debug(&self, on: bool) {
+        self.core.engine.debug.switch(on);
+    }
+
+    /// Whether debug mode is on.
+    pub fn is_debug(&self) -> bool {
+        self.core.engine.debug.is_on()
+    }
+
+    pub(crate) fn set_slow_step(&self, limit: Duration) {
+        self.core.engine.debug.set_slow_step(limit);
     }
 
     /// What other threads use to reach this loop.

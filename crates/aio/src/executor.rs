@@ -7,12 +7,14 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::task::coop;
 
 use crate::{
+    clock::Clock,
+    debug::Debug,
     handle::{self, Call},
     remote::{Remote, RemoteItem},
     report::Reporter,
@@ -27,7 +29,7 @@ const STEPS_PER_POLL: usize = 61;
 pub(crate) enum Ready {
     Step(Queued),
     Call(Rc<dyn Call>),
-    /// That future is done: leave the loop when this iteration ends.
+    /// The future of `run_until_complete` is done: leave the loop when this iteration ends.
     Leave,
 }
 
@@ -39,11 +41,12 @@ pub(crate) struct Engine {
     pub(crate) remote: Arc<Remote>,
     pub(crate) tasks: RefCell<Tasks>,
     pub(crate) reporter: Reporter,
+    pub(crate) debug: Debug,
     ready: RefCell<VecDeque<Ready>>,
     timers: RefCell<Timers>,
     /// Set when a timer is added: the next iteration must look at the clock.
     timer_added: Cell<bool>,
-    epoch: Instant,
+    clock: Clock,
     /// How much of the present iteration's snapshot is still to run, after a pause for I/O within it.
     remainder: Cell<usize>,
     stopping: Cell<bool>,
@@ -59,16 +62,17 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new() -> Rc<Self> {
+    pub(crate) fn new(virtual_clock: bool) -> Rc<Self> {
         let remote = Remote::register();
         Rc::new(Engine {
             tasks: RefCell::new(Tasks::new(remote.id())),
             remote,
             reporter: Reporter::new(),
+            debug: Debug::new(),
             ready: RefCell::new(VecDeque::new()),
             timers: RefCell::new(Timers::new()),
             timer_added: Cell::new(false),
-            epoch: Instant::now(),
+            clock: Clock::new(virtual_clock),
             remainder: Cell::new(0),
             stopping: Cell::new(false),
             turning: Cell::new(false),
@@ -85,7 +89,7 @@ impl Engine {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::now()
+        self.clock.now()
     }
 
     pub(crate) fn stop(&self) {
@@ -114,6 +118,7 @@ impl Engine {
         }
     }
 
+    #[track_caller]
     pub(crate) fn call_soon(&self, function: impl FnOnce() + 'static) -> Rc<dyn Call> {
         let call = handle::once(function);
         if !self.turning.get() {
@@ -126,7 +131,7 @@ impl Engine {
 
     pub(crate) fn add_timer(&self, when: Instant, due: Due) -> TimerKey {
         self.timer_added.set(true);
-        let key = self.timers.borrow_mut().insert(self.ticks(when), due);
+        let key = self.timers.borrow_mut().insert(self.clock.ticks(when), due);
         self.wake_root();
         key
     }
@@ -139,10 +144,6 @@ impl Engine {
         let due = self.timers.borrow_mut().cancel(key);
         // Dropped here, with no borrow held: it may own anything.
         drop(due);
-    }
-
-    fn ticks(&self, when: Instant) -> u64 {
-        u64::try_from(when.saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn drain_remote(&self) {
@@ -167,7 +168,7 @@ impl Engine {
         if !look || self.timers.borrow().is_empty() {
             return;
         }
-        let now = self.ticks(self.now());
+        let now = self.clock.ticks(self.now());
         loop {
             let due = self.timers.borrow_mut().pop_due(now);
             match due {
@@ -197,8 +198,11 @@ impl Engine {
             }
             Outcome::Idle => {
                 let next = self.timers.borrow_mut().next_deadline();
-                let deadline =
-                    next.and_then(|ticks| self.epoch.checked_add(Duration::from_nanos(ticks)));
+                if self.clock.jump(next) {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                let deadline = next.and_then(|ticks| self.clock.instant(ticks));
                 alarm.set(deadline, cx);
                 Poll::Pending
             }
@@ -224,6 +228,9 @@ impl Engine {
             }
             let left = self.run_batch(batch, main);
             steps += batch - left;
+            if steps > 0 {
+                self.clock.busy();
+            }
             if left > 0 {
                 self.remainder.set(left);
                 return Outcome::Busy;
@@ -246,9 +253,7 @@ impl Engine {
             let next = self.ready.borrow_mut().pop_front();
             match next {
                 Some(Ready::Step(queued)) => {
-                    if self.step(queued) {
-                        main();
-                    }
+                    self.run_step(queued, main);
                 }
                 Some(Ready::Call(call)) => self.run_call(&*call),
                 Some(Ready::Leave) => self.stopping.set(true),
@@ -261,9 +266,35 @@ impl Engine {
         0
     }
 
+    fn run_step(&self, queued: Queued, main: &mut Main<'_>) {
+        let mut step = || {
+            let is_main = self.step(queued);
+            if is_main {
+                main();
+            }
+            is_main
+        };
+        let watched = if self.debug.is_on() {
+            self.tasks.borrow().id_of(queued)
+        } else {
+            None
+        };
+        match watched {
+            Some(id) => self.watched_step(id, step),
+            None => step(),
+        };
+    }
+
     fn run_call(&self, call: &dyn Call) {
-        if let Err(panicked) = call.run() {
-            self.reporter.report("a callback panicked", None, &panicked);
+        let run = || {
+            if let Err(panicked) = call.run() {
+                self.reporter.report("a callback panicked", None, &panicked);
+            }
+        };
+        if self.debug.is_on() {
+            self.watched_call(call, run);
+        } else {
+            run();
         }
     }
 

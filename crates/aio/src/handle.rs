@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind},
     rc::{Rc, Weak},
     time::Instant,
 };
@@ -17,9 +17,12 @@ pub(crate) trait Call {
     /// Drops the function; false if there was none left.
     fn cancel(&self) -> bool;
     fn is_cancelled(&self) -> bool;
+    /// Where it was scheduled.
+    fn place(&self) -> &'static Location<'static>;
 }
 
 struct OnceCall<F> {
+    place: &'static Location<'static>,
     function: RefCell<Option<F>>,
     cancelled: Cell<bool>,
 }
@@ -43,10 +46,16 @@ impl<F: FnOnce()> Call for OnceCall<F> {
     fn is_cancelled(&self) -> bool {
         self.cancelled.get()
     }
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place
+    }
 }
 
+#[track_caller]
 pub(crate) fn once(function: impl FnOnce() + 'static) -> Rc<dyn Call> {
     Rc::new(OnceCall {
+        place: Location::caller(),
         function: RefCell::new(Some(function)),
         cancelled: Cell::new(false),
     })

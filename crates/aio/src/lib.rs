@@ -17,7 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - **The loop**: [`run`] for a program's main coroutine; [`EventLoop`] with [`Handle`] and [`TimerHandle`] for
+//! - **The loop**: [`run`] for a program's main coroutine; [`EventLoop`] ([`LoopBuilder`]) with [`Handle`] and [`TimerHandle`] for
 //!   callbacks, [`LoopHandle`] and [`RemoteTask`] for other threads; [`get_running_loop`], [`ExceptionContext`].
 //! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`],
 //!   [`on_cancel`], [`shield`]; [`task_group`] and [`TaskGroup`] for tasks that fail together, [`scope`] for children
@@ -33,7 +33,9 @@
 //! tokio's `LocalRuntime`.
 
 mod catch;
+mod clock;
 mod current;
+mod debug;
 mod executor;
 mod main_future;
 mod remote;
@@ -51,6 +53,9 @@ pub use event_loop::{EventLoop, get_running_loop};
 
 mod handle;
 pub use handle::{Handle, TimerHandle};
+
+mod loop_builder;
+pub use loop_builder::LoopBuilder;
 
 mod loop_handle;
 pub use loop_handle::LoopHandle;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    current,
+    clock, current,
     executor::Engine,
     timer::{Due, TimerKey},
 };
@@ -47,7 +47,7 @@ enum State {
 pub fn sleep(delay: Duration) -> Sleep {
     // A time that the clock cannot count to never comes.
     Sleep {
-        when: Instant::now().checked_add(delay),
+        when: clock::now().checked_add(delay),
         state: State::New,
     }
 }

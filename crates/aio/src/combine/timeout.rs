@@ -10,6 +10,7 @@ use std::{
 };
 
 use crate::{
+    clock,
     error::TimedOut,
     sleep::{Sleep, sleep_until},
 };
@@ -42,7 +43,7 @@ pub async fn timeout<T, B>(limit: Option<Duration>, body: B) -> Result<T, TimedO
 where
     B: AsyncFnOnce(&Deadline) -> T,
 {
-    let when = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let when = limit.and_then(|limit| clock::now().checked_add(limit));
     let deadline = Deadline {
         when: Cell::new(when),
         moved: Cell::new(true),
@@ -108,7 +109,7 @@ impl Deadline {
         let Some(alarm) = alarm else {
             return Poll::Pending;
         };
-        let reached = self.when.get().is_some_and(|when| when <= Instant::now());
+        let reached = self.when.get().is_some_and(|when| when <= clock::now());
         if reached || Pin::new(alarm).poll(cx).is_ready() {
             self.expired.set(true);
             return Poll::Ready(());

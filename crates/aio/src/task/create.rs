@@ -1,6 +1,6 @@
 //! Making tasks.
 
-use std::rc::Rc;
+use std::{panic::Location, rc::Rc};
 
 use super::{
     Task, TaskRef,
@@ -30,6 +30,7 @@ use crate::{
 /// assert_eq!(sum, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[track_caller]
 pub fn create_task<F>(future: F) -> Task<F::Output>
 where
     F: Future + 'static,
@@ -57,6 +58,7 @@ pub fn current_task() -> Option<TaskRef> {
     Some(TaskRef::new(&engine, key))
 }
 
+#[track_caller]
 pub(crate) fn spawn<F>(engine: &Rc<Engine>, future: F) -> Task<F::Output>
 where
     F: Future + 'static,
@@ -64,6 +66,7 @@ where
 {
     let body = Stage::Pending(Box::pin(future));
     let key = engine.tasks.borrow_mut().insert(body, Flags::QUEUED);
+    engine.debug.created(key, Location::caller());
     engine.push(Ready::Step(key.into()));
     Task::new(engine.clone(), key)
 }

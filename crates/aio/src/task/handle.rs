@@ -232,6 +232,7 @@ impl<T> Drop for Task<T> {
         match std::mem::replace(&mut self.state, State::Detached) {
             State::Live(live) => {
                 if live.awaited {
+                    live.engine.debug.awaited_no_more(live.key);
                     request(&live.engine, live.key, Flags::CANCEL, None);
                 }
                 live.let_go();
@@ -264,6 +265,9 @@ impl<T: 'static> Future for Task<T> {
         if let Ok(before) = before {
             // Dropped with no borrow held: a waker may own anything.
             drop(before);
+            live.engine
+                .debug
+                .awaits(live.engine.current.get(), live.key);
             return Poll::Pending;
         }
         let (result, name) = live.take();

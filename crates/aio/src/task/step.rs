@@ -72,6 +72,7 @@ impl Engine {
             }
             Ok(stage) => {
                 self.report_if_unseen(key, &stage);
+                self.debug.ended(key);
                 let (awaiter, unwanted) = self.tasks.borrow_mut().finish(key, stage, waker);
                 if let Some(awaiter) = awaiter {
                     awaiter.wake();

@@ -210,6 +210,12 @@ impl Tasks {
         })
     }
 
+    /// The number of a queued task; `None` when its slot has passed to another.
+    pub(crate) fn id_of(&self, queued: Queued) -> Option<u64> {
+        let slot = self.slots.get(queued.slot as usize)?;
+        (slot.number() as u32 == queued.tag && !slot.is_vacant()).then(|| slot.number())
+    }
+
     /// Takes out what a queued slot holds, to be polled. `None` when there is nothing left to poll, or another task.
     pub(crate) fn begin(&mut self, queued: Queued) -> Option<Turn> {
         let slot = self.slots.get_mut(queued.slot as usize)?;
