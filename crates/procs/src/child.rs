@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::process;
+use std::sync::Arc;
 use std::thread;
 
 use crate::entry::{self, Place, Summons};
@@ -29,19 +31,49 @@ pub(crate) fn live(summons: &Summons, place: Place) -> i32 {
     } else if summons.fork_server {
         zygote::serve(stream).and_then(|newborn| {
             tie_to_parent(summons.parent);
-            let settled = newborn.settle();
-            on_fresh_thread(move || match settled {
-                Ok(stream) => serve(&stream),
+            match newborn.settle() {
+                Ok(stream) => serve_on_new_thread(stream),
                 Err((stream, refusal)) => refuse(&stream, &refusal),
-            })
+            }
         })
     } else if place == Place::BeforeMain {
-        on_fresh_thread(move || serve(&stream))
+        serve_on_new_thread(stream)
     } else {
-        serve(&stream)
+        watch_on_new_thread(&stream).and_then(|()| serve(&stream))
     };
-    // On an error the parent has gone, or speaks another language: there is nobody to tell.
+    exit_code(result)
+}
+
+/// On an error the parent has gone, or speaks another language: there is nobody to tell.
+fn exit_code(result: io::Result<i32>) -> i32 {
     result.unwrap_or_else(|_| sys::exit_now(1))
+}
+
+/// Serves on a thread that the standard library has made, with its name and its guard page. This thread watches the
+/// parent meanwhile: it does not return.
+fn serve_on_new_thread(stream: UnixStream) -> io::Result<i32> {
+    let stream = Arc::new(stream);
+    let lifeline = Arc::clone(&stream);
+    thread::Builder::new()
+        .name("main".to_owned())
+        .stack_size(8 << 20)
+        .spawn(move || process::exit(exit_code(serve(&stream))))?;
+    watch(&lifeline)
+}
+
+/// Watches the parent on another thread: this one serves.
+fn watch_on_new_thread(stream: &UnixStream) -> io::Result<()> {
+    let lifeline = stream.try_clone()?;
+    let watcher = thread::Builder::new()
+        .name("procs-lifeline".to_owned())
+        .stack_size(64 * 1024);
+    watcher.spawn(move || watch(&lifeline)).map(drop)
+}
+
+/// Waits until the parent's end of the socket closes, and ends this process then: also in the middle of a task.
+fn watch(lifeline: &UnixStream) -> ! {
+    sys::hung_up(lifeline.as_fd());
+    sys::exit_now(1)
 }
 
 /// Ends this process when its parent ends, and at once if that has happened already.
@@ -55,17 +87,7 @@ fn tie_to_parent(parent: u32) {
     }
 }
 
-/// Runs a duty on a thread that the standard library has made, with its name and its guard page.
-fn on_fresh_thread(duty: impl FnOnce() -> io::Result<i32> + Send + 'static) -> io::Result<i32> {
-    let thread = thread::Builder::new()
-        .name("main".to_owned())
-        .stack_size(8 << 20)
-        .spawn(duty)?;
-    thread.join().unwrap_or(Ok(PANIC_CODE))
-}
-
 fn serve(stream: &UnixStream) -> io::Result<i32> {
-    worker::watch_parent(stream)?;
     let mut first = [0; 4096];
     let (count, descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
     let mut inlet = Inlet::new(stream.try_clone()?, &first[..count]);

@@ -20,7 +20,8 @@
 //!   [`main`](macro@main) stands first in the program, [`test_support!`] in a test file.
 //! - **Processes**: [`spawn`] runs a task in a [`Process`] of its own; [`fork`](fn@fork) and [`fork_checked`] duplicate
 //!   this one.
-//! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`].
+//! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`Imap`]
+//!   reads a long input as results are taken.
 //! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
 //! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
 //!   [`JobError`], [`ForkError`], [`TimedOut`], and what they are made of.
@@ -105,7 +106,7 @@ mod process;
 pub use process::{Process, ProcessBuilder, spawn};
 
 mod pool;
-pub use pool::{Job, Pool, PoolBuilder};
+pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, as_completed};
 
 mod status;
 pub use status::{ExitStatus, ResourceUsage};

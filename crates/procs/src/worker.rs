@@ -1,7 +1,6 @@
 //! A child's side: takes the set-up, runs tasks, sends records.
 
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use crate::error::Panicked;
@@ -256,17 +255,4 @@ impl<'a> Worker<'a> {
         self.inlet.buffer.consume(length);
         Ok(())
     }
-}
-
-/// Watches the parent's end of the socket, and ends this process at once when it closes: also in the middle of a task.
-pub(crate) fn watch_parent(stream: &UnixStream) -> io::Result<()> {
-    let lifeline = stream.try_clone()?;
-    std::thread::Builder::new()
-        .name("procs-lifeline".to_owned())
-        .stack_size(64 * 1024)
-        .spawn(move || {
-            sys::hung_up(lifeline.as_fd());
-            sys::exit_now(1);
-        })?;
-    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -61,16 +63,35 @@ pub(crate) struct Slot {
 }
 
 enum End {
-    Pending(Option<Waker>),
+    Pending(Watchers),
     Done(Outcome),
     Taken,
+}
+
+/// Who wants to know when a job ends, apart from those who wait for it.
+#[derive(Default)]
+struct Watchers {
+    waker: Option<Waker>,
+    callbacks: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Watchers {
+    /// A callback that panics harms neither the pool nor the other callbacks.
+    fn notify(self) {
+        for callback in self.callbacks {
+            let _ = panic::catch_unwind(AssertUnwindSafe(callback));
+        }
+        if let Some(waker) = self.waker {
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
 }
 
 impl Slot {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             phase: AtomicU8::new(WAITING),
-            end: Mutex::new(End::Pending(None)),
+            end: Mutex::new(End::Pending(Watchers::default())),
             ended: Condvar::new(),
         })
     }
@@ -78,14 +99,12 @@ impl Slot {
     /// Ends the job, unless it has ended.
     pub(crate) fn complete(&self, outcome: Outcome) {
         let mut end = self.lock();
-        if let End::Pending(waker) = &mut *end {
-            let waker = waker.take();
+        if let End::Pending(watchers) = &mut *end {
+            let watchers = mem::take(watchers);
             *end = End::Done(outcome);
             drop(end);
             self.ended.notify_all();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            watchers.notify();
         }
     }
 
@@ -170,6 +189,24 @@ impl<R> Job<R> {
         }
         cancelled
     }
+
+    /// Calls `callback` once, when the job ends; at once if it has ended.
+    ///
+    /// It is called on a thread of the pool, which does nothing else meanwhile: send a message or set a flag, and leave
+    /// the work to others. Its panic is caught and forgotten.
+    pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut end = self.slot.lock();
+        if let End::Pending(watchers) = &mut *end {
+            watchers.callbacks.push(Box::new(callback));
+        } else {
+            drop(end);
+            Watchers {
+                waker: None,
+                callbacks: vec![Box::new(callback)],
+            }
+            .notify();
+        }
+    }
 }
 
 impl<R: DeserializeOwned> Job<R> {
@@ -229,7 +266,7 @@ fn take<R: DeserializeOwned>(mut end: MutexGuard<'_, End>) -> Option<Result<R, J
     if matches!(*end, End::Pending(_)) {
         return None;
     }
-    let taken = std::mem::replace(&mut *end, End::Taken);
+    let taken = mem::replace(&mut *end, End::Taken);
     drop(end);
     Some(match taken {
         End::Done(Ok(bytes)) => codec::decode(&bytes).map_err(JobError::Decode),
@@ -243,8 +280,8 @@ impl<R: DeserializeOwned> Future for Job<R> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut end = self.slot.lock();
-        if let End::Pending(waker) = &mut *end {
-            *waker = Some(context.waker().clone());
+        if let End::Pending(watchers) = &mut *end {
+            watchers.waker = Some(context.waker().clone());
             return Poll::Pending;
         }
         take(end).map_or(Poll::Pending, Poll::Ready)

@@ -30,13 +30,16 @@ struct Arrived {
     items: usize,
 }
 
-enum Run {
+/// What has become of items that follow each other.
+pub(super) enum Run {
+    /// So many have ended in these records.
     Records(usize, Vec<u8>),
+    /// One will have no result.
     Failed(JobError),
 }
 
 impl Run {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Records(count, _) => *count,
             Self::Failed(_) => 1,
@@ -68,6 +71,24 @@ impl Results {
         }
         std::mem::take(&mut arrived.runs)
     }
+
+    /// Waits for the run that begins at an index, or for any; takes it out.
+    pub(super) fn take(&self, index: Option<usize>) -> (usize, Run) {
+        let mut arrived = self.lock();
+        loop {
+            let found = match index {
+                Some(index) => arrived.runs.remove_entry(&index),
+                None => arrived.runs.pop_first(),
+            };
+            if let Some(found) = found {
+                return found;
+            }
+            arrived = self
+                .more
+                .wait(arrived)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 impl Sink for Results {
@@ -86,34 +107,15 @@ impl Sink for Results {
     }
 
     fn abandon(&self, first: usize, count: usize) {
-        let mut arrived = self.lock();
-        let mut index = first;
-        while index < first + count {
-            // What the runs before reach into, or begin at, this index is there; the gap up to the next run is not.
-            let before = arrived
-                .runs
-                .range(..=index)
-                .next_back()
-                .map(|(start, run)| start + run.len());
-            match before {
-                Some(end) if end > index => index = end,
-                _ => {
-                    arrived.runs.insert(index, Run::Failed(JobError::Closed));
-                    arrived.items += 1;
-                    index += 1;
-                }
-            }
-        }
-        drop(arrived);
-        self.more.notify_one();
+        (first..first + count).for_each(|index| self.fail(index, JobError::Closed));
     }
 }
 
 /// Gathers items into batches and gives them to the pool.
-struct Feeder<'a> {
+pub(super) struct Feeder<'a> {
     pool: &'a Pool,
     task: u64,
-    results: &'a Arc<Results>,
+    results: Arc<Results>,
     items: Vec<u8>,
     encoded: Vec<u8>,
     first: usize,
@@ -121,12 +123,12 @@ struct Feeder<'a> {
 }
 
 impl<'a> Feeder<'a> {
-    fn new<T: Task>(pool: &'a Pool, results: &'a Arc<Results>) -> Self {
+    pub(super) fn new<T: Task>(pool: &'a Pool, results: &Arc<Results>) -> Self {
         let task = task::id_of::<T>();
         Self {
             pool,
             task,
-            results,
+            results: Arc::clone(results),
             items: Vec::new(),
             encoded: Vec::new(),
             first: 0,
@@ -134,7 +136,8 @@ impl<'a> Feeder<'a> {
         }
     }
 
-    fn add<A: serde::Serialize>(&mut self, args: &A) {
+    /// Adds the next item.
+    pub(super) fn add<A: serde::Serialize>(&mut self, args: &A) {
         self.encoded.clear();
         match codec::encode(args, &mut self.encoded) {
             Ok(()) => {
@@ -153,9 +156,9 @@ impl<'a> Feeder<'a> {
     }
 
     /// Gives what has been gathered to the pool.
-    fn send(&mut self) {
+    pub(super) fn send(&mut self) {
         if self.count > 0 {
-            let sink: Arc<dyn Sink> = Arc::clone(self.results) as _;
+            let sink: Arc<dyn Sink> = Arc::clone(&self.results) as _;
             let items = std::mem::take(&mut self.items);
             self.pool
                 .give(Work::new(self.task, items, self.first, self.count, sink));
@@ -194,7 +197,7 @@ fn decode_run<R: serde::de::DeserializeOwned>(
 ) -> Result<(), JobError> {
     let mut first_error = None;
     // The pool has parsed these records before; here they cannot be corrupt.
-    let _ = work::each_record(records, |_, record| {
+    let _ = work::each_record(records, |record| {
         match job::outcome(&record).and_then(|bytes| codec::decode(bytes).map_err(JobError::Decode))
         {
             Ok(value) => values.push(value),

@@ -1,6 +1,8 @@
 //! Pool: worker processes that run submitted tasks.
 
+mod as_completed;
 mod builder;
+mod imap;
 mod job;
 mod limits;
 mod map;
@@ -20,8 +22,10 @@ use crate::error::{JobError, SpawnError, SystemError, TimedOut};
 use crate::info::ProcessInfo;
 use crate::task::{self, Task};
 
+pub use as_completed::{AsCompleted, as_completed};
 pub(crate) use builder::Plan;
 pub use builder::PoolBuilder;
+pub use imap::Imap;
 pub use job::Job;
 
 use job::Slot;
@@ -158,6 +162,43 @@ impl Pool {
         items: impl IntoIterator<Item = T::Args>,
     ) -> Result<Vec<T::Output>, JobError> {
         map::map::<T>(self, items)
+    }
+
+    /// Runs the task on every item, reads the items as results are taken, and returns the results in the items' order.
+    ///
+    /// The iterator waits for the next result; an item that fails gives an error in its place and does not stop the
+    /// others. See [`Imap::window`] for how far the input is read ahead.
+    ///
+    /// ```
+    /// #[procs::task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let pool = procs::Pool::new(2).unwrap();
+    ///     let squares = pool.imap(square, 1..).map(Result::unwrap);
+    ///     assert_eq!(squares.take_while(|n| *n < 50).collect::<Vec<_>>(), [1, 4, 9, 16, 25, 36, 49]);
+    /// }
+    /// ```
+    pub fn imap<T: Task, I>(&self, _task: T, items: I) -> Imap<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item = T::Args>,
+    {
+        Imap::new(self, items.into_iter(), self.window(), true)
+    }
+
+    /// As [`imap`](Self::imap), but returns results as they come: none waits for a slower one before it.
+    pub fn imap_unordered<T: Task, I>(&self, _task: T, items: I) -> Imap<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item = T::Args>,
+    {
+        Imap::new(self, items.into_iter(), self.window(), false)
+    }
+
+    fn window(&self) -> usize {
+        (2 * self.size).max(64)
     }
 
     fn give(&self, work: Work) {

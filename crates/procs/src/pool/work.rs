@@ -1,12 +1,11 @@
 //! Work on its way: items of one task, split and given back without copying, and the place where their results go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::error::JobError;
 use crate::wire::{self, Corrupt};
 
-/// Where results go. Each item ends in exactly one of `records` and `fail`, or in `abandon` when neither came.
+/// Where results go. Each item ends in exactly one of `records`, `fail` and `abandon`.
 pub(crate) trait Sink: Send + Sync {
     /// The item is about to be sent. False: it was cancelled, and must be forgotten.
     fn hand_out(&self) -> bool;
@@ -25,30 +24,11 @@ pub(crate) trait Sink: Send + Sync {
 }
 
 /// Encoded items of one task.
-pub(crate) struct Batch {
+struct Batch {
     task: u64,
     /// Each item: its length, its bytes.
     items: Vec<u8>,
-    first: usize,
-    count: usize,
-    /// How many items have not ended.
-    open: AtomicUsize,
     sink: Arc<dyn Sink>,
-}
-
-impl Batch {
-    fn end(&self, count: usize) {
-        self.open.fetch_sub(count, Relaxed);
-    }
-}
-
-impl Drop for Batch {
-    /// The last thought for items that were lost on the way, whatever way that was: their owners must not wait for ever.
-    fn drop(&mut self) {
-        if *self.open.get_mut() > 0 {
-            self.sink.abandon(self.first, self.count);
-        }
-    }
 }
 
 /// Some items of a batch, which nobody else has.
@@ -73,14 +53,7 @@ impl Work {
         count: usize,
         sink: Arc<dyn Sink>,
     ) -> Self {
-        let batch = Arc::new(Batch {
-            task,
-            items,
-            first,
-            count,
-            open: AtomicUsize::new(count),
-            sink,
-        });
+        let batch = Arc::new(Batch { task, items, sink });
         Self {
             batch,
             first,
@@ -111,14 +84,12 @@ impl Work {
 
     /// The first `count` items have ended in these records.
     pub(crate) fn deliver(&mut self, count: usize, records: &[u8]) {
-        self.batch.end(count);
         self.batch.sink.records(self.first, count, records);
         self.advance(count);
     }
 
     /// The first item will have no result.
     pub(crate) fn fail_first(&mut self, error: JobError) {
-        self.batch.end(1);
         self.batch.sink.fail(self.first, error);
         self.advance(1);
     }
@@ -166,6 +137,15 @@ impl Work {
     }
 }
 
+impl Drop for Work {
+    /// The last thought for items that were lost on the way, whatever way that was: their owners must not wait for ever.
+    fn drop(&mut self) {
+        if self.count > 0 {
+            self.batch.sink.abandon(self.first, self.count);
+        }
+    }
+}
+
 /// The position after `count` items.
 fn skip_items(items: &[u8], mut at: usize, count: usize) -> usize {
     for _ in 0..count {
@@ -184,16 +164,14 @@ pub(crate) fn put_item(items: &mut Vec<u8>, encoded: &[u8]) {
     items.extend_from_slice(encoded);
 }
 
-/// Calls `each` with the number and the record of every item in `records`.
+/// Calls `each` with the record of every item in `records`.
 pub(crate) fn each_record<'a>(
     mut records: &'a [u8],
-    mut each: impl FnMut(usize, wire::Record<'a>),
+    mut each: impl FnMut(wire::Record<'a>),
 ) -> Result<(), Corrupt> {
-    let mut number = 0;
     while let Some(record) = wire::record(records)? {
         records = &records[record.size..];
-        each(number, record);
-        number += 1;
+        each(record);
     }
     Ok(())
 }

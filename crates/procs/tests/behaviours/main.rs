@@ -2,6 +2,7 @@
 
 mod common;
 mod dead_worker_fails_only_its_task;
+mod lazy_input_is_bounded;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;
 mod process_returns_result_or_reason;
