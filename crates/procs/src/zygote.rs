@@ -40,11 +40,13 @@ struct Wish {
     outputs: [bool; 2],
 }
 
-/// The server of this process, and the pid of this process: a forked child has the memory but not the server.
-static SERVER: Mutex<Option<(u32, Server)>> = Mutex::new(None);
+/// The server of this process.
+static SERVER: Mutex<Option<Server>> = Mutex::new(None);
 
 /// The asking side.
 struct Server {
+    /// The process whose server it is: a forked child of that one has the memory, but not the server.
+    owner: u32,
     child: Child,
     env: Vec<(OsString, OsString)>,
     cwd: Option<PathBuf>,
@@ -53,31 +55,42 @@ struct Server {
 /// Starts a child from the fork server, which is brought up first if there is none, or none that lives.
 pub(crate) fn start(surroundings: &Surroundings, name: &str) -> Result<Child, StartError> {
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    if slot
-        .as_ref()
-        .is_none_or(|(owner, server)| *owner != process::id() || server.is_dead())
-    {
+    match ask_living(&mut slot, surroundings, name)? {
+        Ok(child) => Ok(child),
+        // It died just now, or stands still: a new one is asked. (Had it made a process before it died, that one sees
+        // its socket closed and ends.)
+        Err(_) => ask_living(&mut slot, surroundings, name)?.map_err(StartError::from),
+    }
+}
+
+/// Asks a server that lives, as far as can be seen. The inner error says that it does not answer; it is given up then.
+fn ask_living(
+    slot: &mut Option<Server>,
+    surroundings: &Surroundings,
+    name: &str,
+) -> Result<Result<Child, SystemError>, StartError> {
+    if slot.as_ref().is_none_or(|server| !server.is_usable()) {
         // The old one is collected before the new one is made.
         *slot = None;
-        *slot = Some((process::id(), Server::start()?));
     }
-    let Some((_, server)) = &*slot else {
-        return Err(StartError::Garbled);
+    let server = match slot {
+        Some(server) => server,
+        None => slot.insert(Server::start()?),
     };
     let (ours, theirs) =
         link::pair().map_err(SystemError::new("make a socket pair for a new process"))?;
-    let answer = server.ask(surroundings, name, theirs.as_fd());
-    match answer.map_err(SystemError::new("ask the fork server for a process")) {
-        Ok(Ok(pid)) => Ok(Child {
+    match server.ask(surroundings, name, theirs.as_fd()) {
+        Ok(Ok(pid)) => Ok(Ok(Child {
             pid,
             pidfd: watch(pid)?,
             stream: ours,
-        }),
+        })),
         Ok(Err(error)) => Err(SystemError::new("fork a process")(error).into()),
         Err(error) => {
-            // It died in this moment, or stands still: the next start brings up another.
             *slot = None;
-            Err(error.into())
+            Ok(Err(SystemError::new("ask the fork server for a process")(
+                error,
+            )))
         }
     }
 }
@@ -95,7 +108,12 @@ impl Server {
         let marker = format!("{} {}", process::id(), entry::FORK_SERVER);
         let (env, cwd) = (env::vars_os().collect(), env::current_dir().ok());
         let child = launch::execute(&Surroundings::default(), marker)?;
-        let server = Self { child, env, cwd };
+        let server = Self {
+            owner: process::id(),
+            child,
+            env,
+            cwd,
+        };
         server.await_ready()?;
         Ok(server)
     }
@@ -131,9 +149,9 @@ impl Server {
         }
     }
 
-    fn is_dead(&self) -> bool {
+    fn is_usable(&self) -> bool {
         let mut polled = [sys::as_poll(self.child.pidfd.as_fd(), true, false)];
-        !matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(0))
+        self.owner == process::id() && matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(0))
     }
 
     /// Waits for its end, which is near, and collects it.
@@ -225,6 +243,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.owner != process::id() {
+            return;
+        }
         let _ = sys::signal(self.child.pidfd.as_fd(), SIGKILL);
         self.end();
     }
