@@ -1,5 +1,6 @@
 //! Every error of the crate.
 
+mod command;
 mod fork;
 mod job;
 mod panicked;
@@ -8,6 +9,7 @@ mod start;
 mod system;
 mod value;
 
+pub use command::CommandError;
 pub use fork::ForkError;
 pub use job::{JobError, TimedOut};
 pub use panicked::Panicked;

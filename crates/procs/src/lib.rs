@@ -22,6 +22,7 @@
 //!   this one.
 //! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`Imap`]
 //!   reads a long input as results are taken.
+//! - **Programs**: [`command`] runs another program: input, output, time limit.
 //! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
 //! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
 //!   [`JobError`], [`ForkError`], [`TimedOut`], and what they are made of.
@@ -37,6 +38,7 @@ mod keeper;
 mod link;
 mod page;
 mod panic;
+mod pump;
 mod sys;
 mod wake;
 mod wire;
@@ -108,6 +110,9 @@ pub use process::{Process, ProcessBuilder, spawn};
 mod pool;
 pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, as_completed};
 
+mod command;
+pub use command::{Command, Output, command};
+
 mod status;
 pub use status::{ExitStatus, ResourceUsage};
 
@@ -119,8 +124,8 @@ pub use cpu::cpu_count;
 
 mod error;
 pub use error::{
-    DecodeError, EncodeError, ForkError, JobError, Panicked, ProcessError, SpawnError, StartError,
-    SystemError, TimedOut,
+    CommandError, DecodeError, EncodeError, ForkError, JobError, Panicked, ProcessError,
+    SpawnError, StartError, SystemError, TimedOut,
 };
 
 /// Lets the tests of a file start processes. Write it once at the top of a file in `tests/`, or in `lib.rs` under

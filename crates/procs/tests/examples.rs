@@ -138,3 +138,12 @@ fn process_master_worker() {
     let expected: Vec<_> = (0..10).map(|n| format!("Task {n}: {}", n * n)).collect();
     assert_eq!(results, expected.iter().collect());
 }
+
+#[test]
+fn run_program() {
+    let (lines, _) = run("run_program");
+    assert_eq!(
+        lines,
+        ["$ sort", "apple", "banana", "cherry", "Exit code: 0"]
+    );
+}

@@ -176,6 +176,21 @@ fn header(data: &mut libc::iovec, control: &mut ControlBuffer, length: usize) ->
     header
 }
 
+/// Makes reads and writes of a pipe return at once.
+pub(crate) fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_GETFL touches no memory.
+    let flags = owned(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFL) })?;
+    // SAFETY: F_SETFL takes an integer and touches no memory.
+    owned(unsafe {
+        libc::fcntl(
+            descriptor.as_raw_fd(),
+            libc::F_SETFL,
+            flags | libc::O_NONBLOCK,
+        )
+    })
+    .map(drop)
+}
+
 /// How many descriptors travel with one message.
 const MAX_PASSED: usize = 4;
 

@@ -7,10 +7,11 @@ mod process;
 pub(crate) use descriptor::{
     EventFd, PollFd, as_poll, hung_up, is_open, is_unix_stream, peer_pid, poll,
     receive_with_descriptors, release_stdin, replace_output, send_with_descriptors,
+    set_nonblocking,
 };
 pub(crate) use memory::SharedMap;
 pub(crate) use process::{SIGKILL, SIGTERM};
 pub(crate) use process::{
-    clone_sibling, die_with_parent, discard, exit_now, ignore_sigpipe, is_main_thread,
+    clone_sibling, die_with_parent, discard, exit_now, ignore_sigpipe, is_main_thread, kill_group,
     monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, signal,
 };

@@ -123,6 +123,12 @@ pub(crate) fn discard(pid: u32) {
     }
 }
 
+/// Ends a process group whose leader is a child of this process that has not been collected.
+pub(crate) fn kill_group(leader: u32) {
+    // SAFETY: the leader has not been collected, so the number of its group is not recycled.
+    unsafe { libc::kill(-leader.cast_signed(), libc::SIGKILL) };
+}
+
 /// The process that is this one's parent now.
 pub(crate) fn parent_pid() -> u32 {
     // SAFETY: getppid has no preconditions and never fails.

@@ -6,5 +6,6 @@ mod lazy_input_is_bounded;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;
 mod process_returns_result_or_reason;
+mod programs_run_without_deadlock;
 
 procs::test_support!();
