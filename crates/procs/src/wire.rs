@@ -7,6 +7,11 @@ use std::io::{self, Read};
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec::MAX_BYTES;
+
+/// The largest payload of a record: the largest value, and as much again for a panic's backtrace or the like.
+const MAX_PAYLOAD: usize = 2 * MAX_BYTES;
+
 /// What a child must know before it can work.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Setup {
@@ -129,6 +134,10 @@ pub(crate) fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Corrupt> {
     let Some((length, prefix)) = length_at(rest)? else {
         return Ok(None);
     };
+    if length > MAX_PAYLOAD {
+        // Nobody sends so much: these bytes are something else.
+        return Err(Corrupt);
+    }
     let Some(payload) = rest.get(prefix..prefix + length) else {
         return Ok(None);
     };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{JobError, StartError};
 use crate::info::ProcessInfo;
-use crate::sys::{self, SIGKILL, SIGTERM};
+use crate::sys::{self, POLLIN, PollFd, SIGKILL, SIGTERM};
 
 use super::Plan;
 use super::member::{Member, Stage};
@@ -222,34 +222,16 @@ impl Supervisor {
         members.chain(start).chain(tick).chain(self.kill_at).min()
     }
 
-    fn attend(&mut self, polled: &mut [sys::PollFd], timeout: Option<Duration>, several: bool) {
+    fn attend(&mut self, polled: &mut [PollFd], timeout: Option<Duration>, several: bool) {
         let found = sys::poll(polled, timeout);
         self.shared.wake.awake(polled[0].revents != 0);
         if found.is_err() {
             // The kernel was out of memory. Everybody is looked at, a little later.
             thread::sleep(Duration::from_millis(10));
+            polled.iter_mut().for_each(|polled| polled.revents = POLLIN);
         }
         let now = Instant::now();
-        let everybody = found.is_err();
-        let mut ended = 0;
-        let mut dead = Vec::new();
-        for (index, (member, polled)) in self
-            .crew
-            .iter_mut()
-            .zip(polled[1..].chunks_exact(2))
-            .enumerate()
-        {
-            if everybody || polled[0].revents != 0 {
-                ended += member.listen(now);
-            }
-            if everybody || polled[1].revents != 0 {
-                dead.push(index);
-            }
-            member.enforce(self.plan.task_timeout, now);
-        }
-        for index in dead.into_iter().rev() {
-            self.bury(index, now);
-        }
+        let mut ended = self.hear(&polled[1..], now);
         if several && self.next_look <= now {
             ended += self.look_behind(now);
             self.tick = if ended > 0 {
@@ -266,12 +248,30 @@ impl Supervisor {
             self.kill_at = None;
             self.signal_all(SIGKILL);
         }
-        self.shared.set_ready(
-            self.crew
-                .iter()
-                .filter(|m| !matches!(m.stage, Stage::Starting(_)))
-                .count(),
-        );
+        let there = |member: &&Member| !matches!(member.stage, Stage::Starting(_));
+        self.shared
+            .set_ready(self.crew.iter().filter(there).count());
+    }
+
+    /// Reads what has come, buries the dead, and ends what takes too long. Returns how many tasks have ended.
+    fn hear(&mut self, polled: &[PollFd], now: Instant) -> usize {
+        let mut ended = 0;
+        let mut dead = Vec::new();
+        for (index, (member, polled)) in
+            self.crew.iter_mut().zip(polled.chunks_exact(2)).enumerate()
+        {
+            if polled[0].revents != 0 {
+                ended += member.listen(now);
+            }
+            if polled[1].revents != 0 {
+                dead.push(index);
+            }
+            member.enforce(self.plan.task_timeout, now);
+        }
+        for index in dead.into_iter().rev() {
+            self.bury(index, now);
+        }
+        ended
     }
 
     /// Tasks that are stuck behind a long one go to workers that have nothing to do; results that are, come home.

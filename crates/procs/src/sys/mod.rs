@@ -5,7 +5,7 @@ mod memory;
 mod process;
 
 pub(crate) use descriptor::{
-    EventFd, PollFd, as_poll, hung_up, is_open, is_unix_stream, peer_pid, poll,
+    EventFd, POLLIN, PollFd, as_poll, hung_up, is_open, is_unix_stream, peer_pid, poll,
     receive_with_descriptors, release_stdin, replace_output, send_with_descriptors,
     set_nonblocking,
 };
