@@ -67,23 +67,37 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// An iterator that is dropped as soon as it ends.
+/// An iterator, and whether it has ended: not an `Option`, since a pointer to a pinned generator that may be null would
+/// keep the optimiser from seeing through it.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
-pub struct Lane<I>(Option<I>);
+pub struct Lane<I> {
+    iter: I,
+    ended: bool,
+}
 
 impl<I: Iterator> Lane<I> {
     #[inline(always)]
+    fn new(iter: I) -> Self {
+        Self { iter, ended: false }
+    }
+
+    #[inline(always)]
     fn next(&mut self) -> Option<I::Item> {
-        let item = self.0.as_mut()?.next();
-        if item.is_none() {
-            self.0 = None;
+        if self.ended {
+            return None;
         }
+        let item = self.iter.next();
+        self.ended = item.is_none();
         item
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.as_ref().map_or((0, Some(0)), I::size_hint)
+        if self.ended {
+            (0, Some(0))
+        } else {
+            self.iter.size_hint()
+        }
     }
 }
 
@@ -98,7 +112,7 @@ macro_rules! lanes {
 
             #[inline]
             fn fuse(self) -> Self::Fused {
-                (Lane(Some(self.$first_at)), $(Lane(Some(self.$at)),)*)
+                (Lane::new(self.$first_at), $(Lane::new(self.$at),)*)
             }
 
             #[inline(always)]

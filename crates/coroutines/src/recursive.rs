@@ -96,8 +96,9 @@ impl<'g, Y: 'g> Rec<'g, Y> {
     /// # Panics
     ///
     /// As [`Co::yield_`].
-    pub async fn yield_(&mut self, value: Y) {
-        self.co.yield_(Op::Yield(value)).await;
+    #[inline(always)]
+    pub fn yield_(&mut self, value: Y) -> impl Future<Output = ()> + use<'_, 'g, Y> {
+        self.co.yield_(Op::Yield(value))
     }
 
     /// Runs `body` as the level above this one, to its end. It is given a handle of its own.

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
@@ -265,11 +265,17 @@ impl<A> Waiting<A> {
 impl<Y, F: Future> Stream for AsyncGen<Y, (), F> {
     type Item = Y;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Y>> {
-        if !self.waiting.under_way {
-            self.as_mut().begin(());
+        let brand = self.brand;
+        let (frame, waiting) = self.as_mut().parts();
+        // No need to know whether a step is under way: a body that has taken its `()` already takes no second one before
+        // it yields, and yielding ends the step.
+        let step = ready!(frame.poll_step(brand, &mut Some(()), cx));
+        if waiting.under_way {
+            waiting.end();
         }
-        self.as_mut().poll_step(cx).map(|step| match step {
+        Poll::Ready(match step {
             Step::Yielded(value) => Some(value),
             Step::Complete(value) => {
                 self.parts().0.set(Frame::Returned(value));

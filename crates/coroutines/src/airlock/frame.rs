@@ -76,6 +76,7 @@ impl<F: Future> Frame<F> {
 #[cfg(feature = "stream")]
 impl<F: Future> Frame<F> {
     /// Polls the body on behalf of a task, see [`waker::poll_through`].
+    #[inline]
     pub(crate) fn poll_step<Y, A>(
         self: Pin<&mut Self>,
         brand: Brand<Y, A>,
@@ -118,6 +119,7 @@ impl<Y, A, F: Future> Gen<Y, A, F> {
 #[cfg(feature = "stream")]
 impl<Y, A, F: Future> crate::AsyncGen<Y, A, F> {
     /// The frame, pinned as the generator is, and the rest of it, which never is.
+    #[inline(always)]
     pub(crate) fn parts(
         self: Pin<&mut Self>,
     ) -> (Pin<&mut Frame<F>>, &mut crate::stream::Waiting<A>) {

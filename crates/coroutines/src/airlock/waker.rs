@@ -129,6 +129,7 @@ where
 
 /// As [`poll`], on behalf of a task: the body may await anything. What is left of `arg` waits for the next poll.
 #[cfg(feature = "stream")]
+#[inline(always)]
 pub(crate) fn poll_through<Y, A, F>(
     brand: Brand<Y, A>,
     body: Pin<&mut F>,
