@@ -63,13 +63,18 @@ pub enum PutError<T> {
     Closed(T),
     /// There was no room until the time limit (`put_for`, `put_until`).
     TimedOut(T),
+    /// The call came from the comparison of the same queue's priorities (`PriorityQueue`).
+    Reentered(T),
 }
 
 impl<T> PutError<T> {
     /// The item that was not put.
     pub fn into_inner(self) -> T {
         match self {
-            Self::Full(item) | Self::Closed(item) | Self::TimedOut(item) => item,
+            Self::Full(item)
+            | Self::Closed(item)
+            | Self::TimedOut(item)
+            | Self::Reentered(item) => item,
         }
     }
 }
@@ -81,6 +86,7 @@ impl<T> fmt::Debug for PutError<T> {
             Self::Full(_) => "Full(..)",
             Self::Closed(_) => "Closed(..)",
             Self::TimedOut(_) => "TimedOut(..)",
+            Self::Reentered(_) => "Reentered(..)",
         })
     }
 }
@@ -91,6 +97,7 @@ impl<T> fmt::Display for PutError<T> {
             Self::Full(_) => "the queue is full; use put or put_for to wait for room",
             Self::Closed(_) => "the queue was shut down; it takes no more items",
             Self::TimedOut(_) => "the queue stayed full until the time limit; try again later",
+            Self::Reentered(_) => REENTERED,
         })
     }
 }
@@ -106,7 +113,11 @@ pub enum GetError {
     Closed,
     /// No item came until the time limit (`get_for`, `get_until`).
     TimedOut,
+    /// The call came from the comparison of the same queue's priorities (`PriorityQueue`).
+    Reentered,
 }
+
+const REENTERED: &str = "the comparison of priorities used its own queue; compare without it";
 
 impl fmt::Display for GetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,6 +125,7 @@ impl fmt::Display for GetError {
             Self::Empty => "the queue is empty; use get or get_for to wait for an item",
             Self::Closed => "the queue was shut down and is empty; no item will come",
             Self::TimedOut => "no item came until the time limit; try again later",
+            Self::Reentered => REENTERED,
         })
     }
 }

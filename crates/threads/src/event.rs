@@ -2,7 +2,9 @@
 
 use crate::imp::atomic::{AtomicBool, Ordering};
 use crate::signal::{Signal, WaitQueue, deadline};
+use crate::wait_any::{Source, Waitable};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A flag that one thread sets and others wait for.
@@ -103,3 +105,21 @@ impl fmt::Debug for Event {
             .finish_non_exhaustive()
     }
 }
+
+impl Source for Event {
+    fn is_ready(&self) -> bool {
+        self.is_set()
+    }
+
+    fn listen(&self, signal: &Arc<Signal>) {
+        self.waiters.register(signal.clone());
+    }
+
+    fn unlisten(&self, signal: &Arc<Signal>) {
+        // Setting wakes everyone, so there is nobody to pass a wake-up on to.
+        self.waiters.unregister(signal);
+    }
+}
+
+/// Ready when the flag is set.
+impl Waitable for Event {}

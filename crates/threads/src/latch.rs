@@ -1,8 +1,10 @@
 //! A gate that opens once, after a number of steps.
 
 use crate::imp::atomic::{AtomicUsize, Ordering};
-use crate::signal::{WaitQueue, deadline};
+use crate::signal::{Signal, WaitQueue, deadline};
+use crate::wait_any::{Source, Waitable};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A count that goes down to zero and stays there; threads wait for that.
@@ -89,3 +91,21 @@ impl fmt::Debug for Latch {
         f.debug_tuple("Latch").field(&self.count()).finish()
     }
 }
+
+impl Source for Latch {
+    fn is_ready(&self) -> bool {
+        self.is_open()
+    }
+
+    fn listen(&self, signal: &Arc<Signal>) {
+        self.waiters.register(signal.clone());
+    }
+
+    fn unlisten(&self, signal: &Arc<Signal>) {
+        // Opening wakes everyone, so there is nobody to pass a wake-up on to.
+        self.waiters.unregister(signal);
+    }
+}
+
+/// Ready when every step was taken.
+impl Waitable for Latch {}

@@ -24,7 +24,10 @@
 //!
 //! **Signals**: [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Event`], [`Latch`], [`Barrier`].
 //!
-//! **Queues**: [`Queue`], [`Shutdown`]; [`channel`] is crossbeam-channel, for `select!` over several.
+//! **Queues**: [`Queue`], [`LifoQueue`], [`PriorityQueue`], [`SimpleQueue`], [`TaskGuard`], [`Shutdown`];
+//! [`channel`] is crossbeam-channel, for `select!` over several.
+//!
+//! **The first of several**: [`wait_any`] over queues, events, latches, jobs and threads.
 //!
 //! **Pools**: [`Pool`], [`PoolBuilder`], [`Job`], [`Map`], [`PoolShutdown`].
 //!
@@ -72,7 +75,9 @@ pub use barrier::Barrier;
 
 mod queue;
 pub use crossbeam_channel as channel;
-pub use queue::{Queue, Shutdown};
+pub use queue::{LifoQueue, PriorityQueue, Queue, Report, Shutdown, SimpleQueue, TaskGuard};
+mod wait_any;
+pub use wait_any::{Waitable, wait_any, wait_any_for};
 
 mod pool;
 pub use pool::{Job, JobEnd, Map, Pool, PoolBuilder, PoolShutdown};

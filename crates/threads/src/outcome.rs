@@ -74,6 +74,10 @@ impl<T> Outcome<T> {
         self.has_ended().then(|| self.take())
     }
 
+    pub(crate) fn joiners(&self) -> &WaitQueue {
+        &self.joiners
+    }
+
     fn take(&self) -> Result<T, JoinError> {
         match self.value.lock().take() {
             Some(outcome) => outcome.map_err(JoinError::Panicked),

@@ -16,7 +16,7 @@ pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
 }
 
 /// One sleep of one thread: set once, by whoever takes it off a list.
-pub(crate) struct Signal {
+pub struct Signal {
     set: AtomicBool,
     thread: Thread,
 }

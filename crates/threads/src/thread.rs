@@ -4,7 +4,8 @@ use crate::error::{JoinError, SpawnError};
 use crate::outcome::{Outcome, ScopePanic};
 use crate::registry::ThreadInfo;
 use crate::run::Run;
-use crate::signal::deadline;
+use crate::signal::{Signal, deadline};
+use crate::wait_any::{Source, Waitable};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -248,3 +249,21 @@ impl<T> fmt::Debug for Thread<T> {
         f.debug_tuple("Thread").field(self.info()).finish()
     }
 }
+
+impl<T> Source for Thread<T> {
+    fn is_ready(&self) -> bool {
+        self.outcome.has_ended()
+    }
+
+    fn listen(&self, signal: &Arc<Signal>) {
+        self.outcome.joiners().register(signal.clone());
+    }
+
+    fn unlisten(&self, signal: &Arc<Signal>) {
+        // The end wakes everyone, so there is nobody to pass a wake-up on to.
+        self.outcome.joiners().unregister(signal);
+    }
+}
+
+/// Ready when the thread has ended.
+impl<T> Waitable for Thread<T> {}

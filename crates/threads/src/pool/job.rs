@@ -5,6 +5,7 @@ use super::worker;
 use crate::backoff::Backoff;
 use crate::error::JobError;
 use crate::signal::{Signal, deadline};
+use crate::wait_any::{Source, Waitable};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -152,9 +153,14 @@ impl<T> Job<T> {
         self.task.run()
     }
 
+    /// What a waiting worker may do: run this job, of its own pool, if it is still queued.
+    pub(super) fn run_on_own_worker(&self) -> bool {
+        worker::current_pool() == Some(self.task.state().pool()) && self.run_if_queued()
+    }
+
     fn wait(&self, deadline: Option<Instant>) {
         let state = self.task.state();
-        if worker::current_pool() == Some(state.pool()) && self.run_if_queued() {
+        if self.run_on_own_worker() {
             return;
         }
         let mut backoff = Backoff::new();
@@ -188,6 +194,28 @@ impl<T> Future for Job<T> {
         }
     }
 }
+
+impl<T> Source for Job<T> {
+    fn is_ready(&self) -> bool {
+        self.is_done()
+    }
+
+    fn listen(&self, signal: &Arc<Signal>) {
+        // A job that is done gives the watcher back; the caller looks again anyway.
+        let _ = self.task.state().watch(Watcher::Signal(signal.clone()));
+    }
+
+    fn unlisten(&self, signal: &Arc<Signal>) {
+        self.task.state().unwatch(signal);
+    }
+
+    fn help(&self) {
+        self.run_on_own_worker();
+    }
+}
+
+/// Ready when the job is done.
+impl<T> Waitable for Job<T> {}
 
 impl<T> fmt::Debug for Job<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

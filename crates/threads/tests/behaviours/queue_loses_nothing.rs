@@ -236,7 +236,7 @@ fn put_in_every_way(queue: &Queue<u64>, id: u64) -> Vec<u64> {
                     refused.push(item);
                     break;
                 }
-                Err(PutError::Full(back) | PutError::TimedOut(back)) => item = back,
+                Err(error) => item = error.into_inner(),
             }
         }
     }
@@ -258,13 +258,13 @@ fn get_in_every_way(queue: &Queue<u64>, id: u64) -> Vec<u64> {
                 queue.task_done().unwrap();
             }
             Err(GetError::Closed) => return got,
-            Err(GetError::Empty | GetError::TimedOut) => {}
+            Err(_) => {}
         }
     }
 }
 
 /// Puts, gets, time limits and a shutdown in the middle, all at random; then every item is counted.
-fn stress(queue: Queue<u64>, shutdown: Shutdown, after: usize) {
+fn stress(queue: Queue<u64>, shutdown: Shutdown, after: u64) {
     let putters: Vec<_> = (0..PUTTERS)
         .map(|id| (queue.clone(), id))
         .map(|(queue, id)| spawn(move || put_in_every_way(&queue, id)).unwrap())
@@ -274,10 +274,8 @@ fn stress(queue: Queue<u64>, shutdown: Shutdown, after: usize) {
         .map(|(queue, id)| spawn(move || get_in_every_way(&queue, id)).unwrap())
         .collect();
     let mut seen = Vec::new();
-    // The other getters may take all there is before this thread has its share; then it is the time to shut down, too.
-    while seen.len() < after
-        && let Ok(item) = queue.get_for(SHORT)
-    {
+    // Ends sooner if the getters are fast enough to take everything.
+    for item in (0..after).map_while(|_| queue.get_for(SHORT).ok()) {
         seen.push(item);
         queue.task_done().unwrap();
     }
@@ -304,5 +302,53 @@ fn a_million_items_are_all_accounted_for() {
         stress(Queue::bounded(7), Shutdown::Immediate, 10_000);
         stress(Queue::bounded(10_000), Shutdown::Drain, 10_000);
         stress(Queue::unbounded(), Shutdown::Immediate, 5_000);
+    });
+}
+
+#[test]
+fn a_batch_takes_what_is_there_and_makes_room() {
+    within_limit(|| {
+        let queue = Queue::bounded(4);
+        let mut items = Vec::new();
+        assert_eq!(queue.try_get_many(&mut items, 3), Err(GetError::Empty));
+        assert_eq!(
+            queue.get_many_for(&mut items, 3, SHORT),
+            Err(GetError::TimedOut)
+        );
+        (0..4).for_each(|n| queue.put(n).unwrap());
+        let putters: Vec<_> = (4..7)
+            .map(|n| (queue.clone(), n))
+            .map(|(queue, n)| spawn(move || queue.put(n).unwrap()).unwrap())
+            .collect();
+        assert_eq!(queue.get_many(&mut items, 3), Ok(3));
+        join_all(putters);
+        while items.len() < 7 {
+            queue.get_many(&mut items, 100).unwrap();
+        }
+        assert_eq!(items[..4], [0, 1, 2, 3]);
+        items.sort();
+        assert_eq!(items, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(queue.try_get_many(&mut items, 0), Ok(0));
+        queue.shutdown(Shutdown::Drain);
+        assert_eq!(queue.get_many(&mut items, 1), Err(GetError::Closed));
+    });
+}
+
+#[test]
+fn a_task_guard_reports_even_after_a_panic() {
+    within_limit(|| {
+        let queue = Queue::unbounded();
+        queue.put(1).unwrap();
+        queue.put(2).unwrap();
+        let source = queue.clone();
+        let mut worker = spawn(move || {
+            let _task = source.get_task().unwrap();
+            panic!("with a task");
+        })
+        .unwrap();
+        assert!(worker.join().is_err());
+        assert_eq!(queue.unfinished(), 1);
+        assert_eq!(queue.get_task_for(LONG).unwrap().into_inner(), 2);
+        queue.join();
     });
 }

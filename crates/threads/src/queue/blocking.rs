@@ -1,0 +1,369 @@
+//! The engine of the queues that are not first-in first-out: one lock around a store.
+//!
+//! As in the first-in first-out engine, waking and dropping happen after unlocking. The order of a priority
+//! is code of the user and does run under the lock; such a store says so, and a thread that comes back to
+//! the queue from there is told instead of blocked.
+
+use super::Shutdown;
+use super::task_count::TaskCount;
+use crate::backoff::Backoff;
+use crate::error::{GetError, PutError};
+use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::imp::{Mutex, MutexGuard};
+use crate::signal::{Signal, WaitList};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What decides which item comes out next.
+pub(super) trait Store {
+    type Item;
+    /// Whether `push` and `pop` run code of the user.
+    const RUNS_FOREIGN_CODE: bool;
+
+    fn push(&mut self, item: Self::Item);
+    fn pop(&mut self) -> Option<Self::Item>;
+    fn len(&self) -> usize;
+    /// Takes every item, the next first.
+    fn take_all(&mut self) -> Vec<Self::Item>;
+}
+
+struct State<S> {
+    store: S,
+    closed: bool,
+    getters: WaitList,
+    putters: WaitList,
+}
+
+/// The engine; the queues are shared handles on it.
+pub(super) struct Blocking<S> {
+    state: Mutex<State<S>>,
+    /// The thread that holds the lock and runs foreign code; 0 is none.
+    owner: AtomicUsize,
+    /// Published under the lock: items ever put, and ever taken.
+    put: AtomicUsize,
+    taken: AtomicUsize,
+    tasks: TaskCount,
+    capacity: usize,
+    closed: AtomicBool,
+}
+
+/// The calling thread asked for a lock that it holds: it comes from the order of an item.
+struct Reentered;
+
+/// A number that no other live thread has.
+fn thread_number() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.try_with(|here| std::ptr::from_ref(here).addr())
+        .unwrap_or(usize::MAX)
+}
+
+/// The locked state, which forgets its owner before it is unlocked.
+struct Locked<'a, S> {
+    guard: MutexGuard<'a, State<S>>,
+    owner: &'a AtomicUsize,
+}
+
+impl<S> Drop for Locked<'_, S> {
+    fn drop(&mut self) {
+        self.owner.store(0, Ordering::Relaxed);
+    }
+}
+
+impl<S> Deref for Locked<'_, S> {
+    type Target = State<S>;
+
+    fn deref(&self) -> &State<S> {
+        &self.guard
+    }
+}
+
+impl<S> DerefMut for Locked<'_, S> {
+    fn deref_mut(&mut self) -> &mut State<S> {
+        &mut self.guard
+    }
+}
+
+impl<S: Store> Blocking<S> {
+    pub(super) fn new(store: S, capacity: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                store,
+                closed: false,
+                getters: WaitList::new(),
+                putters: WaitList::new(),
+            }),
+            owner: AtomicUsize::new(0),
+            put: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            tasks: TaskCount::new(),
+            capacity,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn len(&self) -> usize {
+        // `taken` first: the difference is then never negative.
+        let taken = self.taken.load(Ordering::Acquire);
+        let put = self.put.load(Ordering::Acquire);
+        put.wrapping_sub(taken).min(self.capacity)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn tasks(&self) -> &TaskCount {
+        &self.tasks
+    }
+
+    pub(super) fn put_count(&self) -> usize {
+        self.put.load(Ordering::Acquire)
+    }
+
+    pub(super) fn taken_count(&self) -> usize {
+        self.taken.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> Result<Locked<'_, S>, Reentered> {
+        let me = if S::RUNS_FOREIGN_CODE {
+            thread_number()
+        } else {
+            0
+        };
+        // Only this thread stores its own number, so Relaxed tells the truth about it.
+        if me != 0 && self.owner.load(Ordering::Relaxed) == me {
+            return Err(Reentered);
+        }
+        let guard = self.state.lock();
+        self.owner.store(me, Ordering::Relaxed);
+        let owner = &self.owner;
+        Ok(Locked { guard, owner })
+    }
+
+    /// Publishes the counts and returns who may go on. Called with every change of the store.
+    fn changed(&self, state: &mut State<S>, taken: usize) {
+        let taken = self.taken.load(Ordering::Relaxed).wrapping_add(taken);
+        // `put` first: whoever sees the new `taken` sees a `put` that is not smaller.
+        self.put
+            .store(taken.wrapping_add(state.store.len()), Ordering::Release);
+        self.taken.store(taken, Ordering::Release);
+    }
+
+    fn offer(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        let Ok(mut state) = self.lock() else {
+            return Err(PutError::Reentered(item));
+        };
+        if state.closed {
+            return Err(PutError::Closed(item));
+        }
+        if state.store.len() >= self.capacity {
+            return Err(PutError::Full(item));
+        }
+        state.store.push(item);
+        self.changed(&mut state, 0);
+        let getter = state.getters.pop();
+        drop(state);
+        if let Some(getter) = getter {
+            getter.notify();
+        }
+        Ok(())
+    }
+
+    pub(super) fn try_put(&self, item: S::Item) -> Result<(), PutError<S::Item>> {
+        self.offer(item)
+    }
+
+    pub(super) fn put(
+        &self,
+        mut item: S::Item,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<(), PutError<S::Item>> {
+        match self.offer(item) {
+            Err(PutError::Full(back)) => item = back,
+            other => return other,
+        }
+        let deadline = deadline();
+        loop {
+            let full = |state: &State<S>| state.store.len() >= self.capacity && !state.closed;
+            let in_time = self.sleep(|| self.len() >= self.capacity, full, putters, deadline);
+            match self.offer(item) {
+                Err(PutError::Full(back)) if !in_time => return Err(PutError::TimedOut(back)),
+                Err(PutError::Full(back)) => item = back,
+                other => return other,
+            }
+        }
+    }
+
+    fn take(&self) -> Result<S::Item, GetError> {
+        let mut state = self.lock().map_err(|_| GetError::Reentered)?;
+        let Some(item) = state.store.pop() else {
+            return Err(if state.closed {
+                GetError::Closed
+            } else {
+                GetError::Empty
+            });
+        };
+        self.changed(&mut state, 1);
+        let putter = state.putters.pop();
+        drop(state);
+        if let Some(putter) = putter {
+            putter.notify();
+        }
+        Ok(item)
+    }
+
+    pub(super) fn try_get(&self) -> Result<S::Item, GetError> {
+        self.take()
+    }
+
+    pub(super) fn get(
+        &self,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<S::Item, GetError> {
+        self.get_with(|| self.take(), deadline)
+    }
+
+    /// Takes up to `max` items that are there, into the spare room of `items`.
+    fn take_many(&self, items: &mut Vec<S::Item>, max: usize) -> Result<usize, GetError> {
+        items.reserve(max.min(self.len()).max(1));
+        let room = max.min(items.capacity() - items.len());
+        let before = items.len();
+        let mut state = self.lock().map_err(|_| GetError::Reentered)?;
+        while items.len() - before < room
+            && let Some(item) = state.store.pop()
+        {
+            items.push(item);
+        }
+        let n = items.len() - before;
+        if n == 0 && max > 0 {
+            return Err(if state.closed {
+                GetError::Closed
+            } else {
+                GetError::Empty
+            });
+        }
+        self.changed(&mut state, n);
+        let putters = state.putters.pop_many(n);
+        drop(state);
+        putters.notify_all();
+        Ok(n)
+    }
+
+    pub(super) fn try_get_many(
+        &self,
+        items: &mut Vec<S::Item>,
+        max: usize,
+    ) -> Result<usize, GetError> {
+        self.take_many(items, max)
+    }
+
+    pub(super) fn get_many(
+        &self,
+        items: &mut Vec<S::Item>,
+        max: usize,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<usize, GetError> {
+        self.get_with(|| self.take_many(items, max), deadline)
+    }
+
+    fn get_with<R>(
+        &self,
+        mut take: impl FnMut() -> Result<R, GetError>,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<R, GetError> {
+        let first = take();
+        if !matches!(first, Err(GetError::Empty)) {
+            return first;
+        }
+        let deadline = deadline();
+        loop {
+            let empty = |state: &State<S>| state.store.len() == 0 && !state.closed;
+            let in_time = self.sleep(|| self.len() == 0, empty, getters, deadline);
+            match take() {
+                Err(GetError::Empty) if !in_time => return Err(GetError::TimedOut),
+                Err(GetError::Empty) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Spins, then sleeps in one of the lists. False: the deadline passed. The caller tries once more in any
+    /// case, so a wake-up that comes with the deadline is not lost.
+    fn sleep(
+        &self,
+        hint: impl Fn() -> bool,
+        blocked: impl Fn(&State<S>) -> bool,
+        list: fn(&mut State<S>) -> &mut WaitList,
+        deadline: Option<Instant>,
+    ) -> bool {
+        let mut backoff = Backoff::new();
+        while hint() && !self.is_closed() {
+            if backoff.snooze() {
+                continue;
+            }
+            let signal = Signal::new();
+            let mut state = self.state.lock();
+            if !blocked(&state) {
+                break;
+            }
+            list(&mut state).push(signal.clone());
+            drop(state);
+            return signal.wait(deadline) || !list(&mut self.state.lock()).remove(&signal);
+        }
+        true
+    }
+
+    /// Closes the queue, wakes everyone, and gives back the items that are dropped with it.
+    pub(super) fn shutdown(&self, how: Shutdown) -> Vec<S::Item> {
+        let Ok(mut state) = self.lock() else {
+            panic!("a queue cannot be shut down from the order of its priorities");
+        };
+        state.closed = true;
+        self.closed.store(true, Ordering::Release);
+        let dropped = match how {
+            Shutdown::Drain => Vec::new(),
+            Shutdown::Immediate => state.store.take_all(),
+        };
+        self.changed(&mut state, dropped.len());
+        let sleepers = [
+            std::mem::take(&mut state.getters),
+            std::mem::take(&mut state.putters),
+        ];
+        drop(state);
+        sleepers.into_iter().for_each(WaitList::notify_all);
+        self.tasks.discard(dropped.len(), || self.put_count());
+        dropped
+    }
+
+    /// Puts a sleeper on the list of getters; it must look again before it sleeps.
+    pub(super) fn listen(&self, signal: Arc<Signal>) {
+        self.state.lock().getters.push(signal);
+    }
+
+    /// Takes a sleeper off the list. If it was woken, the next getter is: the item is still there.
+    pub(super) fn unlisten(&self, signal: &Arc<Signal>) {
+        let mut state = self.state.lock();
+        let next = if !state.getters.remove(signal) && state.store.len() > 0 {
+            state.getters.pop()
+        } else {
+            None
+        };
+        drop(state);
+        if let Some(next) = next {
+            next.notify();
+        }
+    }
+}
+
+fn getters<S>(state: &mut State<S>) -> &mut WaitList {
+    &mut state.getters
+}
+
+fn putters<S>(state: &mut State<S>) -> &mut WaitList {
+    &mut state.putters
+}

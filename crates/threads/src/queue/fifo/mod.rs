@@ -1,0 +1,183 @@
+//! The first-in first-out engine: two sides that rarely meet.
+//!
+//! Each side has a lock of its own. The put side publishes `tail`, the number of items ever put; the get
+//! side publishes `head`, the number ever taken. Each keeps the other's last seen number and looks again
+//! only when that one says full or empty, so a busy pair of threads hardly exchanges cache lines.
+//!
+//! A getter that finds nothing goes to sleep *under the put side's lock*, a putter that finds no room
+//! under the get side's: whoever changes the number that is waited for holds the lock of the list. Waking
+//! happens after unlocking, items are dropped after unlocking, and no code of the user runs under a lock.
+//!
+//! Lock order: get side, then put side.
+
+mod get;
+mod put;
+
+use super::Shutdown;
+use super::segment::{Chain, Cursor};
+use super::task_count::TaskCount;
+use crate::backoff::Backoff;
+use crate::imp::SideLock;
+use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::signal::WaitList;
+use crossbeam_utils::CachePadded;
+
+struct PutSide<T> {
+    cursor: Cursor<T>,
+    /// Equals `Fifo::tail`.
+    tail: usize,
+    /// A past value of `Fifo::head`.
+    head_seen: usize,
+    closed: bool,
+    /// Getters that sleep until `tail` moves.
+    getters: WaitList,
+}
+
+struct GetSide<T> {
+    cursor: Cursor<T>,
+    /// Equals `Fifo::head`.
+    head: usize,
+    /// A past value of `Fifo::tail`.
+    tail_seen: usize,
+    closed: bool,
+    /// Putters that sleep until `head` moves.
+    putters: WaitList,
+}
+
+/// A side's lock and the number it publishes: one cache line, written by the same threads.
+struct Published<S> {
+    side: SideLock<S>,
+    count: AtomicUsize,
+}
+
+/// The engine; `Queue` is a shared handle on it.
+pub(super) struct Fifo<T> {
+    put: CachePadded<Published<PutSide<T>>>,
+    get: CachePadded<Published<GetSide<T>>>,
+    tasks: CachePadded<TaskCount>,
+    capacity: usize,
+    closed: AtomicBool,
+    chain: Chain<T>,
+}
+
+impl<T> Fifo<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let (chain, writer, reader) = Chain::new(capacity);
+        let put = PutSide {
+            cursor: writer,
+            tail: 0,
+            head_seen: 0,
+            closed: false,
+            getters: WaitList::new(),
+        };
+        let get = GetSide {
+            cursor: reader,
+            head: 0,
+            tail_seen: 0,
+            closed: false,
+            putters: WaitList::new(),
+        };
+        Self {
+            put: CachePadded::new(Published {
+                side: SideLock::new(put),
+                count: AtomicUsize::new(0),
+            }),
+            get: CachePadded::new(Published {
+                side: SideLock::new(get),
+                count: AtomicUsize::new(0),
+            }),
+            tasks: CachePadded::new(TaskCount::new()),
+            capacity,
+            closed: AtomicBool::new(false),
+            chain,
+        }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn len(&self) -> usize {
+        // `head` first: the difference is then never negative, only perhaps larger than the capacity.
+        let head = self.get.count.load(Ordering::Acquire);
+        let tail = self.put.count.load(Ordering::Acquire);
+        tail.wrapping_sub(head).min(self.capacity)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn tasks(&self) -> &TaskCount {
+        &self.tasks
+    }
+
+    /// How many items were ever put.
+    pub(super) fn put_count(&self) -> usize {
+        self.put.count.load(Ordering::Acquire)
+    }
+
+    /// How many items were ever taken.
+    pub(super) fn taken_count(&self) -> usize {
+        self.get.count.load(Ordering::Acquire)
+    }
+
+    /// Spins a little while `same` holds. True: it no longer does, or the queue was closed.
+    #[inline]
+    fn spin_while(&self, same: impl Fn() -> bool) -> bool {
+        let mut backoff = Backoff::new();
+        loop {
+            if !same() || self.is_closed() {
+                return true;
+            }
+            if !backoff.snooze() {
+                return false;
+            }
+        }
+    }
+
+    /// Closes the queue, wakes everyone, and gives back the items that are dropped with it.
+    pub(super) fn shutdown(&self, how: Shutdown) -> Vec<T> {
+        let (dropped, getters, putters) = self.get.side.with(|get| {
+            self.put.side.with(|put| {
+                put.closed = true;
+                get.closed = true;
+                self.closed.store(true, Ordering::Release);
+                let dropped = match how {
+                    Shutdown::Drain => Vec::new(),
+                    Shutdown::Immediate => self.take_all(get, put.tail),
+                };
+                let getters = std::mem::take(&mut put.getters);
+                (dropped, getters, std::mem::take(&mut get.putters))
+            })
+        });
+        getters.notify_all();
+        putters.notify_all();
+        self.tasks.discard(dropped.len(), || self.put_count());
+        dropped
+    }
+
+    fn take_all(&self, side: &mut GetSide<T>, tail: usize) -> Vec<T> {
+        let mut items = Vec::with_capacity(tail.wrapping_sub(side.head));
+        while side.head != tail {
+            // SAFETY: the caller holds both sides, so every item up to `tail` is published and visible.
+            items.push(unsafe { self.chain.read(&mut side.cursor) });
+            side.head = side.head.wrapping_add(1);
+        }
+        side.tail_seen = tail;
+        self.get.count.store(tail, Ordering::Release);
+        items
+    }
+}
+
+impl<T> Drop for Fifo<T> {
+    fn drop(&mut self) {
+        let tail = self.put.side.with(|put| put.tail);
+        let items = self.get.side.with(|get| self.take_all(get, tail));
+        self.get.side.with(|get| {
+            // SAFETY: `&mut self` excludes other users, and every item was read just now.
+            unsafe { self.chain.free(&mut get.cursor) };
+        });
+        drop(items);
+    }
+}
