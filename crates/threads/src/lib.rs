@@ -29,7 +29,8 @@
 //!
 //! **The first of several**: [`wait_any`] over queues, events, latches, jobs and threads.
 //!
-//! **Pools**: [`Pool`], [`PoolBuilder`], [`Job`], [`Map`], [`PoolShutdown`].
+//! **Pools**: [`Pool`], [`PoolBuilder`], [`Job`], [`PoolScope`], [`Map`], [`PoolShutdown`]; several jobs:
+//! [`as_completed`], [`wait`] with [`WaitFor`].
 //!
 //! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`OverRelease`], [`Broken`],
 //! [`SpawnError`], [`JoinError`], [`JobError`], [`Panic`].
@@ -80,7 +81,10 @@ mod wait_any;
 pub use wait_any::{Waitable, wait_any, wait_any_for};
 
 mod pool;
-pub use pool::{Job, JobEnd, Map, Pool, PoolBuilder, PoolShutdown};
+pub use pool::{
+    AsCompleted, Job, JobEnd, Map, MapChunks, MapUnordered, Pool, PoolBuilder, PoolScope,
+    PoolShutdown, ScopedJob, WaitFor, as_completed, wait, wait_for,
+};
 
 #[cfg(loom)]
 #[doc(hidden)]

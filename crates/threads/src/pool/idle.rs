@@ -8,6 +8,7 @@
 use crate::imp::atomic::{AtomicUsize, Ordering, fence};
 use crate::signal::{Signal, WaitQueue};
 use std::sync::Arc;
+use std::time::Instant;
 
 pub(super) struct Idle {
     searchers: AtomicUsize,
@@ -25,12 +26,12 @@ impl Idle {
         }
     }
 
-    /// Sees to it that someone looks for the work that was just made available.
+    /// Sees to it that someone looks for the work that was just made available. False: nobody is idle.
     #[inline]
-    pub(super) fn work_arrived(&self) {
-        if self.sleepers.has_waiters() && self.searchers.load(Ordering::Relaxed) == 0 {
-            self.wake_one();
-        }
+    pub(super) fn work_arrived(&self) -> bool {
+        let sleepers = self.sleepers.has_waiters();
+        let searched = self.searchers.load(Ordering::Relaxed) != 0;
+        searched || (sleepers && self.wake_one())
     }
 
     /// Wakes a sleeper as a searcher. False: nobody slept.
@@ -50,6 +51,11 @@ impl Idle {
         while self.wake_one() {}
     }
 
+    /// Counts a worker that is about to start.
+    pub(super) fn add_searcher(&self) {
+        self.searchers.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Becomes a searcher, if there are not too many.
     pub(super) fn try_search(&self) -> bool {
         let room = self.searchers.load(Ordering::Relaxed) < self.max_searchers;
@@ -59,17 +65,22 @@ impl Idle {
         room
     }
 
-    /// Stops searching because work was found, or because there will be none.
-    pub(super) fn found(&self, more: impl FnOnce() -> bool) {
+    /// Stops searching because work was found, or because there will be none. False: there is more work,
+    /// and nobody is idle.
+    pub(super) fn found(&self, more: impl FnOnce() -> bool) -> bool {
         let last = self.searchers.fetch_sub(1, Ordering::SeqCst) == 1;
         fence(Ordering::SeqCst);
-        if last && more() {
-            self.work_arrived();
-        }
+        !(last && more()) || self.work_arrived()
     }
 
-    /// Sleeps until woken, unless there is work; returns as a searcher.
-    pub(super) fn sleep(&self, searching: bool, work: impl FnOnce() -> bool) {
+    /// Sleeps until woken, unless there is work. True: the caller is a searcher now. False: the deadline has
+    /// passed, and it is none.
+    pub(super) fn sleep(
+        &self,
+        searching: bool,
+        work: impl FnOnce() -> bool,
+        deadline: Option<Instant>,
+    ) -> bool {
         let signal = Signal::new();
         self.sleepers.register(Arc::clone(&signal));
         if searching {
@@ -79,8 +90,8 @@ impl Idle {
         if work() && self.sleepers.unregister(&signal) {
             // Nobody has woken this worker, so nobody has counted it.
             self.searchers.fetch_add(1, Ordering::SeqCst);
-            return;
+            return true;
         }
-        signal.wait(None);
+        signal.wait(deadline) || !self.sleepers.unregister(&signal)
     }
 }

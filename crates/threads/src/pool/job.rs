@@ -1,6 +1,6 @@
 //! The result to come of a submitted function.
 
-use super::task::{JobEnd, Watcher, Work};
+use super::task::{JobEnd, TaskState, Watcher, Work};
 use super::worker;
 use crate::backoff::Backoff;
 use crate::error::JobError;
@@ -28,6 +28,10 @@ pub struct Job<T> {
 impl<T> Job<T> {
     pub(crate) fn new(task: Arc<dyn Work<T>>) -> Self {
         Self { task }
+    }
+
+    pub(super) fn state(&self) -> &TaskState {
+        self.task.state()
     }
 
     /// Waits until the job is done and returns its result.
@@ -158,7 +162,7 @@ impl<T> Job<T> {
         worker::current_pool() == Some(self.task.state().pool()) && self.run_if_queued()
     }
 
-    fn wait(&self, deadline: Option<Instant>) {
+    pub(super) fn wait(&self, deadline: Option<Instant>) {
         let state = self.task.state();
         if self.run_on_own_worker() {
             return;

@@ -1,7 +1,9 @@
 //! A function applied to many items by a pool, results in the order of the items.
 
 use super::Pool;
+use super::chunks::MapChunks;
 use super::job::Job;
+use super::unordered::MapUnordered;
 use crate::error::JobError;
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,7 +19,7 @@ pub struct Map<I, F, R> {
     pool: Pool,
     function: Arc<F>,
     items: Fuse<I>,
-    jobs: VecDeque<Job<R>>,
+    jobs: CancelOnDrop<R>,
     buffer: usize,
 }
 
@@ -28,7 +30,7 @@ impl<I: Iterator, F, R> Map<I, F, R> {
             pool,
             function: Arc::new(function),
             items: items.fuse(),
-            jobs: VecDeque::new(),
+            jobs: CancelOnDrop(VecDeque::new()),
             buffer,
         }
     }
@@ -50,6 +52,35 @@ impl<I: Iterator, F, R> Map<I, F, R> {
         self.buffer = items.max(1);
         self
     }
+
+    /// Gives the results as they are ready, whatever the order of the items.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = threads::Pool::new(2)?;
+    /// let squares = pool.map(|n: u32| n * n, 1..=3).unordered();
+    /// assert_eq!(squares.sum::<Result<u32, _>>()?, 14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn unordered(self) -> MapUnordered<I, F, R> {
+        MapUnordered::new(self.pool, self.function, self.items, self.buffer)
+    }
+
+    /// Gives `size` items to each job: for functions that take less than a few microseconds. At most three
+    /// chunks for each worker are submitted and not yet returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = threads::Pool::new(2)?;
+    /// let doubled = pool.map(|n: u32| 2 * n, 0..1000).chunks(100);
+    /// assert_eq!(doubled.sum::<Result<u32, _>>()?, 999_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn chunks(self, size: usize) -> MapChunks<I, F, R> {
+        MapChunks::new(self.pool, self.function, self.items, size)
+    }
 }
 
 impl<I, F, R> Iterator for Map<I, F, R>
@@ -62,19 +93,22 @@ where
     type Item = Result<R, JobError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.jobs.len() < self.buffer {
+        while self.jobs.0.len() < self.buffer {
             let Some(item) = self.items.next() else { break };
             let function = Arc::clone(&self.function);
-            self.jobs
-                .push_back(self.pool.submit(move || function(item)));
+            let job = self.pool.submit(move || function(item));
+            self.jobs.0.push_back(job);
         }
-        self.jobs.pop_front().map(Job::result)
+        self.jobs.0.pop_front().map(Job::result)
     }
 }
 
-impl<I, F, R> Drop for Map<I, F, R> {
+/// The submitted jobs, oldest first.
+struct CancelOnDrop<R>(VecDeque<Job<R>>);
+
+impl<R> Drop for CancelOnDrop<R> {
     fn drop(&mut self) {
-        for job in &self.jobs {
+        for job in &self.0 {
             job.cancel();
         }
     }
@@ -83,7 +117,7 @@ impl<I, F, R> Drop for Map<I, F, R> {
 impl<I, F, R> fmt::Debug for Map<I, F, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
-            .field("submitted", &self.jobs.len())
+            .field("submitted", &self.jobs.0.len())
             .field("buffer", &self.buffer)
             .finish_non_exhaustive()
     }

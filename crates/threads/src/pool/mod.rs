@@ -1,23 +1,34 @@
 //! A fixed set of threads that run submitted functions.
 
+mod as_completed;
+mod builder;
+mod chunks;
 mod idle;
 mod job;
+mod join;
 mod map;
+mod scope;
 mod task;
+mod unordered;
+mod wait;
 mod worker;
 
+pub use as_completed::{AsCompleted, as_completed};
+pub use builder::PoolBuilder;
+pub use chunks::MapChunks;
 pub use job::Job;
 pub use map::Map;
+pub use scope::{PoolScope, ScopedJob};
 pub use task::JobEnd;
 pub(crate) use task::contain;
+pub use unordered::MapUnordered;
+pub use wait::{WaitFor, wait, wait_for};
 
-use crate::error::{SpawnError, TimedOut};
+use crate::error::{PutError, SpawnError, TimedOut};
 use crate::signal::deadline;
-use crate::thread::Thread;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 #[cfg(loom)]
 pub(crate) use task::Runnable;
 pub(crate) use task::Task;
@@ -56,74 +67,6 @@ pub struct Pool {
 
 struct Owner {
     core: Arc<Core>,
-    name: String,
-    workers: usize,
-    threads: parking_lot::Mutex<Vec<Thread<()>>>,
-}
-
-/// The properties of a pool to be made. Made by [`Pool::builder`].
-#[derive(Debug, Clone, Default)]
-#[must_use = "a builder does nothing before build"]
-pub struct PoolBuilder {
-    workers: Option<usize>,
-    name: Option<String>,
-}
-
-static NEXT_NAME: AtomicUsize = AtomicUsize::new(1);
-
-impl PoolBuilder {
-    /// Sets the number of workers; without it, one for each processor that the process may use. At least
-    /// one is started.
-    pub fn workers(mut self, n: usize) -> Self {
-        self.workers = Some(n);
-        self
-    }
-
-    /// Names the pool; its threads are called `NAME-0`, `NAME-1` and so on. Without it, `Pool-N`.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Starts the workers.
-    ///
-    /// # Errors
-    /// [`SpawnError`], if the system refuses a thread; those already started are ended.
-    pub fn build(self) -> Result<Pool, SpawnError> {
-        let workers = self.workers.unwrap_or_else(default_workers).max(1);
-        let name = self
-            .name
-            .unwrap_or_else(|| format!("Pool-{}", NEXT_NAME.fetch_add(1, Ordering::Relaxed)));
-        let core = Arc::new(Core::new(workers));
-        let mut threads = Vec::with_capacity(workers);
-        for index in 0..workers {
-            let worker = core.clone();
-            let thread = Thread::builder()
-                .name(format!("{name}-{index}"))
-                .daemon(true);
-            match thread.spawn(move || worker.work()) {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    core.close();
-                    (index..workers).for_each(|_| core.leave());
-                    return Err(error);
-                }
-            }
-        }
-        let owner = Owner {
-            core,
-            name,
-            workers,
-            threads: parking_lot::Mutex::new(threads),
-        };
-        Ok(Pool {
-            owner: Arc::new(owner),
-        })
-    }
-}
-
-fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Pool {
@@ -149,8 +92,11 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    /// Hands `f` to the workers. It never waits and never fails: what prevents the job from running is its
-    /// result's error, [`JobError::Closed`](crate::JobError::Closed) after a shutdown.
+    /// Hands `f` to the workers. It never fails: what prevents the job from running is its result's error,
+    /// [`JobError::Closed`](crate::JobError::Closed) after a shutdown.
+    ///
+    /// It waits only if the pool was made with a [queue bound](PoolBuilder::queue_bound) and the caller is
+    /// none of its workers.
     ///
     /// # Examples
     ///
@@ -165,6 +111,68 @@ impl Pool {
     /// ```
     #[inline]
     pub fn submit<F, T>(&self, f: F) -> Job<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // Without a deadline it ends with room.
+        self.owner.core.reserve(|| None);
+        self.push(f)
+    }
+
+    /// Hands `f` to the workers if the pool's queue has room at this moment.
+    ///
+    /// # Errors
+    /// [`PutError::Full`] with `f`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use threads::{Event, Pool, PutError};
+    /// use std::sync::Arc;
+    ///
+    /// let pool = Pool::builder().workers(1).queue_bound(1).build()?;
+    /// let gate = Arc::new(Event::new());
+    /// let (opened, also) = (gate.clone(), gate.clone());
+    /// let running = pool.submit(move || opened.wait());
+    /// while !running.is_running() {
+    ///     std::thread::yield_now();
+    /// }
+    /// let queued = pool.submit(move || also.wait());
+    /// assert!(matches!(pool.try_submit(|| 1), Err(PutError::Full(_))));
+    /// gate.set();
+    /// running.result()?;
+    /// queued.result()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_submit<F, T>(&self, f: F) -> Result<Job<T>, PutError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.owner.core.reserve(|| Some(Instant::now())) {
+            true => Ok(self.push(f)),
+            false => Err(PutError::Full(f)),
+        }
+    }
+
+    /// Hands `f` to the workers, waiting for room in the pool's queue for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`PutError::TimedOut`] with `f`.
+    pub fn submit_for<F, T>(&self, f: F, timeout: Duration) -> Result<Job<T>, PutError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.owner.core.reserve(|| deadline(timeout)) {
+            true => Ok(self.push(f)),
+            false => Err(PutError::TimedOut(f)),
+        }
+    }
+
+    #[inline]
+    fn push<F, T>(&self, f: F) -> Job<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -196,16 +204,16 @@ impl Pool {
         Map::new(self.clone(), f, items.into_iter())
     }
 
-    /// The number of workers.
+    /// The number of workers, at most.
     #[must_use]
     pub fn workers(&self) -> usize {
-        self.owner.workers
+        self.owner.core.settings().workers
     }
 
     /// The pool's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.owner.name
+        &self.owner.core.settings().name
     }
 
     /// Takes no more jobs and does with those it has as `how` says. Shutting down again is allowed.
@@ -247,11 +255,7 @@ impl Owner {
         let own_worker = worker::current_pool() == Some(self.core.id());
         if how != PoolShutdown::Detach && !own_worker {
             self.core.wait_ended(None);
-            let threads = std::mem::take(&mut *self.threads.lock());
-            for mut thread in threads {
-                // A worker catches every panic of a job, so its end is all there is to learn.
-                let _ = thread.join();
-            }
+            self.core.reap();
         }
     }
 }

@@ -3,14 +3,16 @@
 use super::idle::Idle;
 use super::task::{Runnable, contain};
 use crate::backoff::Backoff;
-use crate::error::JobError;
-use crate::signal::WaitQueue;
+use crate::error::{JobError, SpawnError};
+use crate::signal::{WaitQueue, deadline};
+use crate::thread::Thread;
 use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 thread_local! {
     /// The pool that the calling thread works for; 0 is none.
@@ -25,26 +27,93 @@ pub(crate) fn current_pool() -> Option<usize> {
     (id != 0).then_some(id)
 }
 
+/// A function that each worker runs at its start or its end.
+pub(super) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// What a pool is made with.
+pub(super) struct Settings {
+    pub(super) name: String,
+    pub(super) workers: usize,
+    pub(super) queue_bound: usize,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) on_start: Option<Hook>,
+    pub(super) on_stop: Option<Hook>,
+}
+
 /// What the workers of a pool and its handles share.
 pub(super) struct Core {
     id: usize,
+    settings: Settings,
     queue: Injector<Arc<dyn Runnable>>,
     idle: CachePadded<Idle>,
     closed: AtomicBool,
     /// Workers that may still run tasks. When the last goes, what is queued is refused.
     alive: AtomicUsize,
     ended: WaitQueue,
+    /// Tasks in the queue, counted only if there is a bound.
+    queued: AtomicUsize,
+    submitters: WaitQueue,
+    threads: Mutex<Vec<Thread<()>>>,
+    next_worker: AtomicUsize,
 }
 
 impl Core {
-    pub(super) fn new(workers: usize) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         Self {
             id: NEXT_POOL.fetch_add(1, Ordering::Relaxed),
             queue: Injector::new(),
-            idle: CachePadded::new(Idle::new(workers)),
+            idle: CachePadded::new(Idle::new(settings.workers)),
             closed: AtomicBool::new(false),
-            alive: AtomicUsize::new(workers),
+            alive: AtomicUsize::new(0),
             ended: WaitQueue::new(),
+            queued: AtomicUsize::new(0),
+            submitters: WaitQueue::new(),
+            threads: Mutex::new(Vec::with_capacity(settings.workers)),
+            next_worker: AtomicUsize::new(0),
+            settings,
+        }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Starts a worker, unless there are enough.
+    pub(super) fn start_worker(self: &Arc<Self>) -> Result<(), SpawnError> {
+        let max = self.settings.workers;
+        let one_more = |alive: usize| (alive < max).then_some(alive + 1);
+        let counted = self
+            .alive
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, one_more);
+        if counted.is_err() {
+            return Ok(());
+        }
+        let index = self.next_worker.fetch_add(1, Ordering::Relaxed) % max;
+        let name = format!("{}-{index}", self.settings.name);
+        let core = self.clone();
+        self.idle.add_searcher();
+        let thread = Thread::builder().name(name).daemon(true);
+        match thread.spawn(move || core.work()) {
+            Ok(thread) => {
+                let mut threads = self.threads.lock();
+                threads.retain(Thread::is_alive);
+                threads.push(thread);
+                Ok(())
+            }
+            Err(error) => {
+                let _ = self.idle.found(|| !self.queue.is_empty());
+                self.leave();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the system, too, is done with the workers, which have ended.
+    pub(super) fn reap(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for mut thread in threads {
+            // A worker catches every panic of a job, so its end is all there is to learn.
+            let _ = thread.join();
         }
     }
 
@@ -56,19 +125,56 @@ impl Core {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Makes room for one more task in the queue. False: there was none until the deadline.
+    ///
+    /// A worker never waits for room in its own pool: it might be the one to make it.
+    #[inline]
+    pub(super) fn reserve(&self, deadline: impl FnOnce() -> Option<Instant>) -> bool {
+        let bound = self.settings.queue_bound;
+        if bound == usize::MAX {
+            return true;
+        }
+        if current_pool() == Some(self.id) {
+            self.queued.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+        let one_more = |queued: usize| (queued < bound).then_some(queued + 1);
+        let poll = || {
+            let counted = self
+                .queued
+                .fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
+            // A closed pool refuses the task, which takes no room.
+            (counted.is_ok() || self.is_closed()).then_some(())
+        };
+        poll()
+            .or_else(|| self.submitters.wait(deadline(), poll))
+            .is_some()
+    }
+
     /// Queues a task, or refuses it if the pool is closed.
     #[inline]
-    pub(super) fn submit(&self, task: Arc<dyn Runnable>) {
+    pub(super) fn submit(self: &Arc<Self>, task: Arc<dyn Runnable>) {
         if self.is_closed() {
             task.refuse(JobError::Closed);
             return;
         }
         self.queue.push(task);
         // Begins with a SeqCst fence, which also orders the push before the look at `alive`.
-        self.idle.work_arrived();
+        let served = self.idle.work_arrived();
         if self.alive.load(Ordering::Relaxed) == 0 {
             // The pool ended between the two looks: the last worker or this thread sees the task.
             self.refuse_queued(|| JobError::Closed);
+        } else if !served {
+            self.grow();
+        }
+    }
+
+    /// Starts a worker again that ended for want of work, if there is one.
+    #[inline]
+    fn grow(self: &Arc<Self>) {
+        if self.alive.load(Ordering::Relaxed) < self.settings.workers && !self.is_closed() {
+            // If the system refuses, one of the others takes the task.
+            let _ = self.start_worker();
         }
     }
 
@@ -76,6 +182,7 @@ impl Core {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.idle.wake_all();
+        self.submitters.notify(usize::MAX);
     }
 
     /// Ends every queued task with an error.
@@ -92,18 +199,25 @@ impl Core {
     }
 
     /// The life of a worker.
-    pub(super) fn work(&self) {
+    pub(super) fn work(self: &Arc<Self>) {
         POOL.set(self.id);
-        while let Some(task) = self.next() {
+        if let Some(hook) = &self.settings.on_start {
+            contain(|| hook());
+        }
+        let mut new = true;
+        while let Some(task) = self.next(new) {
+            new = false;
             task.run();
             // The last owner drops the result of a job whose handle is gone: foreign code.
             contain(|| drop(task));
         }
-        self.leave();
+        if let Some(hook) = &self.settings.on_stop {
+            contain(|| hook());
+        }
     }
 
-    /// Counts a worker out: one that ended, or one that never started.
-    pub(super) fn leave(&self) {
+    /// Counts a worker out that will take no more tasks.
+    fn leave(&self) {
         if self.alive.fetch_sub(1, Ordering::SeqCst) == 1 {
             fence(Ordering::SeqCst);
             self.refuse_queued(|| JobError::Closed);
@@ -114,19 +228,26 @@ impl Core {
     fn steal(&self) -> Option<Arc<dyn Runnable>> {
         loop {
             match self.queue.steal() {
-                Steal::Success(task) => return Some(task),
+                Steal::Success(task) => {
+                    if self.settings.queue_bound != usize::MAX {
+                        self.queued.fetch_sub(1, Ordering::Release);
+                        self.submitters.notify(1);
+                    }
+                    return Some(task);
+                }
                 Steal::Empty => return None,
                 Steal::Retry => {}
             }
         }
     }
 
-    /// The next task, or none when the pool is closed and everything queued was taken.
-    fn next(&self) -> Option<Arc<dyn Runnable>> {
-        if let Some(task) = self.steal() {
+    /// The next task, or none if the worker shall end: it is counted out then. A new worker is counted as a
+    /// searcher already, so that it wakes or starts another one if there is work for two.
+    fn next(self: &Arc<Self>, new: bool) -> Option<Arc<dyn Runnable>> {
+        if !new && let Some(task) = self.steal() {
             return Some(task);
         }
-        let mut searching = self.idle.try_search();
+        let mut searching = new || self.idle.try_search();
         loop {
             let found = if searching {
                 self.search()
@@ -134,15 +255,44 @@ impl Core {
                 self.steal()
             };
             if found.is_some() || self.is_closed() {
-                if searching {
-                    self.idle.found(|| !self.queue.is_empty());
+                if searching && !self.idle.found(|| !self.queue.is_empty()) {
+                    self.grow();
                 }
-                return found.or_else(|| self.steal());
+                let found = found.or_else(|| self.steal());
+                if found.is_none() {
+                    self.leave();
+                }
+                return found;
             }
-            self.idle
-                .sleep(searching, || !self.queue.is_empty() || self.is_closed());
-            searching = true;
+            let work = || !self.queue.is_empty() || self.is_closed();
+            let deadline = self.settings.idle_timeout.and_then(deadline);
+            searching = self.idle.sleep(searching, work, deadline);
+            if !searching && self.retire() {
+                return None;
+            }
         }
+    }
+
+    /// Counts an idle worker out, unless it is the last or there is work after all.
+    fn retire(&self) -> bool {
+        let one_less = |alive: usize| (alive > 1).then(|| alive - 1);
+        let counted = self
+            .alive
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, one_less);
+        // Pairs with the fence in `submit`: a task that this does not see was queued by a thread that
+        // sees the lower count.
+        fence(Ordering::SeqCst);
+        if counted.is_err() {
+            return false;
+        }
+        if self.queue.is_empty() && !self.is_closed() {
+            return true;
+        }
+        let back = |alive: usize| (0 < alive && alive < self.settings.workers).then(|| alive + 1);
+        let back = self
+            .alive
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, back);
+        back.is_err()
     }
 
     fn search(&self) -> Option<Arc<dyn Runnable>> {

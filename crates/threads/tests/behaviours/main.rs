@@ -8,6 +8,7 @@ mod condition_wakes_exactly_whom_it_should;
 mod locks_admit_whom_they_should;
 mod other_queues_keep_their_order;
 mod pool_runs_each_job_once;
+mod pool_serves_every_way_of_asking;
 mod queue_loses_nothing;
 mod signals_reach_everyone;
 mod thread_ends_are_seen;
