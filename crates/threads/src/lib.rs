@@ -32,6 +32,8 @@
 //! **Pools**: [`Pool`], [`PoolBuilder`], [`Job`], [`PoolScope`], [`Map`], [`PoolShutdown`]; several jobs:
 //! [`as_completed`], [`wait`] with [`WaitFor`].
 //!
+//! **Later**: [`Timer`].
+//!
 //! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`OverRelease`], [`Broken`],
 //! [`SpawnError`], [`JoinError`], [`JobError`], [`Panic`].
 
@@ -89,6 +91,9 @@ pub use pool::{
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
+
+mod timer;
+pub use timer::Timer;
 
 mod error;
 pub use error::{

@@ -105,3 +105,23 @@ fn no_gil() {
     assert!(lines[1].ends_with(" times as fast"), "{lines:?}");
     assert!(lines[2].contains("GIL"), "{lines:?}");
 }
+
+#[test]
+fn thread_run_trait() {
+    let says = "thread Greeter says: hello bob";
+    assert_eq!(run("thread_run_trait"), [says, says, "said 2 times"]);
+}
+
+#[test]
+fn timer_event() {
+    assert_eq!(
+        run("timer_event"),
+        [
+            "timer: rang after 20 ms",
+            "event: set by the timer",
+            "condition: saw 3 items",
+            "barrier: 2 threads met",
+            "semaphore: 2 permits of 3 left",
+        ]
+    );
+}

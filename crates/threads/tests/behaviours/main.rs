@@ -12,4 +12,5 @@ mod pool_serves_every_way_of_asking;
 mod queue_loses_nothing;
 mod signals_reach_everyone;
 mod thread_ends_are_seen;
+mod timers_ring_when_due;
 mod wait_any_finds_the_first;

@@ -1,0 +1,83 @@
+//! Timers: never early, in order, again and again, and never after a cancellation.
+
+use crate::common::{LONG, SHORT, within_limit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use threads::{Event, GetError, Lock, Queue, Timer};
+
+#[test]
+fn timers_ring_in_the_order_of_their_times_and_not_early() {
+    within_limit(|| {
+        let rung = Queue::unbounded();
+        let start = Instant::now();
+        for millis in [30, 10, 20] {
+            let sink = rung.clone();
+            let ring = move || sink.put((millis, start.elapsed())).unwrap();
+            Timer::after(Duration::from_millis(millis), ring).unwrap();
+        }
+        for expected in [10, 20, 30] {
+            let (millis, elapsed) = rung.get_for(LONG).unwrap();
+            assert_eq!(millis, expected);
+            assert!(elapsed >= Duration::from_millis(millis));
+        }
+    });
+}
+
+#[test]
+fn a_cancelled_timer_never_rings_and_drops_its_function() {
+    within_limit(|| {
+        let captured = Arc::new(());
+        let held = captured.clone();
+        let timer = Timer::after(Duration::MAX, move || drop(held)).unwrap();
+        assert!(timer.is_pending());
+        assert!(timer.cancel());
+        assert_eq!(Arc::strong_count(&captured), 1);
+        assert!(!timer.cancel() && !timer.is_pending());
+
+        let rung = Queue::<()>::unbounded();
+        let sink = rung.clone();
+        let timer = Timer::after(SHORT, move || sink.put(()).unwrap()).unwrap();
+        assert!(timer.cancel());
+        assert_eq!(rung.get_for(2 * SHORT), Err(GetError::TimedOut));
+    });
+}
+
+#[test]
+fn a_periodic_timer_goes_on_until_it_is_cancelled_even_after_a_panic() {
+    within_limit(|| {
+        let rung = Queue::unbounded();
+        let (sink, mut count) = (rung.clone(), 0);
+        let timer = Timer::every(Duration::ZERO, move || {
+            count += 1;
+            sink.put(count).unwrap();
+            assert_ne!(count, 2, "the second time");
+        })
+        .unwrap();
+        for expected in 1..=5 {
+            assert_eq!(rung.get_for(LONG), Ok(expected));
+        }
+        assert!(timer.cancel() && !timer.is_pending());
+    });
+}
+
+#[test]
+fn a_timer_may_cancel_itself_and_start_another() {
+    within_limit(|| {
+        let own = Arc::new(Lock::new(None::<Timer>));
+        let (me, runs) = (own.clone(), Arc::new(AtomicUsize::new(0)));
+        let (counter, done) = (runs.clone(), Arc::new(Event::new()));
+        let ended = done.clone();
+        let mut held = own.lock();
+        let timer = Timer::every(Duration::from_millis(1), move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+            assert!(me.lock().take().is_some_and(|timer| timer.cancel()));
+            let ended = ended.clone();
+            Timer::after(SHORT, move || ended.set()).unwrap();
+        });
+        *held = Some(timer.unwrap());
+        drop(held);
+        assert!(done.wait_for(LONG));
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+    });
+}
