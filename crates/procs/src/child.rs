@@ -98,6 +98,12 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
     if entry::build().ok() != Some(setup.build) {
         return refuse(stream, &Refusal::BuildDiffers);
     }
+    if let Err(error) = setup.limits.iter().try_for_each(|limit| limit.apply()) {
+        return refuse(
+            stream,
+            &Refusal::Surroundings(error.raw_os_error().unwrap_or(0)),
+        );
+    }
     sys::name_thread(&setup.name);
     let parent = ProcessInfo::new(sys::parent_pid(), setup.parent_name);
     info::become_child(setup.name, setup.depth, parent);

@@ -265,7 +265,7 @@ pub(crate) fn refusal_of(payload: &[u8]) -> StartError {
         Ok(Refusal::Surroundings(number)) => {
             let error = io::Error::from_raw_os_error(number);
             StartError::System(SystemError::new(
-                "enter the working directory of a new process",
+                "set the working directory, outputs or limits of a new process",
             )(error))
         }
         Err(_) => StartError::Garbled,

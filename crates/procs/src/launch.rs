@@ -12,6 +12,7 @@ use crate::entry;
 use crate::error::{SpawnError, StartError, SystemError};
 use crate::info;
 use crate::keeper::Keeper;
+use crate::limits::RawLimit;
 use crate::link;
 use crate::status::{ExitStatus, ResourceUsage};
 use crate::sys;
@@ -42,6 +43,7 @@ pub(crate) struct Surroundings {
     pub(crate) method: StartMethod,
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     pub(crate) cwd: Option<PathBuf>,
+    pub(crate) limits: Vec<RawLimit>,
 }
 
 /// A child that has been started, and nothing said to it yet.
@@ -120,12 +122,18 @@ pub(crate) fn name_of<T: Task>() -> Result<TaskName, SpawnError> {
 }
 
 /// The first bytes to a child: its set-up.
-pub(crate) fn setup(name: &str, depth: u32, duty: Duty) -> Result<Vec<u8>, SystemError> {
+pub(crate) fn setup(
+    name: &str,
+    depth: u32,
+    surroundings: &Surroundings,
+    duty: Duty,
+) -> Result<Vec<u8>, SystemError> {
     let setup = Setup {
         build: entry::build()?,
         depth,
         name: name.to_owned(),
         parent_name: info::current().name().to_owned(),
+        limits: surroundings.limits.clone(),
         duty,
     };
     let body = postcard::to_stdvec(&setup)

@@ -18,7 +18,7 @@
 //!
 //! - **Tasks**: [`task`](macro@task) marks a function that may run in another process ([`Task`]); [`init`] or
 //!   [`main`](macro@main) stands first in the program, [`test_support!`] in a test file.
-//! - **Processes**: [`spawn`] runs a task in a [`Process`] of its own; [`fork`](fn@fork) and [`fork_checked`] duplicate
+//! - **Processes**: [`spawn`] runs a task in a [`Process`] of its own, within a [`Limit`]; [`fork`](fn@fork) and [`fork_checked`] duplicate
 //!   this one.
 //! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`Imap`]
 //!   reads a long input as results are taken.
@@ -103,6 +103,9 @@ pub use fork::{Fork, ForkedChild, fork, fork_checked};
 
 mod launch;
 pub use launch::StartMethod;
+
+mod limits;
+pub use limits::Limit;
 
 mod process;
 pub use process::{Process, ProcessBuilder, spawn};

@@ -16,6 +16,7 @@ use crate::entry;
 use crate::error::{ProcessError, SpawnError};
 use crate::keeper::{Keeper, Ward};
 use crate::launch::{self, StartMethod, Surroundings};
+use crate::limits::Limit;
 use crate::link::Link;
 use crate::status::ExitStatus;
 use crate::sys::{self, SIGKILL, SIGTERM};
@@ -305,6 +306,13 @@ impl ProcessBuilder {
         self
     }
 
+    /// Sets a limit to what the process may use; several calls set several limits.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.surroundings.limits.push(limit.into());
+        self
+    }
+
     /// How the process comes to be: from the fork server, if this is not called.
     #[must_use]
     pub fn start_method(mut self, method: StartMethod) -> Self {
@@ -331,7 +339,12 @@ impl ProcessBuilder {
             Some(name) => name.clone(),
             None => format!("Process-{}", COUNTER.fetch_add(1, Relaxed)),
         };
-        let greeting = launch::setup(&name, depth, Duty::Once(launch::name_of::<T>()?))?;
+        let greeting = launch::setup(
+            &name,
+            depth,
+            &self.surroundings,
+            Duty::Once(launch::name_of::<T>()?),
+        )?;
         let child = launch::start(&self.surroundings, &name)?;
         let mut link = Link::new(child.stream);
         link.out().extend_from_slice(&greeting);

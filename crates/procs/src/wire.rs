@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::MAX_BYTES;
+use crate::limits::RawLimit;
 
 /// The largest payload of a record: the largest value, and as much again for a panic's backtrace or the like.
 const MAX_PAYLOAD: usize = 2 * MAX_BYTES;
@@ -23,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) name: String,
     /// The parent's name.
     pub(crate) parent_name: String,
+    /// What the system shall allow it.
+    pub(crate) limits: Vec<RawLimit>,
     /// What the child shall do.
     pub(crate) duty: Duty,
 }
@@ -50,7 +53,7 @@ pub(crate) enum Refusal {
     BuildDiffers,
     UnknownTask(String),
     NotOnMainThread,
-    /// Its working directory, outputs or environment could not be set: the system's error number.
+    /// Its working directory, outputs or limits could not be set: the system's error number.
     Surroundings(i32),
 }
 

@@ -8,6 +8,7 @@ use crate::entry;
 use crate::error::{SpawnError, SystemError};
 use crate::keeper::START_DEADLINE;
 use crate::launch::{self, StartMethod, Surroundings};
+use crate::limits::Limit;
 use crate::task::Task;
 use crate::wire::{Duty, TaskName};
 
@@ -43,7 +44,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// The first bytes to a worker.
     pub(super) fn greeting(&self, name: &str) -> Result<Vec<u8>, SystemError> {
-        launch::setup(name, self.depth, Duty::Pool(self.initializer.clone()))
+        launch::setup(
+            name,
+            self.depth,
+            &self.surroundings,
+            Duty::Pool(self.initializer.clone()),
+        )
     }
 
     /// How long a worker may take for its initializer. One that has none takes its first task at once, or was stopped.
@@ -104,6 +110,13 @@ impl PoolBuilder {
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
+        self
+    }
+
+    /// Sets a limit to what each worker may use; several calls set several limits.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.surroundings.limits.push(limit.into());
         self
     }
 

@@ -13,5 +13,5 @@ pub(crate) use memory::SharedMap;
 pub(crate) use process::{SIGKILL, SIGTERM};
 pub(crate) use process::{
     clone_sibling, die_with_parent, discard, exit_now, ignore_sigpipe, is_main_thread, kill_group,
-    monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, signal,
+    monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
 };

@@ -129,6 +129,28 @@ pub(crate) fn kill_group(leader: u32) {
     unsafe { libc::kill(-leader.cast_signed(), libc::SIGKILL) };
 }
 
+/// Limits a resource of this process, for good. A lower limit that is there already stays.
+pub(crate) fn set_limit(resource: i64, value: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live rlimit; an unknown resource is an error, not a danger.
+    if unsafe { libc::getrlimit(resource as _, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let value = value.min(limit.rlim_max);
+    limit = libc::rlimit {
+        rlim_cur: value,
+        rlim_max: value,
+    };
+    // SAFETY: as above; setrlimit only reads.
+    if unsafe { libc::setrlimit(resource as _, &raw const limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// The process that is this one's parent now.
 pub(crate) fn parent_pid() -> u32 {
     // SAFETY: getppid has no preconditions and never fails.

@@ -8,7 +8,7 @@ use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use procs::{JobError, Pool, StartError};
+use procs::{JobError, Limit, Pool, StartError};
 use serde::{Deserialize, Serialize};
 
 use crate::common::{Folder, LIMIT, eventually, mark_and_sleep, signal, stop};
@@ -334,4 +334,52 @@ fn a_task_that_writes_into_its_workers_socket_fails_alone() {
     let mut good = pool.submit(square, 7);
     assert!(bad.result_for(LIMIT).is_err());
     assert_eq!(good.result_for(LIMIT).unwrap(), 49);
+}
+
+#[test]
+fn a_task_that_exceeds_a_limit_fails_alone() {
+    #[procs::task]
+    fn fill(bytes: usize) -> usize {
+        std::hint::black_box(vec![1_u8; bytes]).len()
+    }
+    #[procs::task]
+    fn spin() {
+        loop {
+            std::hint::spin_loop();
+        }
+    }
+    let limits = [
+        Limit::Memory(200 << 20),
+        Limit::CpuTime(Duration::from_secs(1)),
+        Limit::CoreSize(0),
+    ];
+    let builder = limits
+        .into_iter()
+        .fold(Pool::builder().workers(2), |builder, limit| {
+            builder.limit(limit)
+        });
+    let pool = builder.build().unwrap();
+    let mut greedy = pool.submit(fill, 1 << 30);
+    let mut endless = pool.submit(spin, ());
+    assert!(matches!(
+        greedy.result_for(LIMIT),
+        Err(JobError::WorkerDied {
+            signal: Some(6),
+            ..
+        })
+    ));
+    let error = endless.result_for(LIMIT).unwrap_err();
+    let JobError::WorkerDied {
+        signal: Some(9 | 24),
+        usage,
+        ..
+    } = error
+    else {
+        panic!("{error}")
+    };
+    assert!(
+        usage.user_time() + usage.system_time() >= Duration::from_millis(500),
+        "{usage:?}"
+    );
+    assert_eq!(pool.apply(fill, 1 << 20).unwrap(), 1 << 20);
 }
