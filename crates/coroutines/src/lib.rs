@@ -29,19 +29,34 @@
 //! # Make one
 //!
 //! - [`generator`]: values out. [`coroutine`]: values out, arguments in. Both make a [`Gen`], with nothing on the heap.
-//! - [`Boxed`], [`BoxedSend`]: on the heap, the body's type forgotten.
+//! - [`Boxed`], [`BoxedSend`]: on the heap, the body's type forgotten. [`Shared`]: with several owners.
+//! - [`recursive`]: one that calls itself, at any depth.
+//! - `async_generator`, `async_coroutine` (feature `stream`): the body may await other things.
 //!
 //! # Write its body
 //!
 //! - [`Co`]: the handle; [`yield_`](Co::yield_), [`yield_from`](Co::yield_from), [`yield_all`](Co::yield_all).
+//! - [`Rec`]: the handle of one level of a recursion.
 //!
 //! # Run it
 //!
 //! - [`Iterator`], if its argument is `()`.
 //! - [`Coroutine`]: `resume`, `close`, and the trait for coroutines written by hand. [`CoroutineState`]: what comes back.
 //! - [`CoroutineExt`]: `send`, `throw`, `close_with`. [`ResumeError`], [`Ignored`]: what can go wrong.
+//!
+//! # Run many
+//!
+//! - [`interleave!`]: a few in turn, without a heap. [`Scheduler`]: any number, with priorities and sleepers.
+//!
+//! # Features
+//!
+//! `std` (default; implies `alloc`), `alloc`, `stream`. Without `alloc`, what needs no heap is there.
 
 #![no_std]
+#![cfg_attr(
+    not(feature = "std"),
+    allow(rustdoc::broken_intra_doc_links, reason = "names items that need std")
+)]
 #![deny(unsafe_code)]
 
 #[cfg(feature = "alloc")]
