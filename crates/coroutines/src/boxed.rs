@@ -66,7 +66,11 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
     #[inline]
     #[track_caller]
     pub fn resume(&mut self, arg: A) -> CoroutineState<C::Yield, C::Return> {
-        self.inner.as_mut().resume(arg)
+        match self.inner.as_mut().step(arg) {
+            Step::Yielded(value) => CoroutineState::Yielded(value),
+            Step::Complete(value) => CoroutineState::Complete(value),
+            stuck => stuck.raise(),
+        }
     }
 
     /// Runs to the next yield or to the end, see [`Coroutine::try_resume`].
