@@ -46,3 +46,8 @@ pub use model::Model;
 pub use plan::{Outcome, Plan, checksum};
 pub use service::{Service, Services};
 pub use workload::{Kind, Unit, Workload};
+
+/// The README's programs are run as doc tests: here is the one place that sees all crates.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
