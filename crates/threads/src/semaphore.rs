@@ -27,12 +27,17 @@ use std::time::{Duration, Instant};
 /// # drop(b);
 /// ```
 pub struct Semaphore {
-    permits: AtomicUsize,
+    /// Twice the number of free permits, plus `WAITED` while somebody may be on the list: one word, so that
+    /// giving a permit back and looking for waiters is one step.
+    state: AtomicUsize,
     waiters: WaitQueue,
     /// Waiters that want several permits at once. While there are any, a release wakes everyone: one permit
     /// may be of no use to the first in the queue and of use to the next.
     greedy: AtomicUsize,
 }
+
+const WAITED: usize = 1;
+const PERMIT: usize = 2;
 
 /// Permits taken from a [`Semaphore`]; given back when dropped, also by a panic.
 #[must_use = "a permit that is dropped at once permits nothing"]
@@ -43,10 +48,13 @@ pub struct Permit<'a> {
 
 impl Semaphore {
     /// Makes a semaphore with `permits` free permits.
+    ///
+    /// # Panics
+    /// If `permits` is more than half of `usize::MAX`.
     #[must_use]
     pub fn new(permits: usize) -> Self {
         Self {
-            permits: AtomicUsize::new(permits),
+            state: AtomicUsize::new(permits.checked_mul(PERMIT).expect("too many permits")),
             waiters: WaitQueue::new(),
             greedy: AtomicUsize::new(0),
         }
@@ -96,19 +104,22 @@ impl Semaphore {
     /// Adds `n` permits and wakes as many waiters.
     ///
     /// # Panics
-    /// If the number of permits would exceed `usize::MAX`.
+    /// If there would be more than half of `usize::MAX` free permits.
     #[inline]
     pub fn release(&self, n: usize) {
+        let added = n.checked_mul(PERMIT).expect("too many permits");
         // Release: what was done under the permit is seen by whoever takes it.
-        let before = self.permits.fetch_add(n, Ordering::Release);
-        assert!(before.checked_add(n).is_some(), "too many permits released");
-        self.wake(n);
+        let before = self.state.fetch_add(added, Ordering::Release);
+        assert!(before.checked_add(added).is_some(), "too many permits");
+        if before & WAITED != 0 {
+            self.wake(n);
+        }
     }
 
     /// How many permits are free at this moment.
     #[must_use]
     pub fn available(&self) -> usize {
-        self.permits.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) / PERMIT
     }
 
     fn permit(&self, count: usize) -> Permit<'_> {
@@ -118,27 +129,36 @@ impl Semaphore {
         }
     }
 
-    #[inline]
+    #[cold]
     fn wake(&self, n: usize) {
-        if self.waiters.has_waiters() {
-            let greedy = self.greedy.load(Ordering::Relaxed) > 0;
-            self.waiters.notify(if greedy { usize::MAX } else { n });
-        }
+        // Read under the list's lock: who is on the list has been counted.
+        let count = || match self.greedy.load(Ordering::Relaxed) {
+            0 => n,
+            _ => usize::MAX,
+        };
+        self.waiters.wake_with(count, |left| {
+            if left == 0 {
+                self.state.fetch_and(!WAITED, Ordering::Relaxed);
+            }
+        });
     }
 
     #[inline]
     fn try_take(&self, n: usize) -> bool {
-        let mut free = self.permits.load(Ordering::Relaxed);
-        while let Some(rest) = free.checked_sub(n) {
+        let Some(wanted) = n.checked_mul(PERMIT) else {
+            return false;
+        };
+        let mut state = self.state.load(Ordering::Relaxed);
+        while let Some(rest) = state.checked_sub(wanted) {
             // Acquire pairs with the Release in `release`.
-            match self.permits.compare_exchange_weak(
-                free,
+            match self.state.compare_exchange_weak(
+                state,
                 rest,
                 Ordering::Acquire,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return true,
-                Err(now) => free = now,
+                Err(now) => state = now,
             }
         }
         false
@@ -152,10 +172,13 @@ impl Semaphore {
     #[cold]
     fn take_slowly(&self, n: usize, deadline: Option<Instant>) -> bool {
         let greedy = usize::from(n > 1);
-        // Before the registration, whose fence makes it visible to whoever sees the waiter.
+        // Before the registration, under whose lock it is read.
         self.greedy.fetch_add(greedy, Ordering::Relaxed);
         let poll = || self.try_take(n).then_some(());
-        let taken = self.waiters.wait(deadline, poll).is_some();
+        // AcqRel: a release that comes before finds its permits taken by the poll that follows, one that
+        // comes after sees the flag.
+        let mark = || _ = self.state.fetch_or(WAITED, Ordering::AcqRel);
+        let taken = self.waiters.wait_marked(deadline, mark, poll).is_some();
         self.greedy.fetch_sub(greedy, Ordering::Relaxed);
         taken
     }
@@ -248,13 +271,19 @@ impl BoundedSemaphore {
     /// # Errors
     /// [`OverRelease`], if more would be free than at the start; none is given back then.
     pub fn release(&self, n: usize) -> Result<(), OverRelease> {
-        let add = |free: usize| free.checked_add(n).filter(|&sum| sum <= self.bound);
+        let add = |state: usize| {
+            let free = (state / PERMIT).checked_add(n)?;
+            (free <= self.bound).then(|| state + n * PERMIT)
+        };
         // Release: as in `Semaphore::release`.
-        self.inner
-            .permits
+        let before = self
+            .inner
+            .state
             .fetch_update(Ordering::Release, Ordering::Relaxed, add)
             .map_err(|_| OverRelease)?;
-        self.inner.wake(n);
+        if before & WAITED != 0 {
+            self.inner.wake(n);
+        }
         Ok(())
     }
 

@@ -121,8 +121,13 @@ impl WaitQueue {
 
     /// Registers a sleeper. The caller must look at its condition again before it sleeps.
     pub(crate) fn register(&self, signal: Arc<Signal>) {
+        self.register_marked(signal, &|| ());
+    }
+
+    fn register_marked(&self, signal: Arc<Signal>, mark: &impl Fn()) {
         let mut list = self.list.lock();
         list.push(signal);
+        mark();
         self.count.store(list.len(), Ordering::Relaxed);
         drop(list);
         fence(Ordering::SeqCst);
@@ -161,9 +166,15 @@ impl WaitQueue {
 
     #[cold]
     fn wake(&self, n: usize) {
+        self.wake_with(|| n, |_| ());
+    }
+
+    /// Wakes up to `count()` sleepers and tells `then` how many are left; both are called under the lock.
+    pub(crate) fn wake_with(&self, count: impl FnOnce() -> usize, then: impl FnOnce(usize)) {
         let mut list = self.list.lock();
-        let woken = list.pop_many(n);
+        let woken = list.pop_many(count());
         self.count.store(list.len(), Ordering::Relaxed);
+        then(list.len());
         drop(list);
         woken.notify_all();
     }
@@ -172,11 +183,21 @@ impl WaitQueue {
     pub(crate) fn wait<R>(
         &self,
         deadline: Option<Instant>,
+        poll: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        self.wait_marked(deadline, || (), poll)
+    }
+
+    /// As `wait`; `mark` is called under the lock with each registration.
+    pub(crate) fn wait_marked<R>(
+        &self,
+        deadline: Option<Instant>,
+        mark: impl Fn(),
         mut poll: impl FnMut() -> Option<R>,
     ) -> Option<R> {
         loop {
             let signal = Signal::new();
-            self.register(signal.clone());
+            self.register_marked(signal.clone(), &mark);
             if let Some(value) = poll() {
                 if !self.unregister(&signal) {
                     // The wake-up was for someone who needs it: pass it on.

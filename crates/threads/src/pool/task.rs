@@ -87,8 +87,15 @@ pub(crate) fn contain(f: impl FnOnce()) {
 
 /// What a task is to its pool.
 pub(crate) trait Runnable: Send + Sync {
+    /// Runs the function unless another thread has claimed it, and calls `done` before anyone can see the
+    /// outcome. True: it ran here.
+    fn run_then(&self, done: &mut dyn FnMut()) -> bool;
+
     /// Runs the function unless another thread has claimed it. True: it ran here.
-    fn run(&self) -> bool;
+    fn run(&self) -> bool {
+        self.run_then(&mut || ())
+    }
+
     /// Ends the task with `error` unless it has started. True: it will never run.
     fn refuse(&self, error: JobError) -> bool;
 }
@@ -231,12 +238,13 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    fn run(&self) -> bool {
+    fn run_then(&self, done: &mut dyn FnMut()) -> bool {
         if !self.state.claim() {
             return false;
         }
         if let Slot::Function(f) = self.replace(Slot::Empty) {
             let outcome = catch_unwind(AssertUnwindSafe(f));
+            done();
             self.finish(outcome.map_err(|payload| JobError::Panicked(Panic::new(payload))));
         }
         true

@@ -204,10 +204,12 @@ impl Core {
         if let Some(hook) = &self.settings.on_start {
             contain(|| hook());
         }
-        let mut new = true;
-        while let Some(task) = self.next(new) {
-            new = false;
-            task.run();
+        let mut searching = true;
+        while let Some(task) = self.next(searching) {
+            // Whoever waits for the result may submit the next task as soon as it sees it. If this worker
+            // counts as a searcher by then, no other is woken for that.
+            searching = false;
+            task.run_then(&mut || searching = self.queue.is_empty() && self.idle.try_search());
             // The last owner drops the result of a job whose handle is gone: foreign code.
             contain(|| drop(task));
         }
@@ -241,13 +243,15 @@ impl Core {
         }
     }
 
-    /// The next task, or none if the worker shall end: it is counted out then. A new worker is counted as a
-    /// searcher already, so that it wakes or starts another one if there is work for two.
-    fn next(self: &Arc<Self>, new: bool) -> Option<Arc<dyn Runnable>> {
-        if !new && let Some(task) = self.steal() {
-            return Some(task);
+    /// The next task, or none if the worker shall end: it is counted out then. A new worker is a searcher
+    /// from its start, so that it wakes or starts another one if there is work for two.
+    fn next(self: &Arc<Self>, mut searching: bool) -> Option<Arc<dyn Runnable>> {
+        if !searching {
+            if let Some(task) = self.steal() {
+                return Some(task);
+            }
+            searching = self.idle.try_search();
         }
-        let mut searching = new || self.idle.try_search();
         loop {
             let found = if searching {
                 self.search()
