@@ -3,7 +3,7 @@
 use crate::imp;
 
 /// Rounds of pure spinning; round `k` lasts `2^k` pauses.
-const SPIN_ROUNDS: u32 = 6;
+const SPIN_ROUNDS: u32 = 7;
 /// Rounds that give the processor away, in which a thread that shares it may do what is waited for.
 const YIELD_ROUNDS: u32 = 10;
 
@@ -18,6 +18,11 @@ pub(crate) struct Backoff {
 impl Backoff {
     pub(crate) const fn new() -> Self {
         Self { round: 0 }
+    }
+
+    /// Begins with a longer pause, `2^round` turns.
+    pub(crate) const fn from_round(round: u32) -> Self {
+        Self { round }
     }
 
     /// Waits a little. False: enough, go to sleep.

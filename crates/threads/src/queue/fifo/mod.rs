@@ -44,16 +44,35 @@ struct GetSide<T> {
     putters: WaitList,
 }
 
-/// A side's lock and the number it publishes: one cache line, written by the same threads.
+/// A side's lock and the number it publishes.
+///
+/// The number has a cache line of its own: the other side's look at it then costs this side a buffered
+/// store, not a stalled exchange on its lock.
 struct Published<S> {
-    side: SideLock<S>,
-    count: AtomicUsize,
+    side: CachePadded<SideLock<S>>,
+    count: CachePadded<AtomicUsize>,
+}
+
+impl<S> Published<S> {
+    fn new(side: S) -> Self {
+        Self {
+            side: CachePadded::new(SideLock::new(side)),
+            count: CachePadded::new(AtomicUsize::new(0)),
+        }
+    }
+}
+
+/// The first pause of a thread that found nothing, or no room: long in a roomy queue, so that the other side
+/// gets several items done before it is looked at again, since each look costs it a cache miss; none in
+/// a tight one, where each item has to be handed over.
+fn first_pause(capacity: usize) -> u32 {
+    if capacity >= 16 { 6 } else { 0 }
 }
 
 /// The engine; `Queue` is a shared handle on it.
 pub(super) struct Fifo<T> {
-    put: CachePadded<Published<PutSide<T>>>,
-    get: CachePadded<Published<GetSide<T>>>,
+    put: Published<PutSide<T>>,
+    get: Published<GetSide<T>>,
     tasks: CachePadded<TaskCount>,
     capacity: usize,
     closed: AtomicBool,
@@ -78,14 +97,8 @@ impl<T> Fifo<T> {
             putters: WaitList::new(),
         };
         Self {
-            put: CachePadded::new(Published {
-                side: SideLock::new(put),
-                count: AtomicUsize::new(0),
-            }),
-            get: CachePadded::new(Published {
-                side: SideLock::new(get),
-                count: AtomicUsize::new(0),
-            }),
+            put: Published::new(put),
+            get: Published::new(get),
             tasks: CachePadded::new(TaskCount::new()),
             capacity,
             closed: AtomicBool::new(false),
@@ -125,13 +138,13 @@ impl<T> Fifo<T> {
     /// Spins a little while `same` holds. True: it no longer does, or the queue was closed.
     #[inline]
     fn spin_while(&self, same: impl Fn() -> bool) -> bool {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::from_round(first_pause(self.capacity));
         loop {
-            if !same() || self.is_closed() {
-                return true;
-            }
             if !backoff.snooze() {
                 return false;
+            }
+            if !same() || self.is_closed() {
+                return true;
             }
         }
     }
