@@ -1,5 +1,5 @@
 //! Python's `threading`, `queue` and `ThreadPoolExecutor` for Rust: time limits everywhere, panics as values,
-//! at the speed of the best queue.
+//! and a queue that keeps pace with crossbeam-channel.
 //!
 //! ```
 //! use threads::{Pool, Queue, Shutdown};
