@@ -4,9 +4,10 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     pin::Pin,
+    ptr,
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, RawWakerVTable, Waker},
     time::Instant,
 };
 
@@ -18,7 +19,7 @@ use crate::{
     handle::{self, Call},
     remote::{Remote, RemoteItem},
     report::Reporter,
-    task::{Queued, TaskKey, Tasks},
+    task::{Awaiter, Queued, TaskKey, Tasks},
     timer::{Due, TimerKey, Timers},
 };
 
@@ -53,8 +54,8 @@ pub(crate) struct Engine {
     /// The root future is being polled, so pushing needs no wake.
     turning: Cell<bool>,
     root: RefCell<Option<Waker>>,
-    /// The task whose body is being polled.
-    pub(crate) current: Cell<Option<TaskKey>>,
+    /// The task whose body is being polled, and with which waker.
+    pub(crate) current: Cell<Option<(TaskKey, WakerMark)>>,
     /// The task whose body is being dropped because it was cancelled.
     pub(crate) ending: Cell<Option<TaskKey>>,
     pub(crate) next_cleanup: Cell<u64>,
@@ -107,6 +108,27 @@ impl Engine {
         let queued = self.tasks.borrow_mut().queue(slot);
         if let Some(queued) = queued {
             self.push(Ready::Step(queued));
+        }
+    }
+
+    /// Queues a task, unless it is queued or done.
+    pub(crate) fn wake_task(&self, key: TaskKey) {
+        let queued = self.tasks.borrow_mut().queue_task(key);
+        if let Some(queued) = queued {
+            self.push(Ready::Step(queued));
+        }
+    }
+
+    /// The task whose body is being polled.
+    pub(crate) fn current_task(&self) -> Option<TaskKey> {
+        self.current.get().map(|(key, _)| key)
+    }
+
+    /// Who is polled with this waker.
+    pub(crate) fn awaiter(&self, waker: &Waker) -> Awaiter {
+        match self.current.get() {
+            Some((key, mark)) if mark.is_of(waker) => Awaiter::Task(key),
+            _ => Awaiter::Other(waker.clone()),
         }
     }
 
@@ -332,6 +354,26 @@ impl Engine {
             self.drop_quietly("a callback's destructor panicked", callback);
         }
         self.drop_quietly("a callback's destructor panicked", timers);
+    }
+}
+
+/// By what a waker is known again while it lives, without holding it.
+#[derive(Clone, Copy)]
+pub(crate) struct WakerMark {
+    data: *const (),
+    vtable: &'static RawWakerVTable,
+}
+
+impl WakerMark {
+    pub(crate) fn new(waker: &Waker) -> Self {
+        WakerMark {
+            data: waker.data(),
+            vtable: waker.vtable(),
+        }
+    }
+
+    fn is_of(self, waker: &Waker) -> bool {
+        self.data == waker.data() && ptr::eq(self.vtable, waker.vtable())
     }
 }
 

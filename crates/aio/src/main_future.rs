@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     error::{Cancelled, Panicked, RunError},
-    executor::{Engine, Ready},
+    executor::{Engine, Ready, WakerMark},
     task::{Flags, Stage, TaskKey},
 };
 
@@ -69,7 +69,9 @@ impl<F: Future> MainFuture<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return;
         };
-        let outer = engine.current.replace(Some(this.place.key));
+        let outer = engine
+            .current
+            .replace(Some((this.place.key, WakerMark::new(this.waker))));
         let mut result = match cancelled(engine, this.place.key) {
             Some(cancelled) => Some(Err(RunError::Cancelled(cancelled))),
             None => poll(future, this.waker),

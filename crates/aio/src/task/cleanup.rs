@@ -46,7 +46,7 @@ pub fn on_cancel(cleanup: impl Future<Output = ()> + 'static) -> CancelGuard {
     let Ok(engine) = current::engine() else {
         return nothing;
     };
-    let Some(key) = engine.current.get() else {
+    let Some(key) = engine.current_task() else {
         return nothing;
     };
     let number = engine.next_cleanup.get();

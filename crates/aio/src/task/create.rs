@@ -54,7 +54,7 @@ where
 /// ```
 pub fn current_task() -> Option<TaskRef> {
     let engine = current::engine().ok()?;
-    let key = engine.current.get()?;
+    let key = engine.current_task()?;
     Some(TaskRef::new(&engine, key))
 }
 

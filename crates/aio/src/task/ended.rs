@@ -28,8 +28,9 @@ impl Future for Ended {
         let Some((engine, key)) = &self.task else {
             return Poll::Ready(true);
         };
+        let awaiter = engine.awaiter(cx.waker());
         let mut tasks = engine.tasks.borrow_mut();
-        match tasks.set_awaiter(*key, cx.waker()) {
+        match tasks.set_awaiter(*key, awaiter) {
             Ok(before) => {
                 // Dropped with no borrow held: a waker may own anything.
                 drop(tasks);

@@ -253,21 +253,22 @@ impl<T: 'static> Future for Task<T> {
             State::Failed(error) => return Poll::Ready(Err(error.clone())),
             State::Taken { .. } | State::Detached => return Poll::Ready(Err(TaskError::Taken)),
         };
-        if live.engine.current.get() == Some(live.key) {
+        if live.engine.current_task() == Some(live.key) {
             return Poll::Ready(Err(TaskError::AwaitsItself));
         }
         live.awaited = true;
+        let awaiter = live.engine.awaiter(cx.waker());
         let before = live
             .engine
             .tasks
             .borrow_mut()
-            .set_awaiter(live.key, cx.waker());
+            .set_awaiter(live.key, awaiter);
         if let Ok(before) = before {
             // Dropped with no borrow held: a waker may own anything.
             drop(before);
             live.engine
                 .debug
-                .awaits(live.engine.current.get(), live.key);
+                .awaits(live.engine.current_task(), live.key);
             return Poll::Pending;
         }
         let (result, name) = live.take();

@@ -22,5 +22,5 @@ pub use reference::TaskRef;
 pub(crate) use reference::cancel_here;
 pub use scope::{Scope, ScopedTask, scope};
 pub use shield::{Shield, shield};
-pub(crate) use table::{Flags, Queued, Stage, TaskKey, Tasks};
+pub(crate) use table::{Awaiter, Flags, Queued, Stage, TaskKey, Tasks};
 pub(crate) use waker::Arrival;

@@ -10,11 +10,11 @@ use std::{
 
 use super::{
     cleanup,
-    table::{Body, Flags, Queued, Stage, TaskKey, Turn},
+    table::{Awaiter, Body, Flags, Queued, Stage, TaskKey, Turn},
 };
 use crate::{
     error::{Cancelled, Panicked, TaskError},
-    executor::Engine,
+    executor::{Engine, WakerMark},
 };
 
 /// A task's body without its type. Its output is boxed, which costs nothing for a body that returns nothing.
@@ -52,7 +52,7 @@ impl Engine {
                 return flags.any(Flags::MAIN);
             }
         };
-        let outer = self.current.replace(Some(key));
+        let outer = self.current.replace(Some((key, WakerMark::new(&waker))));
         let mut cx = Context::from_waker(&waker);
         let ended = if flags.any(Flags::CANCEL | Flags::ABORT) || self.closing.get() {
             self.end(key, flags, body, &mut cx)
@@ -74,8 +74,10 @@ impl Engine {
                 self.report_if_unseen(key, &stage);
                 self.debug.ended(key);
                 let (awaiter, unwanted) = self.tasks.borrow_mut().finish(key, stage, waker);
-                if let Some(awaiter) = awaiter {
-                    awaiter.wake();
+                match awaiter {
+                    Some(Awaiter::Task(awaiter)) => self.wake_task(awaiter),
+                    Some(Awaiter::Other(awaiter)) => awaiter.wake(),
+                    None => {}
                 }
                 self.drop_quietly("a task's result panicked when dropped", unwanted);
             }

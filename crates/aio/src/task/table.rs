@@ -120,6 +120,13 @@ impl From<TaskKey> for Queued {
     }
 }
 
+/// Who awaits a task.
+pub(crate) enum Awaiter {
+    /// A task of the same loop, polled with its own waker: to wake it takes no atomics.
+    Task(TaskKey),
+    Other(Waker),
+}
+
 /// What a task leaves behind.
 pub(crate) struct Removed {
     pub(crate) stage: Stage,
@@ -142,7 +149,7 @@ pub(crate) struct Tasks {
     next_id: u64,
     extras: HashMap<u64, Extra>,
     /// Who awaits the task in the slot of the same number; as long as the highest slot that was ever awaited.
-    awaiters: Vec<Option<Waker>>,
+    awaiters: Vec<Option<Awaiter>>,
 }
 
 impl Tasks {
@@ -195,6 +202,15 @@ impl Tasks {
         self.slots
             .get_mut(key.slot as usize)
             .filter(|slot| slot.number() == key.id && !slot.is_vacant())
+    }
+
+    /// Marks a task as queued; `None` when it is, or is done.
+    pub(crate) fn queue_task(&mut self, key: TaskKey) -> Option<Queued> {
+        if self.is_done(key) {
+            None
+        } else {
+            self.queue(key.slot)
+        }
     }
 
     /// Marks a slot as queued; `None` when it is, or when nothing there can be polled.
@@ -250,7 +266,7 @@ impl Tasks {
         key: TaskKey,
         stage: Stage,
         waker: Waker,
-    ) -> (Option<Waker>, Option<Removed>) {
+    ) -> (Option<Awaiter>, Option<Removed>) {
         self.live -= 1;
         self.put_back(key, stage, waker);
         let detached = self
@@ -281,7 +297,7 @@ impl Tasks {
     }
 
     /// Takes a main task off the table.
-    pub(crate) fn remove_main(&mut self, key: TaskKey) -> (Option<Waker>, Option<Removed>) {
+    pub(crate) fn remove_main(&mut self, key: TaskKey) -> (Option<Awaiter>, Option<Removed>) {
         self.live -= 1;
         let awaiter = self
             .awaiters
@@ -306,8 +322,8 @@ impl Tasks {
     pub(crate) fn set_awaiter(
         &mut self,
         key: TaskKey,
-        waker: &Waker,
-    ) -> Result<Option<Waker>, Done> {
+        awaiter: Awaiter,
+    ) -> Result<Option<Awaiter>, Done> {
         if self.is_done(key) {
             return Err(Done);
         }
@@ -315,11 +331,7 @@ impl Tasks {
         if self.awaiters.len() <= place {
             self.awaiters.resize_with(place + 1, || None);
         }
-        let awaiter = &mut self.awaiters[place];
-        match awaiter {
-            Some(held) if held.will_wake(waker) => Ok(None),
-            _ => Ok(awaiter.replace(waker.clone())),
-        }
+        Ok(self.awaiters[place].replace(awaiter))
     }
 
     pub(crate) fn is_done(&self, key: TaskKey) -> bool {
