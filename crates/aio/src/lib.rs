@@ -22,7 +22,7 @@
 //! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`],
 //!   [`on_cancel`], [`shield`]; [`task_group`] and [`TaskGroup`] for tasks that fail together, [`scope`] for children
 //!   that borrow.
-//! - **Waiting**: [`sleep`], [`yield_now`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
+//! - **Waiting**: [`sleep`], [`yield_now`], [`create_future`], [`to_thread`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
 //!   [`wait_for`], [`timeout`].
 //! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
@@ -43,9 +43,9 @@ mod timer;
 
 mod error;
 pub use error::{
-    Broken, Cancelled, Full, GetError, GroupError, GroupFailure, LoopClosed, LoopRunning,
-    NoRunningLoop, Panicked, PutError, ReadError, RunError, TaskError, TimedOut, TooManyDone,
-    WouldBlock,
+    Abandoned, Broken, Cancelled, Full, GetError, GroupError, GroupFailure, LoopClosed,
+    LoopRunning, NoRunningLoop, Panicked, PutError, ReadError, RunError, TaskError, TimedOut,
+    TooManyDone, WouldBlock,
 };
 
 mod event_loop;
@@ -78,6 +78,9 @@ pub use task::{
 mod sleep;
 pub use sleep::{Sleep, YieldNow, sleep, sleep_until, yield_now};
 
+mod future;
+pub use future::{Awaited, Setter, create_future};
+
 mod combine;
 pub use combine::{
     AsCompleted, Deadline, Gather, GatherSettled, Until, WaitFor, as_completed, gather,
@@ -90,6 +93,9 @@ mod stream;
 pub use stream::{Outcome, Server, StreamReader, StreamWriter, open_connection, start_server};
 
 pub mod echo;
+
+mod thread;
+pub use thread::{OnThread, to_thread};
 
 mod signal;
 pub use signal::{ShutdownSignal, shutdown_signal};

@@ -985,19 +985,17 @@ const DIFFERENCES: [(&str, &str, &[&str]); 2] = [
 ];
 
 as_main!(the_first_error_of_a_gather_and_its_siblings, |log| {
-    let sibling = async |log: Log| {
+    let both = aio::gather([false, true].map(async |fails| {
+        if fails {
+            return Err("failed");
+        }
         let cancelled = log.finally("sibling cancelled");
         sleep(centi(2)).await;
         std::mem::forget(cancelled);
         log.say("sibling goes on");
         Ok(())
-    };
-    let failing = async |_: Log| Err("failed");
-    let both: [std::pin::Pin<Box<dyn Future<Output = Result<(), &str>>>>; 2] = [
-        Box::pin(sibling(log.clone())),
-        Box::pin(failing(log.clone())),
-    ];
-    if let Err(error) = aio::gather(both).await {
+    }));
+    if let Err(error) = both.await {
         log.say(error);
     }
     sleep(centi(5)).await;

@@ -114,6 +114,74 @@ fn display_date() {
 }
 
 #[test]
+fn gather_errors() {
+    let expected = [
+        "gather: 2 failed",
+        "the others have been cancelled",
+        "gather_settled: [Ok(1), Err(Failed(2)), Ok(3)]",
+    ];
+    assert_eq!(run("gather_errors", &[]), expected);
+}
+
+#[test]
+fn async_queue() {
+    let lines = run("async_queue", &[]);
+    let mut items: Vec<u32> = lines
+        .iter()
+        .filter_map(|line| line.split(" got ").nth(1)?.parse().ok())
+        .collect();
+    items.sort_unstable();
+    assert!(items.into_iter().eq(0..20), "{lines:?}");
+    assert_eq!(
+        lines.last().map(String::as_str),
+        Some("all 20 items are done")
+    );
+}
+
+#[test]
+fn executor() {
+    let expected = [
+        "the blocking function has returned 42",
+        "the loop's heart has gone on beating",
+    ];
+    assert_eq!(run("executor", &[]), expected);
+}
+
+#[test]
+fn future_bridge() {
+    assert_eq!(
+        run("future_bridge", &[]),
+        ["waiting", "the callback said: Hello, future!"]
+    );
+}
+
+#[test]
+fn million() {
+    // Fewer: this is not an optimised build.
+    let lines = run("million", &["50000"]);
+    assert!(
+        lines[0].starts_with("50000 coroutines slept at once, in "),
+        "{lines:?}"
+    );
+    let bytes: usize = lines[1]
+        .split(' ')
+        .next()
+        .and_then(|bytes| bytes.parse().ok())
+        .unwrap();
+    assert!((50..1000).contains(&bytes), "{lines:?}");
+}
+
+#[test]
+fn signals() {
+    let expected = [
+        "working; ctrl-c or SIGTERM ends it",
+        "SIGTERM came",
+        "the work has been cleaned up",
+    ];
+    assert_eq!(run("signals", &[]), expected);
+}
+
+#[test]
 fn echo_server() {
     for signal in ["TERM", "INT"] {
         let server = Serving::start("echo_server", &[]);

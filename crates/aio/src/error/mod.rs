@@ -12,4 +12,4 @@ pub use http::{BodyError, RouteError};
 pub use running::{LoopClosed, LoopRunning, NoRunningLoop, RunError};
 pub use stream::ReadError;
 pub use sync::{Broken, Full, GetError, PutError, TooManyDone, WouldBlock};
-pub use task::{Cancelled, GroupError, GroupFailure, Panicked, TaskError, TimedOut};
+pub use task::{Abandoned, Cancelled, GroupError, GroupFailure, Panicked, TaskError, TimedOut};

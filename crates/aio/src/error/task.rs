@@ -190,3 +190,17 @@ impl From<TimedOut> for io::Error {
         io::Error::new(io::ErrorKind::TimedOut, error)
     }
 }
+
+/// The side that was to set a value was dropped without doing so, or the value was taken before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abandoned;
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "no value will come: its Setter was dropped without set(), or it was awaited before",
+        )
+    }
+}
+
+impl Error for Abandoned {}
