@@ -30,9 +30,10 @@ const STEPS_PER_POLL: usize = 61;
 pub(crate) enum Ready {
     Step(Queued),
     Call(Rc<dyn Call>),
-    /// The future of `run_until_complete` is done: leave the loop when this iteration ends.
-    Leave,
 }
+
+// A million queued tasks should not cost more than they must.
+const _: () = assert!(size_of::<Ready>() == 16);
 
 /// Polls the future of `run_until_complete`, once.
 pub(crate) type Main<'a> = dyn FnMut() + 'a;
@@ -278,7 +279,6 @@ impl Engine {
                     self.run_step(queued, main);
                 }
                 Some(Ready::Call(call)) => self.run_call(&*call),
-                Some(Ready::Leave) => self.stopping.set(true),
                 None => return 0,
             }
             if !coop::has_budget_remaining() {

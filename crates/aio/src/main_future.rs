@@ -84,7 +84,8 @@ impl<F: Future> MainFuture<F> {
         engine.current.set(outer);
         if result.is_some() {
             // As asyncio: what is ready by now still has its turn, in the iteration that leaves the loop.
-            engine.push(Ready::Leave);
+            let leaving = engine.clone();
+            engine.call_soon(move || leaving.stop());
             *this.result = result;
         }
     }

@@ -21,12 +21,13 @@ use crate::{
 /// The time begins when the future is made, not when it is first polled. Dropping it cancels the timer.
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep {
-    when: Option<Instant>,
     state: State,
 }
 
 enum State {
-    New,
+    New(Instant),
+    /// Its time cannot be counted to.
+    Never,
     OnLoop(Rc<Engine>, TimerKey),
     OffLoop(Arc<Doze>),
     Done,
@@ -47,8 +48,9 @@ enum State {
 pub fn sleep(delay: Duration) -> Sleep {
     // A time that the clock cannot count to never comes.
     Sleep {
-        when: clock::now().checked_add(delay),
-        state: State::New,
+        state: clock::now()
+            .checked_add(delay)
+            .map_or(State::Never, State::New),
     }
 }
 
@@ -62,8 +64,7 @@ pub fn sleep(delay: Duration) -> Sleep {
 /// ```
 pub fn sleep_until(when: Instant) -> Sleep {
     Sleep {
-        when: Some(when),
-        state: State::New,
+        state: State::New(when),
     }
 }
 
@@ -71,14 +72,12 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(when) = self.when else {
-            return Poll::Pending;
-        };
         let pending = match &self.state {
-            State::New => {
-                self.state = begin(when, cx.waker());
+            State::New(when) => {
+                self.state = begin(*when, cx.waker());
                 true
             }
+            State::Never => true,
             // Also when it is late: the timer fires in its order, not when someone happens to look.
             State::OnLoop(engine, key) => engine.update_timer(*key, cx.waker()),
             State::OffLoop(doze) => doze.is_pending(cx.waker()),
@@ -97,15 +96,16 @@ impl Drop for Sleep {
         match &self.state {
             State::OnLoop(engine, key) => engine.cancel_timer(*key),
             State::OffLoop(doze) => doze.cancel(),
-            State::New | State::Done => {}
+            State::New(_) | State::Never | State::Done => {}
         }
     }
 }
 
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let done = matches!(self.state, State::Done);
         f.debug_struct("Sleep")
-            .field("when", &self.when)
+            .field("done", &done)
             .finish_non_exhaustive()
     }
 }

@@ -23,9 +23,32 @@ pub(crate) enum Due {
     Call(Rc<dyn Call>),
 }
 
-enum Cell {
+struct Cell {
+    /// Whose it is; of no meaning in a vacant cell.
+    seq: u64,
+    content: Content,
+}
+
+enum Content {
+    /// With the number of the next vacant cell.
     Vacant(u32),
-    Armed { seq: u64, due: Due },
+    Wake(Waker),
+    Call(Rc<dyn Call>),
+}
+
+impl From<Due> for Content {
+    fn from(due: Due) -> Self {
+        match due {
+            Due::Wake(waker) => Content::Wake(waker),
+            Due::Call(call) => Content::Call(call),
+        }
+    }
+}
+
+impl Cell {
+    fn is_armed(&self, seq: u64) -> bool {
+        self.seq == seq && !matches!(self.content, Content::Vacant(_))
+    }
 }
 
 /// Nanoseconds since the loop's epoch, the sequence number, the cell. The order of fields is the order of firing.
@@ -54,11 +77,14 @@ impl Timers {
     pub(crate) fn insert(&mut self, when: u64, due: Due) -> TimerKey {
         let seq = self.next_seq;
         self.next_seq += 1;
-        let armed = Cell::Armed { seq, due };
+        let armed = Cell {
+            seq,
+            content: due.into(),
+        };
         let cell = match self.cells.get_mut(self.vacant as usize) {
             Some(place) => {
                 let cell = self.vacant;
-                if let Cell::Vacant(next) = std::mem::replace(place, armed) {
+                if let Content::Vacant(next) = std::mem::replace(place, armed).content {
                     self.vacant = next;
                 }
                 cell
@@ -78,9 +104,8 @@ impl Timers {
         self.cancelled += 1;
         if self.cancelled > COMPACT_ABOVE && self.cancelled * 2 > self.heap.len() {
             let cells = &self.cells;
-            self.heap.retain(|Reverse((_, seq, cell))| {
-                matches!(cells[*cell as usize], Cell::Armed { seq: held, .. } if held == *seq)
-            });
+            self.heap
+                .retain(|Reverse((_, seq, cell))| cells[*cell as usize].is_armed(*seq));
             self.cancelled = 0;
         }
         Some(due)
@@ -89,9 +114,9 @@ impl Timers {
     /// Whether the timer is still to fire; if so, `waker` is the one it will wake.
     pub(crate) fn update(&mut self, key: TimerKey, waker: &Waker) -> bool {
         match self.cells.get_mut(key.cell as usize) {
-            Some(Cell::Armed {
+            Some(Cell {
                 seq,
-                due: Due::Wake(held),
+                content: Content::Wake(held),
             }) if *seq == key.seq => {
                 held.clone_from(waker);
                 true
@@ -119,7 +144,7 @@ impl Timers {
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
         loop {
             let &Reverse((when, seq, cell)) = self.heap.peek()?;
-            if matches!(self.cells[cell as usize], Cell::Armed { seq: held, .. } if held == seq) {
+            if self.cells[cell as usize].is_armed(seq) {
                 return Some(when);
             }
             self.heap.pop();
@@ -133,15 +158,15 @@ impl Timers {
 
     fn vacate(&mut self, key: TimerKey) -> Option<Due> {
         let place = self.cells.get_mut(key.cell as usize)?;
-        if !matches!(place, Cell::Armed { seq, .. } if *seq == key.seq) {
+        if !place.is_armed(key.seq) {
             return None;
         }
-        match std::mem::replace(place, Cell::Vacant(self.vacant)) {
-            Cell::Armed { due, .. } => {
-                self.vacant = key.cell;
-                Some(due)
-            }
-            Cell::Vacant(_) => None,
+        let content = std::mem::replace(&mut place.content, Content::Vacant(self.vacant));
+        self.vacant = key.cell;
+        match content {
+            Content::Wake(waker) => Some(Due::Wake(waker)),
+            Content::Call(call) => Some(Due::Call(call)),
+            Content::Vacant(_) => None,
         }
     }
 }
