@@ -17,9 +17,10 @@ use tokio::{
 };
 
 use crate::{
+    alarm::Alarm,
     current::{self, Entered},
     error::{LoopClosed, LoopRunning, NoRunningLoop, RunError},
-    executor::{Alarm, Engine, Main, Ready},
+    executor::{Engine, Main, Ready},
     handle::{Handle, TimerHandle, once},
     loop_builder::LoopBuilder,
     loop_handle::LoopHandle,

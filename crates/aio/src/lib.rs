@@ -32,6 +32,7 @@
 //! Everything stays on one thread, so nothing need be `Send`. Libraries for tokio work inside a loop: it runs within
 //! tokio's `LocalRuntime`.
 
+mod alarm;
 mod catch;
 mod clock;
 mod current;

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::table::{Body, Flags, TaskKey};
+use super::{
+    Flags,
+    table::{Body, TaskKey},
+};
 use crate::{combine::wait_for, current, executor::Engine};
 
 /// How long all clean-ups of a task may take together.

@@ -2,10 +2,7 @@
 
 use std::{panic::Location, rc::Rc};
 
-use super::{
-    Task, TaskRef,
-    table::{Flags, Stage},
-};
+use super::{Flags, Task, TaskRef, table::Stage};
 use crate::{
     current,
     error::NoRunningLoop,

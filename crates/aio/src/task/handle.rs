@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::{
-    TaskRef,
+    Flags, TaskRef,
     reference::request,
-    table::{Flags, Removed, Stage, TaskKey},
+    table::{Removed, Stage, TaskKey},
 };
 use crate::{
     error::{Cancelled, TaskError},

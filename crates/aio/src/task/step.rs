@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    cleanup,
-    table::{Awaiter, Body, Flags, Queued, Stage, TaskKey, Turn},
+    Flags, cleanup,
+    table::{Awaiter, Body, Queued, Stage, TaskKey, Turn},
 };
 use crate::{
     error::{Cancelled, Panicked, TaskError},
