@@ -83,11 +83,10 @@ fn writes_a_table_a_page_and_json() {
             "a line for {model} in each table of\n{shown}"
         );
     }
-    assert_eq!(
-        shown.matches(" won with ").count(),
-        2,
-        "a verdict for each workload in\n{shown}"
-    );
+    let verdicts = shown
+        .lines()
+        .filter(|line| line.contains(" won with ") || line.starts_with("no model beat serial"));
+    assert_eq!(verdicts.count(), 2, "one for each workload in\n{shown}");
 
     let results: Value = serde_json::from_str(&out.read("results.json")).unwrap();
     assert!(results["machine"]["processors"].as_u64().unwrap() >= 1);

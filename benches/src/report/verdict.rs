@@ -19,24 +19,17 @@ pub fn verdict(rows: &[Row]) -> String {
     else {
         return String::from("Nothing was measured.");
     };
-    let Row {
-        model, tasks_per_s, ..
-    } = winner;
-    let mut sentence = format!("{model} won with {} tasks/s", figure(*tasks_per_s));
-    if let Some(serial) = rows
-        .iter()
-        .find(|row| row.model == Model::Serial && row.model != *model)
-    {
-        sentence += &format!(
-            ", {} times serial",
-            figure(tasks_per_s / serial.tasks_per_s)
+    let serial = rows.iter().find(|row| row.model == Model::Serial);
+    if let Some(serial) = serial.filter(|serial| is_tie(serial, winner)) {
+        return format!(
+            "no model beat serial, with {} tasks/s, by more than 5 %.",
+            figure(serial.tasks_per_s)
         );
     }
-    sentence += &format!(", because {}", reason(winner));
-    if winner.workload.kind() == Kind::Mixed {
-        sentence += &format!(", and {} processors computed meanwhile", busy(winner));
-    }
-    let ties: Vec<String> = tied(rows, winner)
+    let mut sentence = praise(winner, serial);
+    let ties: Vec<String> = rows
+        .iter()
+        .filter(|row| row.model != winner.model && is_tie(row, winner))
         .map(|row| row.model.to_string())
         .collect();
     if !ties.is_empty() {
@@ -46,12 +39,33 @@ pub fn verdict(rows: &[Row]) -> String {
     if let Some(thrifty) = thriftiest(rows, winner) {
         let speed = 100.0 * thrifty.tasks_per_s / winner.tasks_per_s;
         let saving = figure(winner.cpu_s / thrifty.cpu_s);
+        let model = thrifty.model;
         sentence += &format!(
-            "; {} gives {speed:.0} % of its speed for {saving} times less processor time",
-            thrifty.model
+            "; {model} gives {speed:.0} % of its speed for {saving} times less processor time"
         );
     }
     sentence + "."
+}
+
+fn is_tie(row: &Row, winner: &Row) -> bool {
+    row.tasks_per_s >= winner.tasks_per_s * (1.0 - TIE)
+}
+
+/// The winner, its lead over serial, and the reason.
+fn praise(winner: &Row, serial: Option<&Row>) -> String {
+    let Row {
+        model, tasks_per_s, ..
+    } = winner;
+    let mut sentence = format!("{model} won with {} tasks/s", figure(*tasks_per_s));
+    if let Some(serial) = serial {
+        let lead = figure(tasks_per_s / serial.tasks_per_s);
+        sentence += &format!(", {lead} times serial");
+    }
+    sentence += &format!(", because {}", reason(winner));
+    if winner.workload.kind() == Kind::Mixed {
+        sentence += &format!(", and {} processors computed meanwhile", busy(winner));
+    }
+    sentence
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -71,12 +85,6 @@ fn thriftiest<'r>(rows: &'r [Row], winner: &Row) -> Option<&'r Row> {
         .filter(|row| row.cpu_s * CHEAPER <= winner.cpu_s)
 }
 
-fn tied<'r>(rows: &'r [Row], winner: &'r Row) -> impl Iterator<Item = &'r Row> {
-    rows.iter().filter(|row| {
-        row.model != winner.model && row.tasks_per_s >= winner.tasks_per_s * (1.0 - TIE)
-    })
-}
-
 /// How many processors were busy on average.
 fn busy(row: &Row) -> String {
     figure(row.cpu_s / row.wall_s)
@@ -88,9 +96,7 @@ fn reason(row: &Row) -> String {
     let at_once = row.concurrency.min(row.tasks as usize);
     let waits = row.workload.kind() != Kind::CpuBound;
     match row.model {
-        Model::Serial => {
-            "no other model repaid what it costs to start, switch and hand over".into()
-        }
+        Model::Serial => "there was nothing to compare it with".into(),
         Model::ProcessPerTask if waits => {
             format!("{at_once} processes waited at once, each for one task")
         }
@@ -173,6 +179,15 @@ mod tests {
             "{sentence}"
         );
         assert!(!sentence.contains("within"), "{sentence}");
+    }
+
+    #[test]
+    fn nobody_wins_by_less_than_the_noise() {
+        let rows = [row(Model::Serial, 98.0), row(Model::ThreadPool, 100.0)];
+        assert_eq!(
+            verdict(&rows),
+            "no model beat serial, with 98.0 tasks/s, by more than 5 %."
+        );
     }
 
     #[test]
