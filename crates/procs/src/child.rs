@@ -9,6 +9,7 @@ use std::thread;
 
 use crate::entry::{self, Place, Summons};
 use crate::info::{self, ProcessInfo};
+use crate::luggage;
 use crate::page::Page;
 use crate::panic;
 use crate::sys;
@@ -111,15 +112,26 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
     entry::pass();
     match setup.duty {
         Duty::Once(name) => match lookup(&name) {
-            Ok(entry) => once(stream, entry, &args),
+            Ok(entry) => once(stream, entry, &args, descriptors),
             Err(refusal) => refuse(stream, &refusal),
         },
         Duty::Pool(initializer) => {
-            let page = descriptors
-                .into_iter()
-                .next()
-                .ok_or(io::ErrorKind::InvalidData)?;
-            pool(stream, inlet, page, initializer.as_ref(), &args)
+            let mut descriptors = descriptors.into_iter();
+            let page = Page::attach(descriptors.next().ok_or(io::ErrorKind::InvalidData)?)?;
+            let initializer = match initializer.as_ref().map(lookup).transpose() {
+                Ok(initializer) => initializer,
+                Err(refusal) => return refuse(stream, &refusal),
+            };
+            worker::send(stream, Tag::Ready, &[])?;
+            if let Some(entry) = initializer
+                && let Some(code) = initialize(stream, entry, &args, descriptors.collect())?
+            {
+                return Ok(code);
+            }
+            worker::send(stream, Tag::Initialized, &[])?;
+            // Both records were empty: a tag and a length byte each.
+            Worker::new(inlet, stream, &page, 4).serve()?;
+            Ok(0)
         }
     }
 }
@@ -137,10 +149,15 @@ fn refuse(stream: &UnixStream, refusal: &Refusal) -> io::Result<i32> {
     Ok(1)
 }
 
-fn once(stream: &UnixStream, entry: &Entry, args: &[u8]) -> io::Result<i32> {
+fn once(
+    stream: &UnixStream,
+    entry: &Entry,
+    args: &[u8],
+    descriptors: Vec<OwnedFd>,
+) -> io::Result<i32> {
     worker::send(stream, Tag::Ready, &[])?;
     let mut payload = Vec::new();
-    let tag = worker::run(entry, args, &mut payload);
+    let tag = luggage::with(descriptors, || worker::run(entry, args, &mut payload));
     worker::send(stream, tag, &payload)?;
     Ok(match tag {
         Tag::Value => 0,
@@ -149,29 +166,18 @@ fn once(stream: &UnixStream, entry: &Entry, args: &[u8]) -> io::Result<i32> {
     })
 }
 
-fn pool(
+/// Runs a pool's initializer. Where that fails, returns the code to exit with.
+fn initialize(
     stream: &UnixStream,
-    inlet: Inlet,
-    page: OwnedFd,
-    initializer: Option<&TaskName>,
+    entry: &Entry,
     args: &[u8],
-) -> io::Result<i32> {
-    let page = Page::attach(page)?;
-    let initializer = match initializer.map(lookup).transpose() {
-        Ok(initializer) => initializer,
-        Err(refusal) => return refuse(stream, &refusal),
-    };
-    worker::send(stream, Tag::Ready, &[])?;
+    descriptors: Vec<OwnedFd>,
+) -> io::Result<Option<i32>> {
     let mut payload = Vec::new();
-    if let Some(entry) = initializer {
-        let tag = worker::run(entry, args, &mut payload);
-        if tag != Tag::Value {
-            worker::send(stream, tag, &payload)?;
-            return Ok(PANIC_CODE);
-        }
+    let tag = luggage::with(descriptors, || worker::run(entry, args, &mut payload));
+    if tag == Tag::Value {
+        return Ok(None);
     }
-    worker::send(stream, Tag::Initialized, &[])?;
-    // Both records were empty: a tag and a length byte each.
-    Worker::new(inlet, stream, &page, 4).serve()?;
-    Ok(0)
+    worker::send(stream, tag, &payload)?;
+    Ok(Some(PANIC_CODE))
 }

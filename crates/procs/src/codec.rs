@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{DecodeError, EncodeError};
+use crate::luggage;
 
 /// The largest value that is sent as bytes.
 pub(crate) const MAX_BYTES: usize = 1 << 30;
@@ -54,6 +55,10 @@ pub(crate) fn encode<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(),
         bytes.truncate(before);
         let reason = match error {
             postcard::Error::SerializeBufferFull => format!("it takes more than {MAX_BYTES} bytes"),
+            // What the type said itself does not survive postcard.
+            postcard::Error::SerdeSerCustom => {
+                luggage::take_reason().unwrap_or_else(|| error.to_string())
+            }
             error => error.to_string(),
         };
         EncodeError::new(type_name::<T>(), reason)
@@ -68,6 +73,13 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError
             type_name::<T>(),
             format!("{} bytes are left over", rest.len()),
         )),
-        Err(error) => Err(DecodeError::new(type_name::<T>(), error.to_string())),
+        Err(error) => {
+            let reason = match error {
+                postcard::Error::SerdeDeCustom => luggage::take_reason(),
+                _ => None,
+            };
+            let reason = reason.unwrap_or_else(|| error.to_string());
+            Err(DecodeError::new(type_name::<T>(), reason))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Every error of the crate.
 
 mod command;
+mod exchange;
 mod fork;
 mod job;
 mod panicked;
@@ -10,6 +11,7 @@ mod system;
 mod value;
 
 pub use command::CommandError;
+pub use exchange::{ReceiveError, SendError};
 pub use fork::ForkError;
 pub use job::{JobError, TimedOut};
 pub use panicked::Panicked;

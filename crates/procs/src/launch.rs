@@ -144,6 +144,30 @@ pub(crate) fn setup(
     Ok(bytes)
 }
 
+/// Sends a child the descriptors in its arguments, if there are some, with the first bytes of its set-up. Returns how many
+/// bytes that were.
+pub(crate) fn pass(
+    child: &Child,
+    greeting: &[u8],
+    descriptors: &[OwnedFd],
+) -> (usize, Result<(), SystemError>) {
+    if descriptors.is_empty() {
+        return (0, Ok(()));
+    }
+    // So few bytes find room in an empty socket.
+    let first = &greeting[..size_of::<u32>()];
+    let passed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+    match sys::send_with_descriptors(child.stream.as_fd(), first, &passed) {
+        Ok(()) => (first.len(), Ok(())),
+        // It has ended already; its end says more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => (0, Ok(())),
+        Err(error) => {
+            let error = SystemError::new("send descriptors to a new process")(error);
+            (0, Err(error))
+        }
+    }
+}
+
 /// The arguments that follow the set-up.
 pub(crate) fn put_args(bytes: &mut Vec<u8>, args: &[u8]) {
     bytes.extend_from_slice(&(args.len() as u64).to_le_bytes());

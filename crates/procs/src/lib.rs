@@ -22,10 +22,12 @@
 //!   this one.
 //! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`Imap`]
 //!   reads a long input as results are taken.
+//! - **Between processes**: [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
+//!   [`Descriptor`].
 //! - **Programs**: [`command`] runs another program: input, output, time limit.
 //! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
 //! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
-//!   [`JobError`], [`ForkError`], [`TimedOut`], and what they are made of.
+//!   [`JobError`], [`ForkError`], [`SendError`], [`ReceiveError`], [`TimedOut`], and what they are made of.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("procs needs Linux: pidfds, memory files and descriptor passing");
@@ -36,6 +38,8 @@ mod child;
 mod codec;
 mod keeper;
 mod link;
+mod luggage;
+pub use luggage::Descriptor;
 mod page;
 mod panic;
 mod pump;
@@ -113,6 +117,9 @@ pub use process::{Process, ProcessBuilder, spawn};
 mod pool;
 pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, as_completed};
 
+mod channel;
+pub use channel::{Connection, channel};
+
 mod command;
 pub use command::{Command, Output, command};
 
@@ -128,7 +135,7 @@ pub use cpu::cpu_count;
 mod error;
 pub use error::{
     CommandError, DecodeError, EncodeError, ForkError, JobError, Panicked, ProcessError,
-    SpawnError, StartError, SystemError, TimedOut,
+    ReceiveError, SendError, SpawnError, StartError, SystemError, TimedOut,
 };
 
 /// Lets the tests of a file start processes. Write it once at the top of a file in `tests/`, or in `lib.rs` under

@@ -18,6 +18,7 @@ use crate::keeper::{Keeper, Ward};
 use crate::launch::{self, StartMethod, Surroundings};
 use crate::limits::Limit;
 use crate::link::Link;
+use crate::luggage;
 use crate::status::ExitStatus;
 use crate::sys::{self, SIGKILL, SIGTERM};
 use crate::task::Task;
@@ -333,7 +334,7 @@ impl ProcessBuilder {
         static COUNTER: AtomicU64 = AtomicU64::new(1);
         let depth = entry::permit()?;
         let mut encoded = Vec::new();
-        codec::encode(&args, &mut encoded)?;
+        let descriptors = luggage::encode(&args, &mut encoded)?;
         drop(args);
         let name = match &self.name {
             Some(name) => name.clone(),
@@ -346,8 +347,10 @@ impl ProcessBuilder {
             Duty::Once(launch::name_of::<T>()?),
         )?;
         let child = launch::start(&self.surroundings, &name)?;
+        let (sent, greeted) = launch::pass(&child, &greeting, &descriptors);
+        drop(descriptors);
         let mut link = Link::new(child.stream);
-        link.out().extend_from_slice(&greeting);
+        link.out().extend_from_slice(&greeting[sent..]);
         launch::put_args(link.out(), &encoded);
         link.flush();
         let state = Arc::new(ProcessState {
@@ -356,7 +359,11 @@ impl ProcessBuilder {
             end: Mutex::default(),
             ended: Condvar::new(),
         });
+        if greeted.is_err() {
+            state.signal(SIGKILL);
+        }
         Keeper::get()?.keep(Ward::new(Arc::clone(&state), link));
+        greeted?;
         Ok(Process {
             state,
             name,

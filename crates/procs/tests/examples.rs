@@ -147,3 +147,12 @@ fn run_program() {
         ["$ sort", "apple", "banana", "cherry", "Exit code: 0"]
     );
 }
+
+#[test]
+fn process_pipe() {
+    let (lines, parent) = run("process_pipe");
+    assert_eq!(lines[0], "Parent asks: how long is \"a piece of string\"?");
+    assert!(lines[1].ends_with(" was asked: a piece of string"));
+    assert_ne!(pid_in(&lines[1]), parent);
+    assert_eq!(lines[2..], ["Parent hears: 17"]);
+}

@@ -1,14 +1,16 @@
 //! How a pool is to be.
 
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::codec;
 use crate::cpu::cpu_count;
 use crate::entry;
 use crate::error::{SpawnError, SystemError};
 use crate::keeper::START_DEADLINE;
 use crate::launch::{self, StartMethod, Surroundings};
 use crate::limits::Limit;
+use crate::luggage;
 use crate::task::Task;
 use crate::wire::{Duty, TaskName};
 
@@ -17,11 +19,14 @@ use super::Pool;
 /// As good as no limit, and still a point in time that the clock can express.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// A task, its encoded arguments, and the descriptors in them.
+type Initializer = (TaskName, (Vec<u8>, Arc<[OwnedFd]>));
+
 /// How a pool is to be. Made by [`Pool::builder`].
 #[derive(Clone, Debug, Default)]
 pub struct PoolBuilder {
     workers: Option<usize>,
-    initializer: Option<(TaskName, Vec<u8>)>,
+    initializer: Option<Initializer>,
     max_tasks: Option<usize>,
     task_timeout: Option<Duration>,
     retries: u32,
@@ -34,6 +39,8 @@ pub(crate) struct Plan {
     pub(super) workers: usize,
     initializer: Option<TaskName>,
     pub(super) initializer_args: Vec<u8>,
+    /// The descriptors in the initializer's arguments.
+    pub(super) descriptors: Arc<[OwnedFd]>,
     pub(super) max_tasks: Option<usize>,
     pub(super) task_timeout: Option<Duration>,
     pub(super) retries: u32,
@@ -72,6 +79,9 @@ impl PoolBuilder {
 
     /// Runs a task in every worker before its first job, also in workers that replace dead ones.
     ///
+    /// What holds a descriptor, such as a [`Connection`](crate::Connection), can be among the arguments: the workers then
+    /// share it. (The arguments of jobs cannot hold descriptors.)
+    ///
     /// An initializer that panics, or kills its worker, five times in a row breaks the pool: its jobs end in
     /// [`JobError::Broken`](crate::JobError::Broken).
     ///
@@ -84,8 +94,9 @@ impl PoolBuilder {
         args: T::Args,
     ) -> Result<Self, SpawnError> {
         let mut encoded = Vec::new();
-        codec::encode(&args, &mut encoded)?;
-        self.initializer = Some((launch::name_of::<T>()?, encoded));
+        // One place is the worker's page's.
+        let descriptors = luggage::encode_few(&args, &mut encoded, luggage::LIMIT - 1)?;
+        self.initializer = Some((launch::name_of::<T>()?, (encoded, descriptors.into())));
         Ok(self)
     }
 
@@ -138,11 +149,13 @@ impl PoolBuilder {
         if workers == 0 {
             return Err(SpawnError::NoWorkers);
         }
-        let (initializer, initializer_args) = self.initializer.unzip();
+        let (initializer, args) = self.initializer.unzip();
+        let (initializer_args, descriptors) = args.unwrap_or_else(|| (Vec::new(), Arc::new([])));
         Pool::start(Plan {
             workers,
             initializer,
-            initializer_args: initializer_args.unwrap_or_default(),
+            initializer_args,
+            descriptors,
             max_tasks: self.max_tasks,
             task_timeout: self.task_timeout,
             retries: self.retries,

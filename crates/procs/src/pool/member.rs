@@ -88,7 +88,11 @@ impl Member {
         let greeting = plan.greeting(&name)?;
         let page = Page::new().map_err(SystemError::new("make memory to share with a worker"))?;
         let child = launch::start(&plan.surroundings, &name)?;
-        let sent = sys::send_with_descriptors(child.stream.as_fd(), &greeting, &[page.as_fd()]);
+        let passed: Vec<_> = [page.as_fd()]
+            .into_iter()
+            .chain(plan.descriptors.iter().map(AsFd::as_fd))
+            .collect();
+        let sent = sys::send_with_descriptors(child.stream.as_fd(), &greeting, &passed);
         let mut link = Link::new(child.stream);
         launch::put_args(link.out(), &plan.initializer_args);
         let now = Instant::now();

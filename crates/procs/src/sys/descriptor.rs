@@ -1,8 +1,7 @@
-//! Descriptors: readiness, wake-ups, and descriptors that travel over sockets.
+//! Descriptors: readiness, wake-ups, sockets.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
@@ -121,7 +120,11 @@ fn socket_option(socket: BorrowedFd<'_>, option: libc::c_int) -> Option<libc::c_
 
 /// Whether a descriptor is a stream socket of the Unix domain.
 pub(crate) fn is_unix_stream(descriptor: BorrowedFd<'_>) -> bool {
-    socket_option(descriptor, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
+    is_unix(descriptor, libc::SOCK_STREAM)
+}
+
+fn is_unix(descriptor: BorrowedFd<'_>, kind: libc::c_int) -> bool {
+    socket_option(descriptor, libc::SO_TYPE) == Some(kind)
         && socket_option(descriptor, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
 }
 
@@ -164,19 +167,19 @@ pub(crate) fn release_stdin() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Room for one control message with one descriptor, aligned as the kernel wants it.
-#[repr(align(8))]
-struct ControlBuffer([MaybeUninit<u8>; 64]);
+/// A connected pair of sockets that keep the boundaries of messages.
+pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut raw = [-1; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: `raw` has room for the two descriptors that the kernel writes.
+    owned(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, raw.as_mut_ptr()) })?;
+    // SAFETY: on success both descriptors are new and nobody else owns them.
+    Ok(unsafe { (OwnedFd::from_raw_fd(raw[0]), OwnedFd::from_raw_fd(raw[1])) })
+}
 
-/// A message header over one data buffer and one control buffer.
-fn header(data: &mut libc::iovec, control: &mut ControlBuffer, length: usize) -> libc::msghdr {
-    // SAFETY: msghdr consists of integers and pointers, for which all zeroes is a valid value.
-    let mut header: libc::msghdr = unsafe { mem::zeroed() };
-    header.msg_iov = data;
-    header.msg_iovlen = 1;
-    header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = length as _;
-    header
+/// Whether a descriptor is a socket as [`packet_pair`] makes them.
+pub(crate) fn is_unix_packet(descriptor: BorrowedFd<'_>) -> bool {
+    is_unix(descriptor, libc::SOCK_SEQPACKET)
 }
 
 /// Makes reads and writes of a pipe return at once.
@@ -192,110 +195,6 @@ pub(crate) fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
         )
     })
     .map(drop)
-}
-
-/// How many descriptors travel with one message.
-const MAX_PASSED: usize = 4;
-
-/// Sends all bytes in one message, with up to four descriptors attached.
-pub(crate) fn send_with_descriptors(
-    socket: BorrowedFd<'_>,
-    bytes: &[u8],
-    passed: &[BorrowedFd<'_>],
-) -> io::Result<()> {
-    assert!(
-        !passed.is_empty() && passed.len() <= MAX_PASSED,
-        "one to four descriptors"
-    );
-    let size = size_of_val(passed) as libc::c_uint;
-    let mut control = ControlBuffer([MaybeUninit::zeroed(); 64]);
-    let mut data = libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
-    // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
-    let (space, length) = unsafe { (libc::CMSG_SPACE(size), libc::CMSG_LEN(size)) };
-    let message = header(&mut data, &mut control, space as usize);
-    // SAFETY: the control buffer is aligned, 64 bytes and at least CMSG_SPACE of four descriptors, so that the header and
-    // all its data lie inside; nobody else refers to it.
-    unsafe {
-        let first = libc::CMSG_FIRSTHDR(&raw const message);
-        (*first).cmsg_level = libc::SOL_SOCKET;
-        (*first).cmsg_type = libc::SCM_RIGHTS;
-        (*first).cmsg_len = length as _;
-        let room = libc::CMSG_DATA(first).cast::<RawFd>();
-        for (index, descriptor) in passed.iter().enumerate() {
-            room.add(index).write_unaligned(descriptor.as_raw_fd());
-        }
-    }
-    // SAFETY: `message` points to the live buffers above; sendmsg only reads them.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
-    match usize::try_from(sent) {
-        Ok(sent) if sent == bytes.len() => Ok(()),
-        Ok(_) => Err(io::Error::new(
-            io::ErrorKind::WriteZero,
-            "the socket took only part of a message",
-        )),
-        Err(_) => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Receives bytes, and the descriptors that came with them. Blocks; zero bytes mean that the peer has gone.
-pub(crate) fn receive_with_descriptors(
-    socket: BorrowedFd<'_>,
-    bytes: &mut [u8],
-) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut control = ControlBuffer([MaybeUninit::zeroed(); 64]);
-    let mut data = libc::iovec {
-        iov_base: bytes.as_mut_ptr().cast(),
-        iov_len: bytes.len(),
-    };
-    // SAFETY: CMSG_SPACE only computes.
-    let space = unsafe { libc::CMSG_SPACE((MAX_PASSED * size_of::<RawFd>()) as libc::c_uint) };
-    let mut message = header(&mut data, &mut control, space as usize);
-    let received = loop {
-        // SAFETY: `message` points to live, exclusively borrowed buffers of the lengths it states.
-        let received =
-            unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
-        match usize::try_from(received) {
-            Ok(received) => break received,
-            Err(_) => match io::Error::last_os_error() {
-                error if error.kind() == io::ErrorKind::Interrupted => {}
-                error => return Err(error),
-            },
-        }
-    };
-    let passed = take_descriptors(&message);
-    // Not all found room: this process has no more descriptors.
-    if message.msg_flags & libc::MSG_CTRUNC != 0 {
-        return Err(io::Error::from_raw_os_error(libc::EMFILE));
-    }
-    Ok((received, passed))
-}
-
-/// The descriptors in a message that recvmsg has just filled.
-fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
-    // SAFETY: CMSG_FIRSTHDR returns null or a header inside the control buffer, which the kernel has filled.
-    let first = unsafe { libc::CMSG_FIRSTHDR(message) };
-    // SAFETY: the pointer was checked; the kernel wrote a whole header there.
-    if first.is_null() || unsafe { (*first).cmsg_type } != libc::SCM_RIGHTS {
-        return Vec::new();
-    }
-    // SAFETY: as above; CMSG_LEN only computes.
-    let length = unsafe { (*first).cmsg_len as usize - libc::CMSG_LEN(0) as usize };
-    (0..length / size_of::<RawFd>())
-        .map(|index| {
-            // SAFETY: the header says that so many descriptors follow it, and all lie inside the control buffer.
-            let raw = unsafe {
-                libc::CMSG_DATA(first)
-                    .cast::<RawFd>()
-                    .add(index)
-                    .read_unaligned()
-            };
-            // SAFETY: the kernel has just installed this descriptor for us alone.
-            unsafe { OwnedFd::from_raw_fd(raw) }
-        })
-        .collect()
 }
 
 /// Makes `target` (1 or 2) another name of an open descriptor.

@@ -1,8 +1,9 @@
 //! Memory shared by two processes: anonymous, sealed, gone with its last user.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
@@ -134,4 +135,24 @@ impl Drop for SharedMap {
         // SAFETY: the range is exactly what mmap returned; every borrow of it has ended with self.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.length) };
     }
+}
+
+/// A memory file with this content, for somebody to whom it is passed.
+pub(crate) fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: the name is a C string; memfd_create copies it.
+    let raw = unsafe { libc::memfd_create(c"procs".as_ptr(), libc::MFD_CLOEXEC) };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: on success the descriptor is new and nobody else owns it.
+    let mut file = unsafe { File::from_raw_fd(raw) };
+    file.write_all(content)?;
+    Ok(file.into())
+}
+
+/// Appends the first bytes of a file.
+pub(crate) fn append_file(file: OwnedFd, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let start = bytes.len();
+    bytes.resize(start + length, 0);
+    File::from(file).read_exact_at(&mut bytes[start..], 0)
 }

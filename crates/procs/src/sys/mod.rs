@@ -2,14 +2,18 @@
 
 mod descriptor;
 mod memory;
+mod message;
 mod process;
 
 pub(crate) use descriptor::{
-    EventFd, POLLIN, PollFd, as_poll, hung_up, is_open, is_unix_stream, peer_pid, poll,
-    receive_with_descriptors, release_stdin, replace_output, send_with_descriptors,
-    set_nonblocking,
+    EventFd, POLLIN, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream,
+    packet_pair, peer_pid, poll, release_stdin, replace_output, set_nonblocking,
 };
-pub(crate) use memory::SharedMap;
+pub(crate) use memory::{SharedMap, append_file, memory_file};
+pub(crate) use message::{
+    MAX_PASSED, Wait, is_crowded, receive_packet, receive_with_descriptors, send_packet,
+    send_with_descriptors,
+};
 pub(crate) use process::{SIGKILL, SIGTERM};
 pub(crate) use process::{
     clone_sibling, die_with_parent, discard, exit_now, ignore_sigpipe, is_main_thread, kill_group,

@@ -1,6 +1,7 @@
 //! What the crate promises: a file for each behaviour, a function for each case.
 
 mod common;
+mod connections_carry_messages_whole;
 mod dead_worker_fails_only_its_task;
 mod lazy_input_is_bounded;
 mod pool_keeps_order;
