@@ -23,7 +23,7 @@
 //! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`Imap`]
 //!   reads a long input as results are taken.
 //! - **Between processes**: [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
-//!   [`Descriptor`].
+//!   [`Descriptor`]. [`SharedMemory`], a [`SharedArray`] and a [`SharedValue`] are the same for all who have them.
 //! - **Programs**: [`command`] runs another program: input, output, time limit.
 //! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
 //! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
@@ -119,6 +119,9 @@ pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, as_completed};
 
 mod channel;
 pub use channel::{Connection, channel};
+
+mod shm;
+pub use shm::{Plain, SharedArray, SharedMemory, SharedValue};
 
 mod command;
 pub use command::{Command, Output, command};

@@ -91,6 +91,18 @@ impl SharedMap {
         unsafe { AtomicU64::from_ptr(self.start.as_ptr().add(offset).cast()) }
     }
 
+    /// The address of so many bytes inside the map, which is valid for as long as the map lives.
+    pub(crate) fn at(&self, offset: usize, count: usize) -> *mut u8 {
+        assert!(
+            offset
+                .checked_add(count)
+                .is_some_and(|end| end <= self.length),
+            "place outside the shared memory"
+        );
+        // SAFETY: the offset was checked to be inside the mapping, or at its end.
+        unsafe { self.start.as_ptr().add(offset) }
+    }
+
     /// Copies bytes into the map. The caller publishes them by a release store to a word afterwards.
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
         assert!(

@@ -1,4 +1,4 @@
-//! System calls: the only module, beside `fork`, that says `unsafe`. Each function is safe to call.
+//! System calls: the only module, beside `fork` and `shm`, that says `unsafe`. Each function is safe to call.
 
 mod descriptor;
 mod memory;
