@@ -22,12 +22,12 @@
 //!   this one.
 //! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`Imap`]
 //!   reads a long input as results are taken.
-//! - **Between processes**: [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
+//! - **Between processes**: a [`Queue`] or [`JoinableQueue`] has many writers and readers; [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
 //!   [`Descriptor`]. [`SharedMemory`], a [`SharedArray`] and a [`SharedValue`] are the same for all who have them.
 //! - **Programs**: [`command`] runs another program: input, output, time limit.
 //! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
 //! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
-//!   [`JobError`], [`ForkError`], [`SendError`], [`ReceiveError`], [`TimedOut`], and what they are made of.
+//!   [`JobError`], [`ForkError`], [`SendError`], [`ReceiveError`], [`PutError`], [`GetError`], [`TimedOut`], and what they are made of.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("procs needs Linux: pidfds, memory files and descriptor passing");
@@ -39,6 +39,7 @@ mod codec;
 mod keeper;
 mod link;
 mod luggage;
+mod ring;
 pub use luggage::Descriptor;
 mod page;
 mod panic;
@@ -120,6 +121,9 @@ pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, as_completed};
 mod channel;
 pub use channel::{Connection, channel};
 
+mod queue;
+pub use queue::{JoinableQueue, Queue};
+
 mod shm;
 pub use shm::{Plain, SharedArray, SharedMemory, SharedValue};
 
@@ -137,8 +141,9 @@ pub use cpu::cpu_count;
 
 mod error;
 pub use error::{
-    CommandError, DecodeError, EncodeError, ForkError, JobError, Panicked, ProcessError,
-    ReceiveError, SendError, SpawnError, StartError, SystemError, TimedOut,
+    CommandError, DecodeError, EncodeError, ForkError, GetError, JobError, Panicked, ProcessError,
+    PutError, ReceiveError, SendError, SpawnError, StartError, SystemError, TaskDoneError,
+    TimedOut, WaitError,
 };
 
 /// Lets the tests of a file start processes. Write it once at the top of a file in `tests/`, or in `lib.rs` under

@@ -156,3 +156,21 @@ fn process_pipe() {
     assert_ne!(pid_in(&lines[1]), parent);
     assert_eq!(lines[2..], ["Parent hears: 17"]);
 }
+
+#[test]
+fn process_queue() {
+    let (lines, _) = run("process_queue");
+    let said = |start: &str| -> Vec<_> {
+        let said = lines.iter().filter(|line| line.starts_with(start));
+        said.map(String::as_str).collect()
+    };
+    assert_eq!(
+        said("Put "),
+        ["A", "B", "C"].map(|value| format!("Put {value} to queue..."))
+    );
+    assert_eq!(
+        said("Get "),
+        ["A", "B", "C"].map(|value| format!("Get {value} from queue."))
+    );
+    assert_eq!((said("Process to ").len(), lines.len()), (2, 8));
+}

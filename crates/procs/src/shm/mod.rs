@@ -44,7 +44,8 @@ fn pack<S: Serializer>(map: &SharedMap, count: usize, serializer: S) -> Result<S
     (Packed(map), count as u64).serialize(serializer)
 }
 
-struct Packed<'a>(&'a SharedMap);
+/// Shared memory as it travels.
+pub(crate) struct Packed<'a>(pub(crate) &'a SharedMap);
 
 impl Serialize for Packed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// A mapping of a memory file. Two processes see the same bytes.
 ///
@@ -89,6 +89,13 @@ impl SharedMap {
         // SAFETY: the offset was checked to be aligned and inside the mapping, which is page-aligned, writable, and lives
         // as long as self; all access to this word, here and in the other process, is atomic.
         unsafe { AtomicU64::from_ptr(self.start.as_ptr().add(offset).cast()) }
+    }
+
+    /// Half a word at a byte offset, which must be a multiple of four inside the map; for futexes.
+    pub(crate) fn half_word(&self, offset: usize) -> &AtomicU32 {
+        assert!(offset.is_multiple_of(4), "an aligned offset");
+        // SAFETY: the place is inside the mapping and aligned; it lives as long as self, and all access to it is atomic.
+        unsafe { AtomicU32::from_ptr(self.at(offset, 4).cast()) }
     }
 
     /// The address of so many bytes inside the map, which is valid for as long as the map lives.

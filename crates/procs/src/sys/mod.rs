@@ -4,6 +4,7 @@ mod descriptor;
 mod memory;
 mod message;
 mod process;
+mod robust;
 
 pub(crate) use descriptor::{
     EventFd, POLLIN, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream,
@@ -18,4 +19,7 @@ pub(crate) use process::{SIGKILL, SIGTERM};
 pub(crate) use process::{
     clone_sibling, die_with_parent, discard, exit_now, ignore_sigpipe, is_main_thread, kill_group,
     monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
+};
+pub(crate) use robust::{
+    Found, futex_wait, futex_wake, init_mutex, lock_mutex, repaired, unlock_mutex,
 };

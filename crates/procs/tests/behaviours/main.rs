@@ -9,5 +9,6 @@ mod pool_keeps_order;
 mod pool_stops_without_hanging;
 mod process_returns_result_or_reason;
 mod programs_run_without_deadlock;
+mod queue_survives_its_users;
 
 procs::test_support!();
