@@ -174,3 +174,17 @@ fn process_queue() {
     );
     assert_eq!((said("Process to ").len(), lines.len()), (2, 8));
 }
+
+#[test]
+fn fork_server() {
+    let (lines, server) = run("fork_server");
+    let pids: HashSet<_> = (1..)
+        .zip(&lines)
+        .map(|(request, line)| {
+            let start = format!("Request {request}: served by process ");
+            line.strip_prefix(&start).expect("an answer")
+        })
+        .collect();
+    assert_eq!((lines.len(), pids.len()), (3, 3));
+    assert!(!pids.contains(server.as_str()));
+}
