@@ -1,7 +1,7 @@
 //! Coroutines made from `async` closures.
 
 #[cfg(feature = "alloc")]
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::iter::FusedIterator;
 use core::pin::Pin;
 
@@ -204,6 +204,19 @@ impl<Y, A, F: Future> Coroutine<A> for Gen<Y, A, F> {
 
     fn close(self: Pin<&mut Self>) {
         self.frame().set(Frame::Gone);
+    }
+
+    #[cfg(feature = "alloc")]
+    fn fill(self: Pin<&mut Self>, out: &mut Vec<Y>, max: usize) -> Option<F::Output>
+    where
+        A: Default,
+    {
+        let brand = self.brand;
+        match self.frame().fill(brand, out, max) {
+            None | Some(Step::Finished) => None,
+            Some(Step::Complete(value)) => Some(value),
+            Some(stuck) => stuck.raise(),
+        }
     }
 }
 

@@ -260,3 +260,38 @@ fn two_yields_polled_in_one_resume_go_out_one_after_the_other() {
     .boxed();
     assert_eq!((g.next(), g.next(), g.next()), (Some(1), Some(2), None));
 }
+
+#[test]
+fn a_batch_keeps_what_was_yielded_before_a_panic() {
+    let census = Arc::new(Census::default());
+    // Around where the vector grows, too.
+    for bomb in [0, 1, 255, 256, 257, 600] {
+        let mut g = generator(async |mut co: Co<'_, Token>| {
+            for _ in 0..bomb {
+                co.yield_(census.token()).await;
+            }
+            panic!("boom")
+        })
+        .boxed();
+        let mut out = vec![census.token()];
+        assert_eq!(g.fill(&mut out, bomb / 2), bomb / 2);
+        let rest = catch_unwind(AssertUnwindSafe(|| g.fill(&mut out, usize::MAX)));
+        assert!(rest.is_err());
+        assert_eq!(out.len(), 1 + bomb);
+        assert_eq!(census.alive.load(Relaxed), 1 + bomb as i64);
+        assert_eq!((g.fill(&mut out, 1), g.is_finished()), (0, true));
+        drop(out);
+        census.assert_empty();
+    }
+}
+
+#[test]
+fn a_batch_of_values_without_size_counts_them() {
+    let mut g = generator(async |mut co: Co<'_, ()>| co.yield_all([(); 1000]).await).boxed();
+    let mut out = Vec::new();
+    assert_eq!(
+        (g.fill(&mut out, 300), g.fill(&mut out, usize::MAX)),
+        (300, 700)
+    );
+    assert_eq!((out.len(), g.take_return()), (1000, Some(())));
+}

@@ -19,6 +19,9 @@
 mod brand;
 pub(crate) use brand::Brand;
 
+#[cfg(feature = "alloc")]
+mod fill;
+
 mod frame;
 pub(crate) use frame::Frame;
 
