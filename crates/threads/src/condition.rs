@@ -71,23 +71,27 @@ impl Condition {
     }
 
     /// Releases the lock, waits for a notification, and takes the lock again.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait<G: Guard>(&self, guard: &mut G) {
         self.sleep(guard, None);
     }
 
     /// Waits for a notification for at most `timeout`. False: none came in time. The lock is held again
     /// in either case.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait_for<G: Guard>(&self, guard: &mut G, timeout: Duration) -> bool {
         self.sleep(guard, deadline(timeout))
     }
 
     /// Waits for a notification until `deadline`. False: none came in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait_until<G: Guard>(&self, guard: &mut G, deadline: Instant) -> bool {
         self.sleep(guard, Some(deadline))
     }
 
     /// Waits as long as `condition` holds; it is checked first and after each notification, always with
     /// the lock held.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait_while<G: Guard>(&self, guard: &mut G, condition: impl FnMut(&G::Target) -> bool) {
         self.sleep_while(guard, condition, None);
     }
@@ -106,6 +110,7 @@ impl Condition {
     /// assert!(!changed.wait_while_for(&mut guard, |n| *n == 0, Duration::from_millis(1)));
     /// assert!(changed.wait_while_for(&mut guard, |n| *n == 1, Duration::from_millis(1)));
     /// ```
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait_while_for<G: Guard>(
         &self,
         guard: &mut G,
@@ -116,6 +121,7 @@ impl Condition {
     }
 
     /// Waits as long as `condition` holds, until `deadline`. Returns whether it no longer holds.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait_while_until<G: Guard>(
         &self,
         guard: &mut G,
@@ -138,6 +144,7 @@ impl Condition {
         self.notify(usize::MAX)
     }
 
+    #[cfg_attr(feature = "lockdep", track_caller)]
     fn sleep<G: Guard>(&self, guard: &mut G, deadline: Option<Instant>) -> bool {
         let signal = Signal::new();
         self.waiters.lock().push(signal.clone());
@@ -148,6 +155,7 @@ impl Condition {
         })
     }
 
+    #[cfg_attr(feature = "lockdep", track_caller)]
     fn sleep_while<G: Guard>(
         &self,
         guard: &mut G,

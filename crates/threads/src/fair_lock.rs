@@ -1,6 +1,7 @@
 //! Mutual exclusion in the order of arrival.
 
 use crate::condition::{Guard, Internal};
+use crate::lockdep::{Held, Tag};
 use crate::signal::deadline;
 use parking_lot::{FairMutex, FairMutexGuard};
 use std::fmt;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 /// assert_eq!(turns.into_inner(), ["first"]);
 /// ```
 pub struct FairLock<T: ?Sized> {
+    tag: Tag,
     inner: FairMutex<T>,
 }
 
@@ -28,12 +30,15 @@ pub struct FairLock<T: ?Sized> {
 #[must_use = "a guard that is dropped at once protects nothing"]
 pub struct FairLockGuard<'a, T: ?Sized> {
     inner: FairMutexGuard<'a, T>,
+    /// Dropped after the lock is released.
+    held: Held,
 }
 
 impl<T> FairLock<T> {
     /// Makes an unlocked lock around `value`.
     pub const fn new(value: T) -> Self {
         Self {
+            tag: Tag::new(),
             inner: FairMutex::new(value),
         }
     }
@@ -50,9 +55,12 @@ impl<T: ?Sized> FairLock<T> {
     /// A thread that already holds it waits for ever; use [`try_lock`](Self::try_lock) or
     /// [`lock_for`](Self::lock_for) where that may happen.
     #[inline]
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock(&self) -> FairLockGuard<'_, T> {
+        self.tag.wanted();
         FairLockGuard {
             inner: self.inner.lock(),
+            held: self.tag.taken(),
         }
     }
 
@@ -68,11 +76,15 @@ impl<T: ?Sized> FairLock<T> {
     /// assert!(lock.try_lock().is_some());
     /// ```
     #[inline]
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn try_lock(&self) -> Option<FairLockGuard<'_, T>> {
-        self.inner.try_lock().map(|inner| FairLockGuard { inner })
+        let inner = self.inner.try_lock()?;
+        let held = self.tag.taken();
+        Some(FairLockGuard { inner, held })
     }
 
     /// Waits for the lock for at most `timeout`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock_for(&self, timeout: Duration) -> Option<FairLockGuard<'_, T>> {
         match deadline(timeout) {
             Some(at) => self.lock_until(at),
@@ -81,9 +93,12 @@ impl<T: ?Sized> FairLock<T> {
     }
 
     /// Waits for the lock until `deadline`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock_until(&self, deadline: Instant) -> Option<FairLockGuard<'_, T>> {
+        self.tag.wanted();
         let inner = self.inner.try_lock_until(deadline)?;
-        Some(FairLockGuard { inner })
+        let held = self.tag.taken();
+        Some(FairLockGuard { inner, held })
     }
 
     /// Whether someone holds the lock at this moment.
@@ -149,7 +164,9 @@ impl<T: ?Sized + fmt::Display> fmt::Display for FairLockGuard<'_, T> {
 }
 
 impl<T: ?Sized> Guard for FairLockGuard<'_, T> {
+    #[cfg_attr(feature = "lockdep", track_caller)]
     fn released<R>(&mut self, _: Internal, f: impl FnOnce() -> R) -> R {
+        let _given_up = self.held.given_up();
         FairMutexGuard::unlocked(&mut self.inner, f)
     }
 }

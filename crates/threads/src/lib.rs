@@ -20,7 +20,8 @@
 //! who runs: [`current`], [`main`], [`enumerate`], [`active_count`], [`ThreadInfo`]; their end:
 //! [`run_main`], [`join_others_for`], [`set_excepthook`].
 //!
-//! **Locks**: [`Lock`], [`RLock`], [`RwLock`], [`FairLock`].
+//! **Locks**: [`Lock`], [`RLock`], [`RwLock`], [`FairLock`]; the feature `lockdep` reports orders of taking
+//! them that may deadlock.
 //!
 //! **Signals**: [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Event`], [`Latch`], [`Barrier`].
 //!
@@ -56,6 +57,12 @@ mod local;
 pub use local::Local;
 mod excepthook;
 pub use excepthook::{reset_excepthook, set_excepthook};
+
+#[cfg(all(feature = "lockdep", not(loom)))]
+pub mod lockdep;
+#[cfg(not(all(feature = "lockdep", not(loom))))]
+#[path = "lockdep/off.rs"]
+mod lockdep;
 
 mod lock;
 pub use lock::{Lock, LockGuard};

@@ -2,6 +2,7 @@
 
 use crate::condition::{Guard, Internal};
 use crate::imp;
+use crate::lockdep::{Held, Tag};
 use crate::signal::deadline;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Lock<T: ?Sized> {
+    tag: Tag,
     inner: imp::Mutex<T>,
 }
 
@@ -34,6 +36,8 @@ pub struct Lock<T: ?Sized> {
 #[must_use = "a guard that is dropped at once protects nothing"]
 pub struct LockGuard<'a, T: ?Sized> {
     inner: imp::MutexGuard<'a, T>,
+    /// Dropped after the lock is released.
+    held: Held,
 }
 
 impl<T> Lock<T> {
@@ -41,6 +45,7 @@ impl<T> Lock<T> {
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         Self {
+            tag: Tag::new(),
             inner: imp::Mutex::new(value),
         }
     }
@@ -49,6 +54,7 @@ impl<T> Lock<T> {
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         Self {
+            tag: Tag::new(),
             inner: imp::Mutex::new(value),
         }
     }
@@ -65,9 +71,12 @@ impl<T: ?Sized> Lock<T> {
     /// A thread that already holds it waits for ever; use [`try_lock`](Self::try_lock) or
     /// [`lock_for`](Self::lock_for) where that may happen.
     #[inline]
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock(&self) -> LockGuard<'_, T> {
+        self.tag.wanted();
         LockGuard {
             inner: self.inner.lock(),
+            held: self.tag.taken(),
         }
     }
 
@@ -83,11 +92,15 @@ impl<T: ?Sized> Lock<T> {
     /// assert!(lock.try_lock().is_some());
     /// ```
     #[inline]
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
-        self.inner.try_lock().map(|inner| LockGuard { inner })
+        let inner = self.inner.try_lock()?;
+        let held = self.tag.taken();
+        Some(LockGuard { inner, held })
     }
 
     /// Waits for the lock for at most `timeout`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock_for(&self, timeout: Duration) -> Option<LockGuard<'_, T>> {
         match deadline(timeout) {
             Some(at) => self.lock_until(at),
@@ -96,9 +109,12 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// Waits for the lock until `deadline`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock_until(&self, deadline: Instant) -> Option<LockGuard<'_, T>> {
+        self.tag.wanted();
         let inner = self.inner.try_lock_until(deadline)?;
-        Some(LockGuard { inner })
+        let held = self.tag.taken();
+        Some(LockGuard { inner, held })
     }
 
     /// Whether someone holds the lock at this moment.
@@ -164,7 +180,9 @@ impl<T: ?Sized + fmt::Display> fmt::Display for LockGuard<'_, T> {
 }
 
 impl<T: ?Sized> Guard for LockGuard<'_, T> {
+    #[cfg_attr(feature = "lockdep", track_caller)]
     fn released<R>(&mut self, _: Internal, f: impl FnOnce() -> R) -> R {
+        let _given_up = self.held.given_up();
         imp::unlocked(&mut self.inner, f)
     }
 }

@@ -199,6 +199,20 @@ pub fn current() -> ThreadInfo {
         })
 }
 
+/// The calling thread's name, for a report: makes no entry.
+#[cfg(all(feature = "lockdep", not(loom)))]
+pub(crate) fn current_name() -> String {
+    let known = |current: &Current| Some(current.0.get()?.name().to_owned());
+    match CURRENT.try_with(known) {
+        Ok(Some(name)) => name,
+        _ if is_main() => main().name().to_owned(),
+        _ => match std::thread::current().name() {
+            Some(name) => name.to_owned(),
+            None => format!("{:?}", std::thread::current().id()),
+        },
+    }
+}
+
 fn find_or_register() -> ThreadInfo {
     if is_main() {
         main()

@@ -1,6 +1,7 @@
 //! Mutual exclusion that its holder may enter again.
 
 use crate::condition::{Guard, Internal};
+use crate::lockdep::{Held, Tag};
 use crate::signal::deadline;
 use parking_lot::ReentrantMutex;
 use std::cell::Cell;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 /// assert_eq!(outer.get(), 2);
 /// ```
 pub struct RLock<T: ?Sized> {
+    tag: Tag,
     inner: ReentrantMutex<Counted<T>>,
 }
 
@@ -41,12 +43,15 @@ struct Counted<T: ?Sized> {
 pub struct RLockGuard<'a, T: ?Sized> {
     lock: &'a RLock<T>,
     inner: parking_lot::ReentrantMutexGuard<'a, Counted<T>>,
+    /// Dropped after the lock is released.
+    held: Held,
 }
 
 impl<T> RLock<T> {
     /// Makes an unlocked lock around `value`.
     pub const fn new(value: T) -> Self {
         Self {
+            tag: Tag::new(),
             inner: ReentrantMutex::new(Counted {
                 depth: Cell::new(0),
                 value,
@@ -62,16 +67,21 @@ impl<T> RLock<T> {
 
 impl<T: ?Sized> RLock<T> {
     /// Waits until no other thread holds the lock and takes it, once more if need be.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock(&self) -> RLockGuard<'_, T> {
+        self.tag.wanted_by_others();
         self.guard(self.inner.lock())
     }
 
     /// Takes the lock if no other thread holds it at this moment.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn try_lock(&self) -> Option<RLockGuard<'_, T>> {
-        self.inner.try_lock().map(|inner| self.guard(inner))
+        let inner = self.inner.try_lock()?;
+        Some(self.guard(inner))
     }
 
     /// Waits for the lock for at most `timeout`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock_for(&self, timeout: Duration) -> Option<RLockGuard<'_, T>> {
         match deadline(timeout) {
             Some(at) => self.lock_until(at),
@@ -80,7 +90,9 @@ impl<T: ?Sized> RLock<T> {
     }
 
     /// Waits for the lock until `deadline`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn lock_until(&self, deadline: Instant) -> Option<RLockGuard<'_, T>> {
+        self.tag.wanted_by_others();
         let inner = self.inner.try_lock_until(deadline)?;
         Some(self.guard(inner))
     }
@@ -91,12 +103,17 @@ impl<T: ?Sized> RLock<T> {
         self.inner.is_owned_by_current_thread()
     }
 
+    #[cfg_attr(feature = "lockdep", track_caller)]
     fn guard<'a>(
         &'a self,
         inner: parking_lot::ReentrantMutexGuard<'a, Counted<T>>,
     ) -> RLockGuard<'a, T> {
         inner.depth.set(inner.depth.get() + 1);
-        RLockGuard { lock: self, inner }
+        RLockGuard {
+            lock: self,
+            inner,
+            held: self.tag.taken(),
+        }
     }
 }
 
@@ -151,7 +168,9 @@ impl<T: ?Sized> Drop for Relock<'_, T> {
 
 impl<T: ?Sized> Guard for RLockGuard<'_, T> {
     /// Releases every level that the thread holds, as Python's condition does.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     fn released<R>(&mut self, _: Internal, f: impl FnOnce() -> R) -> R {
+        let _given_up = self.held.given_up();
         let depth = self.inner.depth.replace(0);
         let _relock = Relock(self.lock, depth);
         for _ in 0..depth {

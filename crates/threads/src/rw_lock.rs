@@ -1,5 +1,6 @@
 //! Many readers or one writer.
 
+use crate::lockdep::{Held, Tag};
 use crate::signal::deadline;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 /// assert_eq!(names.into_inner(), ["main", "worker"]);
 /// ```
 pub struct RwLock<T: ?Sized> {
+    tag: Tag,
     inner: parking_lot::RwLock<T>,
 }
 
@@ -32,18 +34,23 @@ pub struct RwLock<T: ?Sized> {
 #[must_use = "a guard that is dropped at once protects nothing"]
 pub struct ReadGuard<'a, T: ?Sized> {
     inner: parking_lot::RwLockReadGuard<'a, T>,
+    /// Dropped after the lock is released.
+    _held: Held,
 }
 
 /// Sole access to the value of an [`RwLock`]; releases it when dropped.
 #[must_use = "a guard that is dropped at once protects nothing"]
 pub struct WriteGuard<'a, T: ?Sized> {
     inner: parking_lot::RwLockWriteGuard<'a, T>,
+    /// Dropped after the lock is released.
+    _held: Held,
 }
 
 impl<T> RwLock<T> {
     /// Makes an unlocked lock around `value`.
     pub const fn new(value: T) -> Self {
         Self {
+            tag: Tag::new(),
             inner: parking_lot::RwLock::new(value),
         }
     }
@@ -56,18 +63,25 @@ impl<T> RwLock<T> {
 
 impl<T: ?Sized> RwLock<T> {
     /// Waits until nobody writes or waits to write, and takes shared access.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn read(&self) -> ReadGuard<'_, T> {
+        self.tag.wanted();
         ReadGuard {
             inner: self.inner.read(),
+            _held: self.tag.taken(),
         }
     }
 
     /// Takes shared access if it is free at this moment.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn try_read(&self) -> Option<ReadGuard<'_, T>> {
-        self.inner.try_read().map(|inner| ReadGuard { inner })
+        let inner = self.inner.try_read()?;
+        let _held = self.tag.taken();
+        Some(ReadGuard { inner, _held })
     }
 
     /// Waits for shared access for at most `timeout`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn read_for(&self, timeout: Duration) -> Option<ReadGuard<'_, T>> {
         match deadline(timeout) {
             Some(at) => self.read_until(at),
@@ -76,24 +90,34 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Waits for shared access until `deadline`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn read_until(&self, deadline: Instant) -> Option<ReadGuard<'_, T>> {
+        self.tag.wanted();
         let inner = self.inner.try_read_until(deadline)?;
-        Some(ReadGuard { inner })
+        let _held = self.tag.taken();
+        Some(ReadGuard { inner, _held })
     }
 
     /// Waits until nobody reads or writes, and takes sole access.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn write(&self) -> WriteGuard<'_, T> {
+        self.tag.wanted();
         WriteGuard {
             inner: self.inner.write(),
+            _held: self.tag.taken(),
         }
     }
 
     /// Takes sole access if it is free at this moment.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn try_write(&self) -> Option<WriteGuard<'_, T>> {
-        self.inner.try_write().map(|inner| WriteGuard { inner })
+        let inner = self.inner.try_write()?;
+        let _held = self.tag.taken();
+        Some(WriteGuard { inner, _held })
     }
 
     /// Waits for sole access for at most `timeout`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn write_for(&self, timeout: Duration) -> Option<WriteGuard<'_, T>> {
         match deadline(timeout) {
             Some(at) => self.write_until(at),
@@ -102,9 +126,12 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Waits for sole access until `deadline`. `None`: it was not free in time.
+    #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn write_until(&self, deadline: Instant) -> Option<WriteGuard<'_, T>> {
+        self.tag.wanted();
         let inner = self.inner.try_write_until(deadline)?;
-        Some(WriteGuard { inner })
+        let _held = self.tag.taken();
+        Some(WriteGuard { inner, _held })
     }
 
     /// The value, without locking: `&mut self` proves that nobody else has it.

@@ -107,3 +107,23 @@ fn a_writer_gets_through_a_stream_of_readers() {
         });
     });
 }
+
+#[cfg(not(feature = "lockdep"))]
+#[test]
+fn locks_that_are_not_watched_are_no_larger() {
+    use std::mem::size_of;
+    use threads::Lock;
+    assert_eq!(size_of::<Lock<u64>>(), size_of::<parking_lot::Mutex<u64>>());
+    assert_eq!(
+        size_of::<threads::LockGuard<'_, u64>>(),
+        size_of::<parking_lot::MutexGuard<'_, u64>>()
+    );
+    assert_eq!(
+        size_of::<RwLock<u64>>(),
+        size_of::<parking_lot::RwLock<u64>>()
+    );
+    assert_eq!(
+        size_of::<FairLock<u64>>(),
+        size_of::<parking_lot::FairMutex<u64>>()
+    );
+}
