@@ -10,6 +10,8 @@ mod other_queues_keep_their_order;
 mod pool_runs_each_job_once;
 mod pool_serves_every_way_of_asking;
 mod queue_loses_nothing;
+mod queue_serves_as_a_channel;
+mod queues_join_threads_to_pipelines;
 mod signals_reach_everyone;
 mod thread_ends_are_seen;
 mod timers_ring_when_due;
