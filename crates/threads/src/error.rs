@@ -1,5 +1,6 @@
 //! Every error of the crate, each named for what happened.
 
+use crate::exit_thread::Exit;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -145,6 +146,8 @@ impl Panic {
             (*text).to_owned()
         } else if let Some(text) = payload.downcast_ref::<String>() {
             text.clone()
+        } else if payload.is::<Exit>() {
+            "exit_thread was called where no thread's body could be left".to_owned()
         } else {
             "a payload that is not text".to_owned()
         };
@@ -223,6 +226,8 @@ impl Error for SpawnError {
 pub enum JoinError {
     /// The thread panicked.
     Panicked(Panic),
+    /// The thread ended itself, by [`exit_thread`](crate::exit_thread).
+    Exited,
     /// The thread was still running at the time limit.
     TimedOut,
     /// A thread tried to join itself, which would last for ever.
@@ -235,6 +240,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => write!(f, "the thread panicked: {}", panic.message()),
+            Self::Exited => f.write_str("the thread called exit_thread; it leaves no value"),
             Self::TimedOut => f.write_str("the thread still ran at the time limit; join it again"),
             Self::SelfJoin => f.write_str("a thread cannot join itself; join it from another"),
             Self::AlreadyJoined => f.write_str("the thread's value was taken by an earlier join"),

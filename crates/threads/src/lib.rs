@@ -18,7 +18,7 @@
 //!
 //! **Threads**: [`spawn`], [`Thread`], [`ThreadBuilder`], [`scope()`], [`start`] with [`Run`], [`Local`];
 //! who runs: [`current`], [`main`], [`enumerate`], [`active_count`], [`ThreadInfo`]; their end:
-//! [`run_main`], [`join_others_for`], [`set_excepthook`].
+//! [`run_main`], [`join_others_for`], [`exit_thread`], [`set_excepthook`].
 //!
 //! **Locks**: [`Lock`], [`RLock`], [`RwLock`], [`FairLock`]; the feature `lockdep` reports orders of taking
 //! them that may deadlock.
@@ -55,6 +55,8 @@ mod scope;
 pub use scope::{Scope, ScopedThread, scope};
 mod local;
 pub use local::Local;
+mod exit_thread;
+pub use exit_thread::exit_thread;
 mod excepthook;
 pub use excepthook::{reset_excepthook, set_excepthook};
 

@@ -2,6 +2,7 @@
 
 use crate::error::{JoinError, Panic};
 use crate::excepthook;
+use crate::exit_thread::Exit;
 use crate::registry::ThreadInfo;
 use crate::signal::WaitQueue;
 use parking_lot::Mutex;
@@ -13,11 +14,18 @@ use std::time::Instant;
 /// Where the first panic of a scope goes that nobody joined.
 pub(crate) type ScopePanic = Arc<Mutex<Option<Panic>>>;
 
+/// How a thread ended.
+enum End<T> {
+    Returned(T),
+    Panicked(Panic),
+    Exited,
+}
+
 /// The value or the panic of one thread, shared by the thread and its handle.
 pub(crate) struct Outcome<T> {
     info: ThreadInfo,
     /// Written once, before `ended`; taken by the first join.
-    value: Mutex<Option<Result<T, Panic>>>,
+    value: Mutex<Option<End<T>>>,
     ended: AtomicBool,
     joiners: WaitQueue,
     /// The scope that the thread belongs to.
@@ -42,9 +50,13 @@ impl<T> Outcome<T> {
     /// The life of the thread: runs `f` and leaves its outcome.
     pub(crate) fn run(&self, f: impl FnOnce() -> T) {
         self.info.adopt();
-        let value = catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new);
+        let end = match catch_unwind(AssertUnwindSafe(f)) {
+            Ok(value) => End::Returned(value),
+            Err(payload) if payload.is::<Exit>() => End::Exited,
+            Err(payload) => End::Panicked(Panic::new(payload)),
+        };
         self.info.retire();
-        *self.value.lock() = Some(value);
+        *self.value.lock() = Some(end);
         // Release pairs with the Acquire in `has_ended`: the value is written.
         self.ended.store(true, Ordering::Release);
         self.joiners.notify(usize::MAX);
@@ -80,7 +92,9 @@ impl<T> Outcome<T> {
 
     fn take(&self) -> Result<T, JoinError> {
         match self.value.lock().take() {
-            Some(outcome) => outcome.map_err(JoinError::Panicked),
+            Some(End::Returned(value)) => Ok(value),
+            Some(End::Panicked(panic)) => Err(JoinError::Panicked(panic)),
+            Some(End::Exited) => Err(JoinError::Exited),
             None => Err(JoinError::AlreadyJoined),
         }
     }
@@ -89,7 +103,7 @@ impl<T> Outcome<T> {
 impl<T> Drop for Outcome<T> {
     /// A panic that nobody took is reported: to the scope, or to the hook.
     fn drop(&mut self) {
-        let Some(Err(panic)) = self.value.get_mut().take() else {
+        let Some(End::Panicked(panic)) = self.value.get_mut().take() else {
             return;
         };
         match &self.scope {

@@ -167,7 +167,8 @@ impl<T> Thread<T> {
     /// Afterwards the thread is gone from the system as well, its thread-local values are dropped.
     ///
     /// # Errors
-    /// [`JoinError::Panicked`] with the payload; [`JoinError::SelfJoin`] if the thread joins itself;
+    /// [`JoinError::Panicked`] with the payload; [`JoinError::Exited`] if the thread called
+    /// [`exit_thread`](crate::exit_thread); [`JoinError::SelfJoin`] if it joins itself;
     /// [`JoinError::AlreadyJoined`] if an earlier join took the value.
     ///
     /// # Examples

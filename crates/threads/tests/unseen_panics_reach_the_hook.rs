@@ -4,8 +4,11 @@
 mod common;
 
 use common::{LONG, SHORT, within_limit};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use threads::{GetError, Queue, Thread, TimedOut, join_others_for, run_main, spawn};
+use threads::{
+    GetError, JoinError, Queue, Thread, TimedOut, exit_thread, join_others_for, run_main, spawn,
+};
 
 #[test]
 fn the_hook_and_the_end_of_the_program() {
@@ -45,9 +48,30 @@ fn the_hook_hears_of_panics_that_nobody_joined() {
     drop(failing("detached"));
     assert_eq!(heard.get_for(LONG).as_deref(), Ok("detached failed"));
 
+    a_thread_that_ends_itself_is_silent();
+    assert_eq!(heard.try_get(), Err(GetError::Empty));
+
     threads::reset_excepthook();
     drop(failing("unheard"));
     assert_eq!(heard.get_for(SHORT), Err(GetError::TimedOut));
+}
+
+fn a_thread_that_ends_itself_is_silent() {
+    static PRINTED: AtomicUsize = AtomicUsize::new(0);
+    let printing = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| _ = PRINTED.fetch_add(1, Ordering::Relaxed)));
+
+    let mut joined = spawn(|| exit_thread()).unwrap();
+    assert!(matches!(joined.join(), Err::<(), _>(JoinError::Exited)));
+    assert!(matches!(joined.join(), Err(JoinError::AlreadyJoined)));
+    let dropped = spawn(|| exit_thread()).unwrap();
+    while dropped.is_alive() {
+        std::thread::yield_now();
+    }
+    drop::<Thread<()>>(dropped);
+
+    std::panic::set_hook(printing);
+    assert_eq!(PRINTED.load(Ordering::Relaxed), 0);
 }
 
 fn the_program_waits_for_all_but_daemons() {

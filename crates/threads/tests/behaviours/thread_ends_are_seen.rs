@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use threads::{JoinError, Local, Lock, Queue, Run, Thread, scope, spawn, start};
+use threads::{JobError, JoinError, Local, Lock, Pool, Queue, Run, Thread, scope, spawn, start};
 
 #[test]
 fn join_gives_the_value_once() {
@@ -241,4 +241,37 @@ fn a_local_may_use_itself_and_others() {
     let count = Local::new(move || inner.with(|names| names.borrow().len()));
     assert_eq!(count.get(), 1);
     names.with(|outer| names.with(|same| assert!(std::ptr::eq(outer, same))));
+}
+
+#[test]
+fn a_thread_may_end_itself_from_deep_inside() {
+    fn descend(depth: u32) -> u32 {
+        match depth {
+            0 => threads::exit_thread(),
+            _ => descend(depth - 1) + 1,
+        }
+    }
+    within_limit(|| {
+        let held = Arc::new(());
+        let inside = held.clone();
+        let mut thread = spawn(move || descend(20) + Arc::strong_count(&inside) as u32).unwrap();
+        assert!(matches!(thread.join(), Err(JoinError::Exited)));
+        assert_eq!(Arc::strong_count(&held), 1, "the stack is unwound");
+
+        // No panic, so the scope ends well, joined or not.
+        threads::scope(|s| {
+            let mut joined = s.spawn(|| descend(1)).unwrap();
+            assert!(matches!(joined.join(), Err(JoinError::Exited)));
+            s.spawn(|| descend(1)).unwrap();
+        });
+
+        // A worker is not the job's to end.
+        let pool = Pool::new(1).unwrap();
+        let job = pool.submit(|| -> () { threads::exit_thread() });
+        let Err(JobError::Panicked(panic)) = job.result() else {
+            panic!("the job cannot have a value");
+        };
+        assert!(panic.message().starts_with("exit_thread"));
+        assert_eq!(pool.submit(|| 7).result().unwrap(), 7);
+    });
 }
