@@ -122,6 +122,27 @@ fn a_predicate_is_checked_again_after_each_notification() {
 }
 
 #[test]
+fn a_condition_serves_again_and_again() {
+    within_limit(|| {
+        let shared = Arc::new((Lock::new(0), Condition::new()));
+        let other = shared.clone();
+        // Each thread waits for its parity, counts on, and wakes the other.
+        let count = |shared: &(Lock<u32>, Condition), parity| {
+            for _ in 0..500 {
+                let mut n = shared.0.lock();
+                shared.1.wait_while(&mut n, |n| *n % 2 != parity);
+                *n += 1;
+                shared.1.notify(1);
+            }
+        };
+        let mut thread = spawn(move || count(&other, 1)).unwrap();
+        count(&shared, 0);
+        thread.join().unwrap();
+        assert_eq!(*shared.0.lock(), 1_000);
+    });
+}
+
+#[test]
 fn one_condition_serves_several_locks() {
     let changed = Condition::new();
     let (a, b) = (Lock::new('a'), Lock::new(1));

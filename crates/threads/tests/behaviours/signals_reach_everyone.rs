@@ -58,6 +58,21 @@ fn release_frees_as_many_as_asked_even_above_the_start() {
 }
 
 #[test]
+fn a_permit_may_be_given_back_by_another_thread() {
+    within_limit(|| {
+        // What Python's plain lock allows, and a guard does not.
+        let semaphore = Arc::new(Semaphore::new(1));
+        semaphore.acquire().forget();
+        assert!(semaphore.try_acquire().is_none());
+        let other = semaphore.clone();
+        let mut thread = spawn(move || other.release(1)).unwrap();
+        semaphore.acquire().forget();
+        thread.join().unwrap();
+        assert_eq!(semaphore.available(), 0);
+    });
+}
+
+#[test]
 fn a_permit_comes_back_after_a_panic() {
     let semaphore = Semaphore::new(1);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -244,6 +259,10 @@ fn a_reset_breaks_for_those_who_wait_only() {
         barrier.reset();
         assert_eq!(waiter.join().unwrap(), Err(Broken));
         assert_eq!((barrier.waiting(), barrier.is_broken()), (0, false));
+
+        let other = barrier.clone();
+        let mut waiter = spawn(move || other.wait().is_ok()).unwrap();
+        assert!(barrier.wait().is_ok() && waiter.join().unwrap());
     });
 }
 
