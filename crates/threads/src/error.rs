@@ -135,6 +135,11 @@ impl Error for GetError {}
 
 /// What a panicking thread or job left behind: the payload of its `panic!`.
 pub struct Panic {
+    /// Apart, so that the errors and results that may hold a panic stay small.
+    inner: Box<Inner>,
+}
+
+struct Inner {
     message: String,
     /// A payload is `Send` only; the mutex makes it shareable and is never contended.
     payload: Mutex<Box<dyn Any + Send>>,
@@ -151,22 +156,23 @@ impl Panic {
         } else {
             "a payload that is not text".to_owned()
         };
+        let payload = Mutex::new(payload);
         Self {
-            message,
-            payload: Mutex::new(payload),
+            inner: Box::new(Inner { message, payload }),
         }
     }
 
     /// The text given to `panic!`, or a remark that the payload was not text.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.inner.message
     }
 
     /// The payload itself.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload
+        self.inner
+            .payload
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,7 +185,7 @@ impl Panic {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message).finish()
+        f.debug_tuple("Panic").field(&self.message()).finish()
     }
 }
 
