@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs};
 
 use super::{
     connect::{explain, resolve},
@@ -86,6 +86,21 @@ where
     })
 }
 
+/// Connections that the kernel completes before they are accepted; it has a bound of its own, `somaxconn`. Beyond it a
+/// client's first packet is dropped, and the client tries again after a second.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As every server on Unix: a port whose last connections have not quite ended can be listened on again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Binds the first of the address's meanings that can be bound.
 pub(crate) async fn bind<A>(address: A) -> io::Result<TcpListener>
 where
@@ -94,7 +109,7 @@ where
     let what = format!("{address:?}");
     let mut failure = None;
     for candidate in resolve(address).await? {
-        match TcpListener::bind(candidate).await {
+        match listen(candidate) {
             Ok(listener) => return Ok(listener),
             Err(error) => {
                 let advice = match error.kind() {
