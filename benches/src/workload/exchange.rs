@@ -5,7 +5,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coroutines::Co;
 
@@ -39,6 +39,7 @@ impl Exchange {
     fn ask_blocking(&self) -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(&self.question)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
@@ -47,7 +48,7 @@ impl Exchange {
 
     /// Yields whenever the socket is not ready, and looks again when it is resumed.
     pub async fn polled(&self, co: &mut Co<'_, Turn>) -> Result<u64, Failed> {
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         // On loopback the kernel completes a connection without the service's help, so this does
         // not wait; std cannot begin a connection without waiting.
         let mut stream = TcpStream::connect(self.address).map_err(self.failed())?;
@@ -65,7 +66,10 @@ impl Exchange {
                 Ok(n) if !unsent.is_empty() => unsent = &unsent[n..],
                 Ok(0) => return (self.understand)(&answer),
                 Ok(n) => answer.extend_from_slice(&buffer[..n]),
-                Err(e) if e.kind() == ErrorKind::WouldBlock && deadline.elapsed().is_zero() => {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    if Instant::now() > deadline {
+                        return Err(self.failed()(ErrorKind::TimedOut));
+                    }
                     co.yield_(Turn::Waited).await;
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
