@@ -28,6 +28,9 @@
 //! - [`measure`]: time, processor time, memory and context switches of one model.
 //! - [`compare`]: the whole comparison, with its progress.
 //! - [`report`]: table, verdicts, page and JSON.
+//!
+//! # Against others
+//! - `peers` (feature of the same name): our crates against their peers, every ratio with its target.
 
 pub mod clock;
 pub mod compare;
@@ -35,6 +38,8 @@ mod error;
 pub mod measure;
 mod memory;
 mod model;
+#[cfg(feature = "peers")]
+pub mod peers;
 mod plan;
 pub mod report;
 mod service;

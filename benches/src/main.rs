@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use benches::compare::{Options, compare};
 use benches::report::{Folder, Report};
 use benches::{Failed, Model, Workload};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// Exit status for what the user asked and cannot be had, as clap uses it for bad arguments.
 const USAGE: u8 = 2;
@@ -15,8 +15,11 @@ const USAGE: u8 = 2;
 ///
 /// Prints a table and a verdict for each workload, and writes results.json and index.html.
 #[derive(Parser, Debug)]
-#[command(name = "compare", version, after_help = EXAMPLES)]
+#[command(name = "compare", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Fewer tasks and one run a row: under 30 seconds on two processors
     #[arg(long)]
     quick: bool,
@@ -42,13 +45,26 @@ struct Arguments {
     out: PathBuf,
 }
 
+#[derive(Subcommand, Debug)]
+enum Command {
+    #[cfg(feature = "peers")]
+    Peers(benches::peers::Peers),
+    /// Holds each crate against its peers; needs a build with `--features peers`
+    #[cfg(not(feature = "peers"))]
+    Peers {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+}
+
 const EXAMPLES: &str = "\
 Examples:
   compare                                       everything, about a minute
   compare --quick                               a first impression
   compare --workload echo,http                  only what waits
   compare --workload pi --model thread-pool,process-pool --workers 4
-  compare --workload mixed --tasks 1000 --out /tmp/mixed";
+  compare --workload mixed --tasks 1000 --out /tmp/mixed
+  compare peers --only threads                  our crates against others, if built with --features peers";
 
 impl Arguments {
     fn options(&self) -> Options {
@@ -73,6 +89,13 @@ fn all_if_none<T: Copy + PartialEq>(chosen: &[T], all: &[T]) -> Vec<T> {
 fn main() -> ExitCode {
     procs::init();
     let arguments = Arguments::parse();
+    if let Some(command) = &arguments.command {
+        return match run_command(command) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(failed) => fail(&failed, 1),
+        };
+    }
     // Tried before the minute of measuring, not after it.
     let folder = match Folder::create(&arguments.out) {
         Ok(folder) => folder,
@@ -81,6 +104,19 @@ fn main() -> ExitCode {
     match run(&arguments, &folder) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => fail(&failed, 1),
+    }
+}
+
+/// Whether what was asked for holds.
+fn run_command(command: &Command) -> Result<bool, Failed> {
+    match command {
+        #[cfg(feature = "peers")]
+        Command::Peers(peers) => peers.run(),
+        #[cfg(not(feature = "peers"))]
+        Command::Peers { .. } => Err(Failed::new(
+            "comparing with peers",
+            "they are not compiled in: cargo run --release --features peers -- peers",
+        )),
     }
 }
 

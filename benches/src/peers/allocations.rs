@@ -25,7 +25,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// How often `f` allocates on this thread.
-pub fn count(f: impl FnOnce()) -> u64 {
+pub fn allocations(f: impl FnOnce()) -> u64 {
     let before = COUNT.get();
     f();
     COUNT.get() - before

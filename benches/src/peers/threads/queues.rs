@@ -1,7 +1,7 @@
 //! Messages from putting to getting threads.
 
-use crate::python;
-use crate::table::{Case, Goal, Row, measure};
+use super::Figures;
+use crate::peers::{Contest, Row, Target};
 use std::hint::black_box;
 use std::time::Instant;
 use threads::{Queue, SimpleQueue};
@@ -154,37 +154,40 @@ fn kanal_channel(capacity: Option<usize>) -> Kanal {
     Kanal(put, get)
 }
 
-const PYTHON: Goal = Goal {
-    ours: "ours",
-    peers: &["python queue.Queue"],
-    target: 1.0 / 40.0,
-};
+const BOTH: &[&str] = &["crossbeam-channel", "kanal"];
 
-fn goals(capacity: Option<usize>) -> Vec<Goal> {
-    let both = &["crossbeam-channel", "kanal"];
-    let goal = |ours, peers, target| Goal {
-        ours,
-        peers,
-        target,
+fn goals(contest: Contest<'_>, capacity: Option<usize>) -> Contest<'_> {
+    let contest = match capacity {
+        None => contest
+            .goal("ours", &["crossbeam-channel"], Target::Ratio(1.0))
+            .goal("ours", &["kanal"], Target::Stretch(1.0)),
+        Some(1) => contest.goal("ours", BOTH, Target::Ratio(0.85)),
+        Some(_) => contest
+            .goal("ours", BOTH, Target::Ratio(1.1))
+            .goal("with task accounting", BOTH, Target::Ratio(1.4))
+            .goal("by get_many", &["ours"], Target::Ratio(1.0 / 3.0)),
     };
+    contest.goal("ours", &["CPython queue.Queue"], Target::Ratio(1.0 / 40.0))
+}
+
+fn entrants<'a>(contest: Contest<'a>, load: Load, capacity: Option<usize>) -> Contest<'a> {
+    let contest = contest
+        .entrant("ours", move || load.run(Ours(queue(capacity))))
+        .entrant("with task accounting", move || {
+            load.run(Accounted(queue(capacity)))
+        })
+        .entrant("crossbeam-channel", move || load.run(crossbeam(capacity)))
+        .entrant("kanal", move || load.run(kanal_channel(capacity)));
     match capacity {
-        None => vec![
-            goal("ours", &["crossbeam-channel"], 1.0),
-            goal("ours", &["kanal"], 1.0),
-            PYTHON,
-        ],
-        Some(1) => vec![goal("ours", both, 0.85), PYTHON],
-        Some(_) => vec![
-            goal("ours", both, 1.1),
-            goal("ours, task accounting", both, 1.4),
-            goal("ours, get_many", &["ours"], 1.0 / 3.0),
-            PYTHON,
-        ],
+        None => contest
+            .entrant("SimpleQueue", move || load.run(Simple(SimpleQueue::new())))
+            .goal("SimpleQueue", &["crossbeam-channel"], Target::None),
+        Some(_) => contest.entrant("by get_many", move || load.run_batched(queue(capacity))),
     }
 }
 
 /// Every combination of bound and threads.
-pub fn rows(rounds: usize) -> Vec<Row> {
+pub fn rows(rounds: usize, python: &Figures) -> Vec<Row> {
     let mut rows = Vec::new();
     for capacity in [None, Some(128), Some(1)] {
         for pairs in [1, 2] {
@@ -194,37 +197,15 @@ pub fn rows(rounds: usize) -> Vec<Row> {
                 500_000
             };
             let load = Load { pairs, messages };
-            let mut cases: Vec<Case> = vec![
-                ("ours", Box::new(move || load.run(Ours(queue(capacity))))),
-                (
-                    "ours, task accounting",
-                    Box::new(move || load.run(Accounted(queue(capacity)))),
-                ),
-                (
-                    "crossbeam-channel",
-                    Box::new(move || load.run(crossbeam(capacity))),
-                ),
-                ("kanal", Box::new(move || load.run(kanal_channel(capacity)))),
-            ];
-            match capacity {
-                None => cases.push((
-                    "ours, SimpleQueue",
-                    Box::new(move || load.run(Simple(SimpleQueue::new()))),
-                )),
-                Some(_) => cases.push((
-                    "ours, get_many",
-                    Box::new(move || load.run_batched(queue(capacity))),
-                )),
-            }
-            if let Some(nanos) = python::queue(capacity.unwrap_or(0), pairs) {
-                // Slow and steady: measured once.
-                cases.push(("python queue.Queue", Box::new(move || nanos)));
-            }
             let name = match capacity {
                 Some(capacity) => format!("Queue({capacity}) {pairs}P{pairs}C"),
                 None => format!("Queue unbounded {pairs}P{pairs}C"),
             };
-            rows.push(measure(name, rounds, cases, goals(capacity)));
+            let original = python.get(&format!("queue/{}/{pairs}", capacity.unwrap_or(0)));
+            let contest =
+                Contest::new("threads", name).fixed("CPython queue.Queue", original.copied());
+            let contest = entrants(contest, load, capacity);
+            rows.extend(goals(contest, capacity).run(rounds));
         }
     }
     rows

@@ -61,7 +61,7 @@ impl Iterator for Hand {
 }
 
 #[inline(never)]
-pub fn hand_written(n: u64) -> u64 {
+pub(super) fn hand_written(n: u64) -> u64 {
     let mut sum = 0u64;
     for x in (Hand { next: 0, end: n }) {
         sum = sum.wrapping_add(x);
@@ -70,7 +70,7 @@ pub fn hand_written(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn inlined(n: u64) -> u64 {
+pub(super) fn inlined(n: u64) -> u64 {
     let mut sum = 0u64;
     for x in pin!(generator(async move |mut co: Co<'_, u64>| {
         for i in 0..n {
@@ -83,7 +83,7 @@ pub fn inlined(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn genawaiter_stack(n: u64) -> u64 {
+pub(super) fn genawaiter_stack(n: u64) -> u64 {
     let mut shelf = genawaiter::stack::Shelf::new();
     // SAFETY: the generator is pinned to this function, as the shelf is, and gone before it.
     let mut g = unsafe {
@@ -121,7 +121,7 @@ fn count(n: u64) -> Boxed<'static, u64> {
 }
 
 #[inline(never)]
-pub fn boxed_resume(n: u64) -> u64 {
+pub(super) fn boxed_resume(n: u64) -> u64 {
     let mut g = black_box(count(n));
     let mut sum = 0u64;
     while let CoroutineState::Yielded(x) = g.resume(()) {
@@ -140,7 +140,7 @@ fn boxed_next(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn boxed_fill(n: u64) -> u64 {
+pub(super) fn boxed_fill(n: u64) -> u64 {
     let mut g = black_box(count(n));
     let mut batch = Vec::with_capacity(256);
     let mut sum = 0u64;
@@ -153,7 +153,7 @@ pub fn boxed_fill(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn boxed_fold(n: u64) -> u64 {
+pub(super) fn boxed_fold(n: u64) -> u64 {
     black_box(count(n)).fold(0u64, u64::wrapping_add)
 }
 
@@ -166,7 +166,7 @@ fn corosensei(n: u64) -> corosensei::Coroutine<(), u64, ()> {
 }
 
 #[inline(never)]
-pub fn corosensei_resume(n: u64) -> u64 {
+pub(super) fn corosensei_resume(n: u64) -> u64 {
     let mut g = corosensei(n);
     let mut sum = 0u64;
     while let corosensei::CoroutineResult::Yield(x) = g.resume(()) {
@@ -191,19 +191,19 @@ fn genawaiter_rc(n: u64) -> u64 {
 
 /// Generators of ten values each, as many as make `n` values.
 #[inline(never)]
-pub fn create_pinned(n: u64) -> u64 {
+pub(super) fn create_pinned(n: u64) -> u64 {
     (0..n / 10).map(|_| inlined(black_box(10))).sum()
 }
 
 #[inline(never)]
-pub fn create_boxed(n: u64) -> u64 {
+pub(super) fn create_boxed(n: u64) -> u64 {
     (0..n / 10)
         .map(|_| black_box(count(black_box(10))).sum::<u64>())
         .sum()
 }
 
 #[inline(never)]
-pub fn create_genawaiter(n: u64) -> u64 {
+pub(super) fn create_genawaiter(n: u64) -> u64 {
     let one = || {
         let n = black_box(10);
         let g = genawaiter::rc::Gen::new(|co| async move {
@@ -226,7 +226,7 @@ async fn descend(mut co: Rec<'_, u64>, depth: u64, n: u64) {
 }
 
 #[inline(never)]
-pub fn recursion(depth: u64, n: u64) -> u64 {
+pub(super) fn recursion(depth: u64, n: u64) -> u64 {
     let g: Recursive<'_, u64> = black_box(recursive(|co| descend(co, depth, n)));
     let mut sum = 0u64;
     for x in g {
@@ -236,7 +236,7 @@ pub fn recursion(depth: u64, n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn round_robin_interleave(n: u64) -> u64 {
+pub(super) fn round_robin_interleave(n: u64) -> u64 {
     let body = async move |mut co: Co<'_, u64>| {
         for i in 0..n / 2 {
             co.yield_(i ^ 5).await;
@@ -252,7 +252,7 @@ pub fn round_robin_interleave(n: u64) -> u64 {
 
 /// The same by internal iteration, as `sum`, `for_each` and `collect` do it.
 #[inline(never)]
-pub fn round_robin_fold(n: u64) -> u64 {
+pub(super) fn round_robin_fold(n: u64) -> u64 {
     let body = async move |mut co: Co<'_, u64>| {
         for i in 0..n / 2 {
             co.yield_(i ^ 5).await;
@@ -263,7 +263,7 @@ pub fn round_robin_fold(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn round_robin_scheduler(n: u64) -> u64 {
+pub(super) fn round_robin_scheduler(n: u64) -> u64 {
     let mut scheduler = Scheduler::new();
     scheduler.spawn(count(n / 2));
     scheduler.spawn(count(n / 2));
@@ -278,7 +278,7 @@ pub fn round_robin_scheduler(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn round_robin_corosensei(n: u64) -> u64 {
+pub(super) fn round_robin_corosensei(n: u64) -> u64 {
     let (mut a, mut b) = (corosensei(n / 2), corosensei(n / 2));
     let mut sum = 0u64;
     while let corosensei::CoroutineResult::Yield(x) = a.resume(()) {
@@ -300,7 +300,7 @@ fn drain<S: Stream<Item = u64>>(mut stream: Pin<&mut S>) -> u64 {
 }
 
 #[inline(never)]
-pub fn async_ours(n: u64) -> u64 {
+pub(super) fn async_ours(n: u64) -> u64 {
     drain(pin!(async_generator(async move |mut co: Co<'_, u64>| {
         for i in 0..n {
             co.yield_(i ^ 5).await;
@@ -309,7 +309,7 @@ pub fn async_ours(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn async_stream(n: u64) -> u64 {
+pub(super) fn async_stream(n: u64) -> u64 {
     drain(pin!(async_stream::stream! {
         for i in 0..n {
             yield i ^ 5;
@@ -321,7 +321,7 @@ type BoxedStream = Pin<Box<dyn Stream<Item = u64>>>;
 
 /// The same, opaque: as streams are handed around.
 #[inline(never)]
-pub fn async_ours_boxed(n: u64) -> u64 {
+pub(super) fn async_ours_boxed(n: u64) -> u64 {
     let stream: BoxedStream = Box::pin(async_generator(async move |mut co: Co<'_, u64>| {
         for i in 0..n {
             co.yield_(i ^ 5).await;
@@ -331,7 +331,7 @@ pub fn async_ours_boxed(n: u64) -> u64 {
 }
 
 #[inline(never)]
-pub fn async_stream_boxed(n: u64) -> u64 {
+pub(super) fn async_stream_boxed(n: u64) -> u64 {
     let stream: BoxedStream = Box::pin(async_stream::stream! {
         for i in 0..n {
             yield i ^ 5;
