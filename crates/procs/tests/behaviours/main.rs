@@ -1,8 +1,10 @@
 //! What the crate promises: a file for each behaviour, a function for each case.
 
+mod a_kill_at_any_step_costs_one_task;
 mod common;
 mod connections_carry_messages_whole;
 mod dead_worker_fails_only_its_task;
+mod large_and_many_values_are_bounded;
 mod lazy_input_is_bounded;
 mod memory_is_shared_and_leaves_nothing;
 mod pool_keeps_order;
