@@ -40,7 +40,10 @@ pub(crate) fn live(summons: &Summons, place: Place) -> i32 {
     } else if place == Place::BeforeMain {
         serve_on_new_thread(stream)
     } else {
-        watch_on_new_thread(&stream).and_then(|()| serve(&stream))
+        match watch_on_new_thread(&stream) {
+            Ok(()) => serve(&stream),
+            Err(error) => refuse_for_want(&stream, &error),
+        }
     };
     exit_code(result)
 }
@@ -55,11 +58,13 @@ fn exit_code(result: io::Result<i32>) -> i32 {
 fn serve_on_new_thread(stream: UnixStream) -> io::Result<i32> {
     let stream = Arc::new(stream);
     let lifeline = Arc::clone(&stream);
-    thread::Builder::new()
+    let server = thread::Builder::new()
         .name("main".to_owned())
-        .stack_size(8 << 20)
-        .spawn(move || process::exit(exit_code(serve(&stream))))?;
-    watch(&lifeline)
+        .stack_size(8 << 20);
+    match server.spawn(move || process::exit(exit_code(serve(&stream)))) {
+        Ok(_) => watch(&lifeline),
+        Err(error) => refuse_for_want(&lifeline, &error),
+    }
 }
 
 /// Watches the parent on another thread: this one serves.
@@ -69,6 +74,14 @@ fn watch_on_new_thread(stream: &UnixStream) -> io::Result<()> {
         .name("procs-lifeline".to_owned())
         .stack_size(64 * 1024);
     watcher.spawn(move || watch(&lifeline)).map(drop)
+}
+
+/// The system does not let this process have a thread, or a limit.
+fn refuse_for_want(stream: &UnixStream, error: &io::Error) -> io::Result<i32> {
+    refuse(
+        stream,
+        &Refusal::Surroundings(error.raw_os_error().unwrap_or(0)),
+    )
 }
 
 /// Waits until the parent's end of the socket closes, and ends this process then: also in the middle of a task.
@@ -100,10 +113,7 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
         return refuse(stream, &Refusal::BuildDiffers);
     }
     if let Err(error) = setup.limits.iter().try_for_each(|limit| limit.apply()) {
-        return refuse(
-            stream,
-            &Refusal::Surroundings(error.raw_os_error().unwrap_or(0)),
-        );
+        return refuse_for_want(stream, &error);
     }
     sys::name_thread(&setup.name);
     let parent = ProcessInfo::new(sys::parent_pid(), setup.parent_name);

@@ -46,8 +46,10 @@ pub(super) struct Remains {
     pub(super) lost: Option<Work>,
     /// What it was given and had not begun, in order.
     pub(super) unbegun: Vec<Work>,
-    /// It died before it took a single task.
+    /// It died before it could take tasks.
     pub(super) stillborn: Option<StartError>,
+    /// It could take tasks, and died before the first.
+    pub(super) untried: bool,
 }
 
 /// A worker, from its start to its burial.
@@ -370,8 +372,8 @@ impl Member {
         let unbegun = self.split_from(self.page.begun());
         let mut flights = std::mem::take(&mut self.flights).into_iter();
         let lost = flights.next();
-        let early = self.stage_is_early()
-            || (self.done == 0 && lost.is_none() && self.stage != Stage::Leaving);
+        let early = self.stage_is_early();
+        let untried = self.stage == Stage::Ready && self.done == 0 && lost.is_none();
         let stillborn = early.then(|| self.trouble.take().unwrap_or(StartError::Ended(status)));
         let died = JobError::WorkerDied {
             pid: self.pid,
@@ -386,6 +388,7 @@ impl Member {
             lost,
             unbegun,
             stillborn,
+            untried,
         })
     }
 }

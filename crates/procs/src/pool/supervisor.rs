@@ -35,7 +35,10 @@ pub(super) struct Supervisor {
     stop: Stop,
     /// When those that were asked to end are killed.
     kill_at: Option<Instant>,
+    /// Starts in a row that came to nothing.
     failures: u32,
+    /// Those, and workers that died before their first task.
+    short_lives: u32,
     next_start: Instant,
     started: u64,
     tick: Duration,
@@ -54,6 +57,7 @@ impl Supervisor {
             stop: Stop::No,
             kill_at: None,
             failures: 0,
+            short_lives: 0,
             next_start: Instant::now(),
             started: 0,
             tick: SHORT_TICK,
@@ -151,13 +155,25 @@ impl Supervisor {
 
     fn start_failed(&mut self, error: StartError, now: Instant) {
         self.failures += 1;
-        self.next_start = now + FIRST_PAUSE * 2_u32.pow(self.failures.min(8) - 1);
+        self.hold_off(now);
         let alone = !self.crew.iter().any(|member| member.stage == Stage::Ready);
         // A pool that has not yet begun to work tells its maker at once what the system refuses.
         let at_once = matches!(error, StartError::System(_)) && self.shared.is_starting();
         if at_once || (alone && self.failures >= MAX_FAILURES) {
             self.give_up(error);
         }
+    }
+
+    /// Whatever it is that ends workers before they have done anything, it is not fed with new ones without a pause.
+    fn hold_off(&mut self, now: Instant) {
+        self.short_lives += 1;
+        self.next_start = now + FIRST_PAUSE * 2_u32.pow(self.short_lives.min(8) - 1);
+    }
+
+    /// Workers live long enough to work.
+    fn thrive(&mut self) {
+        self.failures = 0;
+        self.short_lives = 0;
     }
 
     /// The breaker: rather an error for everybody than a storm of starts.
@@ -242,7 +258,7 @@ impl Supervisor {
             self.next_look = now + self.tick;
         }
         if ended > 0 {
-            self.failures = 0;
+            self.thrive();
         }
         if self.kill_at.is_some_and(|kill_at| kill_at <= now) {
             self.kill_at = None;
@@ -297,8 +313,11 @@ impl Supervisor {
         let member = self.crew.remove(index);
         self.publish_crew();
         give_back(&mut self.pending, &mut self.pending_items, remains.unbegun);
+        if remains.untried {
+            self.hold_off(now);
+        }
         if let Some(lost) = remains.lost {
-            self.failures = 0;
+            self.thrive();
             self.mourn(&member, lost, remains.died);
         }
         if let Some(error) = remains.stillborn
