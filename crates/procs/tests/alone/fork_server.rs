@@ -9,7 +9,7 @@ use procs::{Pool, Process, StartMethod};
 use crate::{LIMIT, double, eventually};
 
 /// The fork server of this process, found by the name that it gives itself.
-fn fork_server() -> Option<u32> {
+pub fn fork_server() -> Option<u32> {
     let processes = fs::read_dir("/proc").expect("/proc is there");
     let mut pids =
         processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
@@ -22,7 +22,7 @@ fn fork_server() -> Option<u32> {
     })
 }
 
-fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")
         .args([&format!("-{name}"), &pid.to_string()])
         .status();

@@ -8,6 +8,8 @@ mod entry;
 mod fork_server;
 mod forking;
 mod orphans;
+mod storms;
+mod surroundings;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -16,6 +18,10 @@ use std::time::{Duration, Instant};
 
 /// Longer than any scenario takes on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// Long counts are taken in full in a release build only: `cargo test --release -p procs --test alone`. In a debug build
+/// they are divided by this.
+const PART: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
 
 /// Says which scenario this process, and every child of it, is to play.
 const SCENARIO: &str = "PROCS_TEST_SCENARIO";
@@ -64,6 +70,42 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "no_descriptors_left_is_an_error_and_passes",
         counting::exhausted,
+    ),
+    (
+        "no_descriptors_left_is_an_error_of_each_call",
+        counting::exhausted_elsewhere,
+    ),
+    (
+        "no_descriptors_left_for_the_next_worker_is_an_error",
+        counting::exhausted_when_a_worker_dies,
+    ),
+    (
+        "no_processes_left_is_an_error_and_passes",
+        counting::no_processes,
+    ),
+    (
+        "parent_death_at_a_random_point_leaves_nothing",
+        orphans::random,
+    ),
+    (
+        "death_of_the_first_process_of_a_namespace_leaves_nothing",
+        orphans::first_process,
+    ),
+    (
+        "many_killed_workers_lose_no_task_silently",
+        storms::without_retries,
+    ),
+    (
+        "many_killed_workers_lose_nothing_with_retries",
+        storms::with_retries,
+    ),
+    (
+        "a_program_replaced_on_disk_goes_on_as_it_was",
+        surroundings::replaced,
+    ),
+    (
+        "busy_threads_do_not_hinder_a_start",
+        surroundings::busy_threads,
     ),
 ];
 

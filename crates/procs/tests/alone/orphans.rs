@@ -128,3 +128,178 @@ pub fn detached() {
         |_| {},
     );
 }
+
+/// The living processes that have the victim's folder in their environment: the victim and all its descendants.
+fn marked_with(folder: &Path) -> Vec<u32> {
+    let mark = folder.as_os_str().as_encoded_bytes();
+    let processes = fs::read_dir("/proc").expect("/proc is there");
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        *pid != process::id()
+            && is_running(*pid)
+            && environment.windows(mark.len()).any(|part| part == mark)
+    })
+    .collect()
+}
+
+/// Starts whatever the crate can start, over and over.
+fn start_everything(folder: &Path) {
+    for round in 0_u64.. {
+        let queue = procs::Queue::<Vec<u8>>::new(10).expect("there is memory");
+        let array = procs::SharedArray::<u64>::new(100_000).expect("there is memory");
+        array.set(0, round);
+        let writer = procs::spawn(write_for_ever, queue.clone()).expect("it starts");
+        let builder = Pool::builder().workers(2);
+        let pool = builder
+            .initializer(hold, (queue.clone(), array))
+            .expect("it can be sent")
+            .build()
+            .expect("it starts");
+        let results = pool.map(crate::double, 0..200).expect("they run");
+        assert_eq!(results.len(), 200);
+        let nested = procs::spawn(have_children, folder.to_owned()).expect("it starts");
+        let _ = queue.get_for(Duration::from_millis(5));
+        nested.kill();
+        writer.kill();
+    }
+}
+
+#[procs::task]
+fn write_for_ever(queue: procs::Queue<Vec<u8>>) {
+    while queue.put(&vec![1; 100_000]).is_ok() {}
+}
+
+/// The worker has the queue and the memory as long as it lives.
+#[procs::task]
+fn hold(queue: procs::Queue<Vec<u8>>, array: procs::SharedArray<u64>) {
+    std::mem::forget((queue, array));
+}
+
+/// Folders for a victim: one that is in the environment of all its processes, and one for temporary files.
+struct Places {
+    marks: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Places {
+    fn new(number: u32) -> Self {
+        let name = format!("procs-victim-{}-{number}", process::id());
+        let marks = env::temp_dir().join(name);
+        let temporary = marks.join("temporary");
+        fs::create_dir_all(&temporary).expect("the name is new");
+        Self { marks, temporary }
+    }
+
+    fn set_in<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let scenario = env::var_os(SCENARIO).expect("a scenario is played");
+        command
+            .env(SCENARIO, scenario)
+            .env(VICTIM, &self.marks)
+            .env("TMPDIR", &self.temporary)
+    }
+
+    /// After the victim's death nothing of it is left, within a second.
+    fn expect_nothing_left(self) {
+        eventually("every process is gone", SECOND, || {
+            marked_with(&self.marks).is_empty()
+        });
+        let files = |folder: &Path| fs::read_dir(folder).expect("it is there").count();
+        assert_eq!(files(&self.temporary), 0, "temporary files are left");
+        let shared = fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+        let ours = shared.filter(|file| file.file_name().to_string_lossy().contains("procs"));
+        assert_eq!(ours.count(), 0, "named shared memory is left");
+        fs::remove_dir_all(&self.marks).expect("the folder is there");
+    }
+}
+
+/// The victim is killed at any point of starting, working and ending.
+pub fn random() {
+    procs::init();
+    if let Some(folder) = env::var_os(VICTIM) {
+        return start_everything(Path::new(&folder));
+    }
+    let program = env::current_exe().expect("this program has a file");
+    for round in 0..300 / crate::PART {
+        let places = Places::new(round);
+        let mut victim = Command::new(&program);
+        let mut victim = places
+            .set_in(&mut victim)
+            .spawn()
+            .expect("the victim starts");
+        // From before its first process to some rounds of them.
+        let delay = u64::from(round).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 47;
+        thread::sleep(Duration::from_micros(delay));
+        kill(&mut victim);
+        victim.wait().expect("it is our child");
+        places.expect_nothing_left();
+    }
+}
+
+/// A program that is the first of a container has the process id 1, which others take for "the parent has gone". Where the
+/// system lets nobody make a namespace, this shows that it is so.
+pub fn first_process() {
+    procs::init();
+    if let Some(folder) = env::var_os(VICTIM) {
+        assert_eq!(process::id(), 1);
+        return start_everything(Path::new(&folder));
+    }
+    // SAFETY: it takes nothing and returns an integer.
+    let options: &[_] = if unsafe { libc::geteuid() } == 0 {
+        &["--pid", "--fork", "--mount-proc"]
+    } else {
+        &[
+            "--user",
+            "--map-root-user",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+        ]
+    };
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(options);
+        command
+    };
+    let tried = unshare().arg("true").output().expect("unshare(1) exists");
+    if !tried.status.success() {
+        let reason = String::from_utf8_lossy(&tried.stderr).into_owned();
+        println!("no process can be the first of a namespace here: {reason}");
+        assert!(
+            ["not permitted", "No space left", "Invalid argument"]
+                .iter()
+                .any(|known| reason.contains(known)),
+            "not the system forbids it, but: {reason}"
+        );
+        return;
+    }
+    let program = env::current_exe().expect("this program has a file");
+    for round in 1000..1005 {
+        let places = Places::new(round);
+        let mut victim = unshare();
+        let mut outside = places
+            .set_in(victim.arg(&program))
+            .spawn()
+            .expect("the victim starts");
+        let first = || {
+            let mut pids = marked_with(&places.marks).into_iter();
+            pids.find(|pid| {
+                let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+                let inner = status.lines().find(|line| line.starts_with("NSpid:"));
+                inner.is_some_and(|line| {
+                    line.split_whitespace().count() == 3 && line.ends_with("\t1")
+                })
+            })
+        };
+        eventually("its grandchildren have begun", LIMIT, || {
+            fs::read_dir(&places.marks).expect("it is there").count() > 3
+        });
+        let first = first().expect("it lives");
+        let status = Command::new("kill")
+            .args(["-KILL", &first.to_string()])
+            .status();
+        assert!(status.expect("kill(1) exists").success());
+        outside.wait().expect("it is our child");
+        places.expect_nothing_left();
+    }
+}

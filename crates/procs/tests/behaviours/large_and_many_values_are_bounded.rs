@@ -7,7 +7,7 @@ use std::time::Duration;
 use procs::{JobError, Pool, PutError, Queue};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeTuple};
 
-use crate::common::{LIMIT, mark_and_sleep};
+use crate::common::{Folder, LIMIT, eventually};
 
 const PIECE: usize = 16 << 20;
 
@@ -154,23 +154,24 @@ fn a_writer_that_is_killed_within_a_queue_stops_nobody() {
 }
 
 fn eventually_ended(process: &procs::Process<()>) {
-    crate::common::eventually("it has ended", || !process.is_alive());
+    eventually("it has ended", || !process.is_alive());
 }
 
 #[procs::task]
 fn get_one(queue: Queue<u32>, mark: std::path::PathBuf) {
     queue.get().expect("there is one");
-    mark_and_sleep(mark);
+    fs::write(mark, "got").expect("the folder is there");
+    std::thread::sleep(2 * LIMIT);
 }
 
 #[test]
 fn a_full_queue_whose_reader_died_says_so_and_goes_on_with_another() {
-    let folder = crate::common::Folder::new();
+    let folder = Folder::new();
     let queue = Queue::new(3).unwrap();
     (0..3).for_each(|n| queue.put(&n).unwrap());
     let mark = folder.path("mark");
     let reader = procs::spawn(get_one, (queue.clone(), mark.clone())).unwrap();
-    crate::common::eventually("it has got one", || mark.exists());
+    eventually("it has got one", || mark.exists());
     queue.put(&3).unwrap();
     reader.kill();
     eventually_ended(&reader);
