@@ -33,19 +33,26 @@ pub(crate) fn live(summons: &Summons, place: Place) -> i32 {
         zygote::serve(stream).and_then(|newborn| {
             tie_to_parent(summons.parent);
             match newborn.settle() {
-                Ok(stream) => serve_on_new_thread(stream),
+                Ok(stream) => serve_watched(stream, place),
                 Err((stream, refusal)) => refuse(&stream, &refusal),
             }
         })
-    } else if place == Place::BeforeMain {
-        serve_on_new_thread(stream)
     } else {
-        match watch_on_new_thread(&stream) {
-            Ok(()) => serve(&stream),
-            Err(error) => refuse_for_want(&stream, &error),
-        }
+        serve_watched(stream, place)
     };
     exit_code(result)
+}
+
+/// Serves on this thread where it is one of the standard library's, and otherwise on one that it makes; the other of the
+/// two watches the parent.
+fn serve_watched(stream: UnixStream, place: Place) -> io::Result<i32> {
+    if place == Place::BeforeMain {
+        return serve_on_new_thread(stream);
+    }
+    match watch_on_new_thread(&stream) {
+        Ok(()) => serve(&stream),
+        Err(error) => refuse_for_want(&stream, &error),
+    }
 }
 
 /// On an error the parent has gone, or speaks another language: there is nobody to tell.
@@ -70,10 +77,21 @@ fn serve_on_new_thread(stream: UnixStream) -> io::Result<i32> {
 /// Watches the parent on another thread: this one serves.
 fn watch_on_new_thread(stream: &UnixStream) -> io::Result<()> {
     let lifeline = stream.try_clone()?;
-    let watcher = thread::Builder::new()
+    watcher().spawn(move || watch(&lifeline)).map(drop)
+}
+
+fn watcher() -> thread::Builder {
+    thread::Builder::new()
         .name("procs-lifeline".to_owned())
-        .stack_size(64 * 1024);
-    watcher.spawn(move || watch(&lifeline)).map(drop)
+        .stack_size(64 * 1024)
+}
+
+/// Makes a thread once, as each duplicate of a fork server will, so that they find its stack and what it links to. Without
+/// leave to make one they are only slower, or say so themselves.
+pub(crate) fn rehearse() {
+    if let Ok(thread) = watcher().spawn(|| ()) {
+        let _ = thread.join();
+    }
 }
 
 /// The system does not let this process have a thread, or a limit.

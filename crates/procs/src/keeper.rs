@@ -16,7 +16,7 @@ use crate::error::{DecodeError, EncodeError, ProcessError, StartError, SystemErr
 use crate::launch;
 use crate::link::{Filled, Link};
 use crate::process::{Outcome, ProcessState};
-use crate::sys::{self, SIGKILL};
+use crate::sys::{self, PollFd, SIGKILL};
 use crate::wake::Wake;
 use crate::wire::{self, Record, Refusal, Tag};
 use crate::worker;
@@ -96,7 +96,7 @@ impl Keeper {
                 timeout.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let mut polled = vec![sys::as_poll(self.wake.as_fd(), true, false)];
             for ward in &wards {
-                polled.push(ward.link.interest());
+                polled.push(ward.interest());
                 polled.push(sys::as_poll(ward.state.as_fd(), true, false));
             }
             // A failing poll (want of memory) is as good as one that found nothing: look at everybody, a little later.
@@ -177,6 +177,15 @@ impl Ward {
 
     fn deadline(&self) -> Option<Instant> {
         self.start_deadline
+    }
+
+    /// What to wait for in its socket. A closed one is always ready, while the process takes its time to end.
+    fn interest(&self) -> PollFd {
+        let mut socket = self.link.interest();
+        if self.closed {
+            socket.fd = -1;
+        }
+        socket
     }
 
     /// Does what can be done for it now. True: it has ended, and everybody has been told.

@@ -187,10 +187,12 @@ pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// How much is asked of the kernel at once: little, until more comes. Many a process sends a few bytes in its life.
+    step: usize,
 }
 
 impl ReadBuffer {
-    /// How much is asked of the kernel at once.
+    const FIRST_STEP: usize = 4 * 1024;
     const STEP: usize = 128 * 1024;
 
     pub(crate) fn new() -> Self {
@@ -198,6 +200,7 @@ impl ReadBuffer {
             bytes: Vec::new(),
             start: 0,
             end: 0,
+            step: Self::FIRST_STEP,
         }
     }
 
@@ -225,8 +228,12 @@ impl ReadBuffer {
 
     /// Reads once; drops the first `skip` of what arrives. Returns how many bytes arrived.
     pub(crate) fn read_from(&mut self, mut source: impl Read, skip: usize) -> io::Result<usize> {
-        self.make_room(Self::STEP);
-        let count = source.read(&mut self.bytes[self.end..])?;
+        self.make_room(self.step);
+        let room = &mut self.bytes[self.end..];
+        let count = source.read(room)?;
+        if count == room.len() {
+            self.step = Self::STEP;
+        }
         let dropped = skip.min(count);
         self.bytes
             .copy_within(self.end + dropped..self.end + count, self.end);

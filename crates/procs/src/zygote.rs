@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::child;
 use crate::entry;
 use crate::error::{StartError, SystemError};
 use crate::keeper::{START_DEADLINE, refusal_of};
@@ -260,10 +261,12 @@ pub(crate) struct Newborn {
 
 /// The server's life: it returns only in its duplicates. An error means that the asking process has gone.
 ///
-/// It is called on the one thread of a fresh process, and starts none.
+/// It is called on the one thread of a fresh process, and is back on it whenever it duplicates itself.
 pub(crate) fn serve(stream: UnixStream) -> io::Result<Newborn> {
-    // What is looked up here need not be looked up in each duplicate.
+    // What is looked up, made or linked here need not be in each duplicate: also the first thread's stack, which the C
+    // library keeps for the next.
     let _ = (entry::build(), task::find(0));
+    child::rehearse();
     sys::name_thread("procs-forks");
     worker::send(&stream, Tag::Ready, &[])?;
     loop {
