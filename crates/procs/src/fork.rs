@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,14 @@ pub enum Fork {
 
 /// Children whose handles were dropped while they ran. Collected whenever another one is forked or dropped.
 static DETACHED: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
+
+/// How often this memory was duplicated.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Another number in a forked child than in its parent, for what belongs to one process only.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Relaxed)
+}
 
 /// Duplicates this process, whatever threads it has.
 ///
@@ -55,7 +64,10 @@ pub unsafe fn fork() -> Result<Fork, ForkError> {
     let pid = unsafe { libc::fork() };
     match u32::try_from(pid) {
         Err(_) => Err(SystemError::new("fork this process")(io::Error::last_os_error()).into()),
-        Ok(0) => Ok(Fork::Child),
+        Ok(0) => {
+            GENERATION.fetch_add(1, Relaxed);
+            Ok(Fork::Child)
+        }
         Ok(pid) => match sys::pidfd_open(pid) {
             Ok(pidfd) => Ok(Fork::Parent(ForkedChild {
                 pid,

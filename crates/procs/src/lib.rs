@@ -24,6 +24,7 @@
 //!   reads a long input as results are taken.
 //! - **Between processes**: a [`Queue`] or [`JoinableQueue`] has many writers and readers; [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
 //!   [`Descriptor`]. [`SharedMemory`], a [`SharedArray`] and a [`SharedValue`] are the same for all who have them.
+//! - **Taking turns**: [`sync`] has locks, semaphores, a condition, an event and a barrier that survive their users.
 //! - **Programs**: [`command`] runs another program: input, output, time limit.
 //! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
 //! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
@@ -127,6 +128,8 @@ pub use queue::{JoinableQueue, Queue};
 mod shm;
 pub use shm::{Plain, SharedArray, SharedMemory, SharedValue};
 
+pub mod sync;
+
 mod command;
 pub use command::{Command, Output, command};
 
@@ -141,9 +144,9 @@ pub use cpu::cpu_count;
 
 mod error;
 pub use error::{
-    CommandError, DecodeError, EncodeError, ForkError, GetError, JobError, Panicked, ProcessError,
-    PutError, ReceiveError, SendError, SpawnError, StartError, SystemError, TaskDoneError,
-    TimedOut, WaitError,
+    Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError, JobError,
+    LockError, OverRelease, Panicked, ProcessError, PutError, ReceiveError, Recover, SendError,
+    SpawnError, StartError, SystemError, TaskDoneError, TimedOut, WaitError,
 };
 
 /// Lets the tests of a file start processes. Write it once at the top of a file in `tests/`, or in `lib.rs` under

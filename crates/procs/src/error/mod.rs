@@ -8,6 +8,7 @@ mod panicked;
 mod process;
 mod queue;
 mod start;
+mod sync;
 mod system;
 mod value;
 
@@ -19,5 +20,7 @@ pub use panicked::Panicked;
 pub use process::ProcessError;
 pub use queue::{GetError, PutError, TaskDoneError, WaitError};
 pub use start::{SpawnError, StartError};
+pub(crate) use sync::sealed::Recover as SealedRecover;
+pub use sync::{Broken, ConditionError, LockError, OverRelease, Recover};
 pub use system::SystemError;
 pub use value::{DecodeError, EncodeError};

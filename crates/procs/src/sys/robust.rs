@@ -15,6 +15,27 @@ pub(crate) const MUTEX_SIZE: usize = size_of::<libc::pthread_mutex_t>();
 /// A clock that is set back must not prolong a wait by more than this.
 const STEP: Duration = Duration::from_secs(1);
 
+/// What happens when a thread locks a mutex that it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relock {
+    /// It waits for ever, or fails to lock at once what it only tries to lock.
+    Waits,
+    /// `EDEADLK`.
+    Refused,
+    /// It is counted, and unlocked as often.
+    Counted,
+}
+
+impl Relock {
+    fn kind(self) -> libc::c_int {
+        match self {
+            Self::Waits => libc::PTHREAD_MUTEX_NORMAL,
+            Self::Refused => libc::PTHREAD_MUTEX_ERRORCHECK,
+            Self::Counted => libc::PTHREAD_MUTEX_RECURSIVE,
+        }
+    }
+}
+
 /// How a mutex was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -42,6 +63,11 @@ fn mutex(map: &SharedMap, offset: usize) -> *mut libc::pthread_mutex_t {
 
 /// Makes a mutex in new memory, before anybody else has it.
 pub(crate) fn init_mutex(map: &SharedMap, offset: usize) -> io::Result<()> {
+    init_mutex_as(map, offset, Relock::Waits)
+}
+
+/// As [`init_mutex`], for a mutex that its owner may try to lock again.
+pub(crate) fn init_mutex_as(map: &SharedMap, offset: usize, relock: Relock) -> io::Result<()> {
     let mut attributes = MaybeUninit::uninit();
     let at = attributes.as_mut_ptr();
     // SAFETY: `at` is a writable place for attributes, initialized by the first call and destroyed by the last; the mutex
@@ -58,10 +84,18 @@ pub(crate) fn init_mutex(map: &SharedMap, offset: usize) -> io::Result<()> {
                 libc::PTHREAD_MUTEX_ROBUST,
             ))
         })
+        .and_then(|()| checked(libc::pthread_mutexattr_settype(at, relock.kind())))
         .and_then(|()| checked(libc::pthread_mutex_init(mutex(map, offset), at)));
         libc::pthread_mutexattr_destroy(at);
         made
     }
+}
+
+/// Locks a mutex that [`init_mutex`] has made, for this thread, if nobody holds it.
+#[inline]
+pub(crate) fn try_lock_mutex(map: &SharedMap, offset: usize) -> io::Result<Option<Found>> {
+    // SAFETY: the mutex was initialized by whoever made the map, and lives as long as that.
+    found(unsafe { libc::pthread_mutex_trylock(mutex(map, offset)) })
 }
 
 /// Locks a mutex that [`init_mutex`] has made, for this thread. `None`: the time was over.

@@ -6,11 +6,13 @@ mod connections_carry_messages_whole;
 mod dead_worker_fails_only_its_task;
 mod large_and_many_values_are_bounded;
 mod lazy_input_is_bounded;
+mod locks_survive_their_owners;
 mod memory_is_shared_and_leaves_nothing;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;
 mod process_returns_result_or_reason;
 mod programs_run_without_deadlock;
 mod queue_survives_its_users;
+mod waiters_are_woken_whoever_dies;
 
 procs::test_support!();
