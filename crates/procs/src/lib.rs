@@ -25,6 +25,7 @@
 //! - **Between processes**: a [`Queue`] or [`JoinableQueue`] has many writers and readers; [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
 //!   [`Descriptor`]. [`SharedMemory`], a [`SharedArray`] and a [`SharedValue`] are the same for all who have them.
 //! - **Taking turns**: [`sync`] has locks, semaphores, a condition, an event and a barrier that survive their users.
+//! - **Shared objects**: a [`Manager`] is a process that holds dictionaries, lists and the like ([`manager`]).
 //! - **Programs**: [`command`] runs another program: input, output, time limit.
 //! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
 //! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
@@ -130,6 +131,9 @@ pub use shm::{Plain, SharedArray, SharedMemory, SharedValue};
 
 pub mod sync;
 
+pub mod manager;
+pub use manager::Manager;
+
 mod command;
 pub use command::{Command, Output, command};
 
@@ -145,8 +149,8 @@ pub use cpu::cpu_count;
 mod error;
 pub use error::{
     Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError, JobError,
-    LockError, OverRelease, Panicked, ProcessError, PutError, ReceiveError, Recover, SendError,
-    SpawnError, StartError, SystemError, TaskDoneError, TimedOut, WaitError,
+    LockError, ManagerError, OverRelease, Panicked, ProcessError, PutError, ReceiveError, Recover,
+    SendError, SpawnError, StartError, SystemError, TaskDoneError, TimedOut, WaitError,
 };
 
 /// Lets the tests of a file start processes. Write it once at the top of a file in `tests/`, or in `lib.rs` under

@@ -188,3 +188,23 @@ fn fork_server() {
     assert_eq!((lines.len(), pids.len()), (3, 3));
     assert!(!pids.contains(server.as_str()));
 }
+
+#[test]
+fn process_manager() {
+    let (lines, _) = run("process_manager");
+    assert_eq!(lines, ["be: 2", "not: 1", "or: 1", "to: 2"]);
+}
+
+#[test]
+fn process_lock() {
+    let (lines, _) = run("process_lock");
+    assert_eq!(
+        lines,
+        [
+            "Repaired after a death: \"half a li\"",
+            "line 1",
+            "line 2",
+            "line 3"
+        ]
+    );
+}

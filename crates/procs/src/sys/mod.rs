@@ -17,8 +17,8 @@ pub(crate) use message::{
 };
 pub(crate) use process::{SIGKILL, SIGTERM};
 pub(crate) use process::{
-    clone_sibling, die_with_parent, discard, exit_now, ignore_sigpipe, is_main_thread, kill_group,
-    monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
+    clone_sibling, die_with_parent, discard, exit_now, fill_random, ignore_sigpipe, is_main_thread,
+    kill_group, monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
 };
 pub(crate) use robust::{
     Found, Relock, futex_wait, futex_wake, init_mutex, init_mutex_as, lock_mutex, repaired,

@@ -7,6 +7,7 @@ mod dead_worker_fails_only_its_task;
 mod large_and_many_values_are_bounded;
 mod lazy_input_is_bounded;
 mod locks_survive_their_owners;
+mod managers_objects_are_shared;
 mod memory_is_shared_and_leaves_nothing;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;

@@ -1,0 +1,78 @@
+//! A number that processes count with through a manager.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ManagerError;
+
+use super::client::{Proxy, senseless};
+use super::language::{Action, Reply};
+
+/// A number in a [`Manager`](crate::Manager)'s process.
+///
+/// A [`SharedValue`](crate::SharedValue) does the same a thousand times faster where descriptors can travel; a counter
+/// also travels in the arguments of a pool's jobs.
+///
+/// ```
+/// use procs::Manager;
+///
+/// #[procs::main]
+/// fn main() {
+///     let manager = Manager::start().unwrap();
+///     let tickets = manager.counter(100).unwrap();
+///     assert_eq!(tickets.add(-1).unwrap(), 99);
+///     assert_eq!(tickets.set(5).unwrap(), 99);
+///     assert_eq!(tickets.get().unwrap(), 5);
+/// }
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Counter {
+    proxy: Proxy,
+}
+
+impl Counter {
+    pub(super) fn new(proxy: Proxy) -> Self {
+        Self { proxy }
+    }
+
+    /// The same counter, but each call waits for its answer no longer than `time`.
+    #[must_use]
+    pub fn timeout(self, time: Duration) -> Self {
+        Self::new(self.proxy.timed(time))
+    }
+
+    /// Adds to the number (wrapping around at its ends). Returns what it is then.
+    ///
+    /// # Errors
+    ///
+    /// When the manager has ended or does not answer in time.
+    pub fn add(&self, more: i64) -> Result<i64, ManagerError> {
+        self.ask(Action::Add(more))
+    }
+
+    /// What the number is.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn get(&self) -> Result<i64, ManagerError> {
+        self.add(0)
+    }
+
+    /// Sets the number. Returns what it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn set(&self, number: i64) -> Result<i64, ManagerError> {
+        self.ask(Action::SetNumber(number))
+    }
+
+    fn ask(&self, action: Action) -> Result<i64, ManagerError> {
+        match self.proxy.ask(action)? {
+            Reply::Number(number) => Ok(number),
+            reply => Err(senseless(&reply)),
+        }
+    }
+}
