@@ -7,8 +7,8 @@ use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
 use threads::{
-    Barrier, Condition, Event, GetError, JobError, Latch, Lock, PutError, Queue, Semaphore,
-    Shutdown, model,
+    Barrier, BoundedSemaphore, Condition, Event, GetError, JobError, Latch, LifoQueue, Lock, Pool,
+    PoolShutdown, PriorityQueue, PutError, Queue, Semaphore, Shutdown, model,
 };
 
 /// Explores with at most `preemptions` forced switches of threads.
@@ -265,5 +265,148 @@ fn job_is_run_once_by_the_worker_or_by_its_waiter() {
         let here = model::run_inline(&job);
         assert_eq!(job.result().unwrap(), 7);
         assert_ne!(worker.join().unwrap(), here);
+    });
+}
+
+/// The idle worker goes to sleep, or not, as the job comes; and again as the pool ends.
+#[test]
+fn pool_runs_a_job_for_the_sleeping_waiter_and_ends() {
+    explore(3, || {
+        let pool = Pool::new(1).unwrap();
+        assert_eq!(pool.submit(|| 7).result().unwrap(), 7);
+        pool.shutdown(PoolShutdown::Wait);
+    });
+}
+
+#[test]
+fn pool_runs_what_was_queued_before_its_end_and_refuses_the_rest() {
+    explore(2, || {
+        let pool = Pool::new(1).unwrap();
+        let other = pool.clone();
+        let submitter = thread::spawn(move || other.submit(|| 7).result());
+        pool.shutdown(PoolShutdown::Detach);
+        let outcome = submitter.join().unwrap();
+        assert!(matches!(outcome, Ok(7) | Err(JobError::Closed)));
+    });
+}
+
+/// Each job needs the other to run: the searcher that takes the first must not leave the second to itself.
+#[test]
+fn pool_wakes_a_second_worker_for_a_second_job() {
+    explore(1, || {
+        let pool = Pool::new(2).unwrap();
+        let (ready, steady) = (Arc::new(Event::new()), Arc::new(Event::new()));
+        let (sets, waits) = (ready.clone(), steady.clone());
+        let first = pool.submit(move || {
+            sets.set();
+            waits.wait();
+        });
+        let second = pool.submit(move || {
+            steady.set();
+            ready.wait();
+        });
+        first.result().unwrap();
+        second.result().unwrap();
+    });
+}
+
+#[test]
+fn pool_that_shrinks_leaves_no_job_behind() {
+    explore(1, || {
+        let pool = Pool::builder().workers(2).idle_timeout(SOON).build();
+        let pool = pool.unwrap();
+        assert_eq!(pool.submit(|| 7).result().unwrap(), 7);
+    });
+}
+
+#[test]
+fn get_many_takes_each_item_once_and_makes_room() {
+    explore(3, || {
+        let queue = Queue::bounded(2);
+        let sink = queue.clone();
+        let putter = thread::spawn(move || (1..=3).for_each(|n| sink.put(n).unwrap()));
+        let mut items = Vec::new();
+        while items.len() < 3 {
+            assert!((1..=2).contains(&queue.get_many(&mut items, 2).unwrap()));
+        }
+        assert_eq!(items, [1, 2, 3]);
+        putter.join().unwrap();
+    });
+}
+
+#[test]
+fn get_many_wakes_every_putter_it_makes_room_for() {
+    explore(2, || {
+        let queue = Queue::bounded(2);
+        queue.put(0).unwrap();
+        queue.put(0).unwrap();
+        let putters = [queue.clone(), queue.clone()];
+        let putters = putters.map(|sink| thread::spawn(move || sink.put(1).unwrap()));
+        let mut items = Vec::new();
+        assert_eq!(queue.get_many(&mut items, 2), Ok(2));
+        for putter in putters {
+            putter.join().unwrap();
+        }
+        assert_eq!(queue.len(), 2);
+    });
+}
+
+#[test]
+fn bounded_semaphore_refuses_exactly_one_release_too_many() {
+    explore(3, || {
+        let slots = Arc::new(BoundedSemaphore::new(1));
+        slots.acquire();
+        let releasers = [slots.clone(), slots.clone()];
+        let releasers = releasers.map(|slots| thread::spawn(move || slots.release(1).is_ok()));
+        // Given back by one of them.
+        slots.acquire();
+        let accepted = releasers.map(|thread| thread.join().unwrap());
+        // The second may come before or after the permit is taken again.
+        let free = accepted.iter().filter(|&&accepted| accepted).count() - 1;
+        assert_eq!(slots.available(), free);
+    });
+}
+
+/// The last-in first-out queue and the priority queue share one engine, with a lock around their store; what
+/// differs is the order of the store, and that the engine remembers who holds the lock.
+#[test]
+fn lifo_queue_hands_over_and_makes_room() {
+    explore(3, || {
+        let stack = LifoQueue::bounded(1);
+        let source = stack.clone();
+        let reader = thread::spawn(move || [source.get(), source.get()]);
+        stack.put(1).unwrap();
+        stack.put(2).unwrap();
+        assert_eq!(reader.join().unwrap(), [Ok(1), Ok(2)]);
+    });
+}
+
+#[test]
+fn priority_queue_wakes_the_patient_getter_when_the_hasty_gives_up() {
+    explore(2, || {
+        let queue = PriorityQueue::unbounded();
+        let (patient, hasty) = (queue.clone(), queue.clone());
+        let hasty = thread::spawn(move || hasty.get_for(SOON).is_ok());
+        let patient = thread::spawn(move || patient.get().unwrap());
+        queue.put(1, 'a').unwrap();
+        if hasty.join().unwrap() {
+            queue.put(2, 'b').unwrap();
+        }
+        patient.join().unwrap();
+        assert!(queue.is_empty());
+    });
+}
+
+#[test]
+fn priority_queue_wakes_getter_and_putter_as_it_is_shut_down() {
+    explore(2, || {
+        let queue = PriorityQueue::bounded(1);
+        queue.put(1, 'a').unwrap();
+        let sink = queue.clone();
+        let putter = thread::spawn(move || sink.put(2, 'b').is_ok());
+        let dropped = queue.shutdown(Shutdown::Immediate);
+        let accepted = putter.join().unwrap();
+        assert_eq!(dropped.len(), 1 + usize::from(accepted));
+        assert!(matches!(queue.get(), Err(GetError::Closed)));
     });
 }

@@ -1,5 +1,6 @@
 //! Loom's model: every interleaving of these is explored.
 
+use crate::error::{JoinError, SpawnError};
 use std::cell;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
@@ -7,6 +8,42 @@ use std::time::Instant;
 pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::sync::atomic;
 pub(crate) use loom::thread::{Thread, current, yield_now};
+
+/// loom's, for std's form with a constant.
+macro_rules! per_thread {
+    ($(#[$about:meta])* static $name:ident: $type:ty = const { $init:expr };) => {
+        loom::thread_local! {
+            $(#[$about])*
+            static $name: $type = $init;
+        }
+    };
+}
+pub(crate) use per_thread;
+
+/// A worker of a pool.
+pub(crate) struct Worker(Option<loom::thread::JoinHandle<()>>);
+
+impl Worker {
+    /// Not known to be over: loom's threads tell it only to who joins them.
+    pub(crate) fn is_alive(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn join(&mut self) -> Result<(), JoinError> {
+        if let Some(thread) = self.0.take() {
+            thread.join().expect("a worker catches every panic");
+        }
+        Ok(())
+    }
+}
+
+/// Starts a worker of a pool, without a name.
+pub(crate) fn start_worker(
+    _name: String,
+    f: impl FnOnce() + Send + 'static,
+) -> Result<Worker, SpawnError> {
+    Ok(Worker(Some(loom::thread::spawn(f))))
+}
 
 /// loom counts on a spinning thread to yield.
 pub(crate) fn spin_loop() {

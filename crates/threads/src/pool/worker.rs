@@ -4,22 +4,23 @@ use super::idle::Idle;
 use super::task::{Runnable, contain};
 use crate::backoff::Backoff;
 use crate::error::{JobError, SpawnError};
+use crate::imp;
+use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::queue::Fifo;
 use crate::signal::{WaitQueue, deadline};
-use crate::thread::Thread;
-use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic;
 use std::time::{Duration, Instant};
 
-thread_local! {
+imp::per_thread! {
     /// The pool that the calling thread works for; 0 is none.
     static POOL: Cell<usize> = const { Cell::new(0) };
 }
 
-static NEXT_POOL: AtomicUsize = AtomicUsize::new(1);
+static NEXT_POOL: atomic::AtomicUsize = atomic::AtomicUsize::new(1);
 
 /// The number of the pool that the calling thread works for.
 pub(crate) fn current_pool() -> Option<usize> {
@@ -44,7 +45,7 @@ pub(super) struct Settings {
 pub(super) struct Core {
     id: usize,
     settings: Settings,
-    queue: Injector<Arc<dyn Runnable>>,
+    queue: Fifo<Arc<dyn Runnable>>,
     idle: CachePadded<Idle>,
     closed: AtomicBool,
     /// Workers that may still run tasks. When the last goes, what is queued is refused.
@@ -53,7 +54,7 @@ pub(super) struct Core {
     /// Tasks in the queue, counted only if there is a bound.
     queued: AtomicUsize,
     submitters: WaitQueue,
-    threads: Mutex<Vec<Thread<()>>>,
+    threads: Mutex<Vec<imp::Worker>>,
     next_worker: AtomicUsize,
 }
 
@@ -61,7 +62,7 @@ impl Core {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
             id: NEXT_POOL.fetch_add(1, Ordering::Relaxed),
-            queue: Injector::new(),
+            queue: Fifo::new(usize::MAX),
             idle: CachePadded::new(Idle::new(settings.workers)),
             closed: AtomicBool::new(false),
             alive: AtomicUsize::new(0),
@@ -92,11 +93,10 @@ impl Core {
         let name = format!("{}-{index}", self.settings.name);
         let core = self.clone();
         self.idle.add_searcher();
-        let thread = Thread::builder().name(name).daemon(true);
-        match thread.spawn(move || core.work()) {
+        match imp::start_worker(name, move || core.work()) {
             Ok(thread) => {
                 let mut threads = self.threads.lock();
-                threads.retain(Thread::is_alive);
+                threads.retain(imp::Worker::is_alive);
                 threads.push(thread);
                 Ok(())
             }
@@ -158,7 +158,8 @@ impl Core {
             task.refuse(JobError::Closed);
             return;
         }
-        self.queue.push(task);
+        // Never refused: the queue has no bound and is never closed.
+        let _ = self.queue.try_put(task);
         // Begins with a SeqCst fence, which also orders the push before the look at `alive`.
         let served = self.idle.work_arrived();
         if self.alive.load(Ordering::Relaxed) == 0 {
@@ -172,7 +173,8 @@ impl Core {
     /// Starts a worker again that ended for want of work, if there is one.
     #[inline]
     fn grow(self: &Arc<Self>) {
-        if self.alive.load(Ordering::Relaxed) < self.settings.workers && !self.is_closed() {
+        // Acquire: who sees a worker gone because the pool was closed sees it closed.
+        if self.alive.load(Ordering::Acquire) < self.settings.workers && !self.is_closed() {
             // If the system refuses, one of the others takes the task.
             let _ = self.start_worker();
         }
@@ -200,7 +202,7 @@ impl Core {
 
     /// The life of a worker.
     pub(super) fn work(self: &Arc<Self>) {
-        POOL.set(self.id);
+        POOL.with(|pool| pool.set(self.id));
         if let Some(hook) = &self.settings.on_start {
             contain(|| hook());
         }
@@ -228,19 +230,16 @@ impl Core {
     }
 
     fn steal(&self) -> Option<Arc<dyn Runnable>> {
-        loop {
-            match self.queue.steal() {
-                Steal::Success(task) => {
-                    if self.settings.queue_bound != usize::MAX {
-                        self.queued.fetch_sub(1, Ordering::Release);
-                        self.submitters.notify(1);
-                    }
-                    return Some(task);
-                }
-                Steal::Empty => return None,
-                Steal::Retry => {}
-            }
+        // Searchers look again and again: they keep off the lock that others take tasks under.
+        if self.queue.is_empty() {
+            return None;
         }
+        let task = self.queue.try_get().ok()?;
+        if self.settings.queue_bound != usize::MAX {
+            self.queued.fetch_sub(1, Ordering::Release);
+            self.submitters.notify(1);
+        }
+        Some(task)
     }
 
     /// The next task, or none if the worker shall end: it is counted out then. A new worker is a searcher
@@ -269,11 +268,19 @@ impl Core {
                 return found;
             }
             let work = || !self.queue.is_empty() || self.is_closed();
-            let deadline = self.settings.idle_timeout.and_then(deadline);
-            searching = self.idle.sleep(searching, work, deadline);
+            searching = self.idle.sleep(searching, work, self.leaving_time());
             if !searching && self.retire() {
                 return None;
             }
+        }
+    }
+
+    /// Until when an idle worker stays. The last one stays for ever: it need not even look.
+    fn leaving_time(&self) -> Option<Instant> {
+        let timeout = self.settings.idle_timeout?;
+        match self.alive.load(Ordering::Relaxed) {
+            1 => None,
+            _ => deadline(timeout),
         }
     }
 

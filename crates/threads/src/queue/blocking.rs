@@ -9,7 +9,7 @@ use super::task_count::TaskCount;
 use crate::backoff::Backoff;
 use crate::error::{GetError, PutError};
 use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::imp::{Mutex, MutexGuard};
+use crate::imp::{self, Mutex, MutexGuard};
 use crate::signal::{Signal, WaitList};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -53,7 +53,9 @@ struct Reentered;
 
 /// A number that no other live thread has.
 fn thread_number() -> usize {
-    thread_local!(static HERE: u8 = const { 0 });
+    imp::per_thread!(
+        static HERE: u8 = const { 0 };
+    );
     HERE.try_with(|here| std::ptr::from_ref(here).addr())
         .unwrap_or(usize::MAX)
 }

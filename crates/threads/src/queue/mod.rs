@@ -18,7 +18,7 @@ pub use task_guard::TaskGuard;
 use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
 use crate::signal::{self, Signal};
 use crate::wait_any::{Source, Waitable};
-use fifo::Fifo;
+pub(crate) use fifo::Fifo;
 use methods::{handle_traits, put_methods, shared_methods};
 use std::fmt;
 use std::sync::Arc;

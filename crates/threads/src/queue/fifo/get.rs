@@ -34,7 +34,7 @@ impl<T> Fifo<T> {
 
     /// Takes without waiting.
     #[inline]
-    pub(in crate::queue) fn try_get(&self) -> Result<T, GetError> {
+    pub(crate) fn try_get(&self) -> Result<T, GetError> {
         self.try_with(|| self.take())
     }
 
@@ -152,7 +152,7 @@ impl<T> Fifo<T> {
     /// Takes a sleeper off the list. If it was woken, the next getter is: the item is still there.
     pub(in crate::queue) fn unlisten(&self, signal: &Arc<Signal>) {
         let next = self.put.side.with(|side| {
-            let pass_on = !side.getters.remove(signal) && self.len() > 0;
+            let pass_on = !side.getters.remove(signal) && !self.is_empty();
             if pass_on { side.getters.pop() } else { None }
         });
         if let Some(next) = next {

@@ -70,7 +70,7 @@ fn first_pause(capacity: usize) -> u32 {
 }
 
 /// The engine; `Queue` is a shared handle on it.
-pub(super) struct Fifo<T> {
+pub(crate) struct Fifo<T> {
     put: Published<PutSide<T>>,
     get: Published<GetSide<T>>,
     tasks: CachePadded<TaskCount>,
@@ -80,7 +80,7 @@ pub(super) struct Fifo<T> {
 }
 
 impl<T> Fifo<T> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let (chain, writer, reader) = Chain::new(capacity);
         let put = PutSide {
             cursor: writer,
@@ -115,6 +115,10 @@ impl<T> Fifo<T> {
         let head = self.get.count.load(Ordering::Acquire);
         let tail = self.put.count.load(Ordering::Acquire);
         tail.wrapping_sub(head).min(self.capacity)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -47,7 +47,7 @@ impl<T> Fifo<T> {
 
     /// Puts without waiting.
     #[inline]
-    pub(in crate::queue) fn try_put(&self, item: T) -> Result<(), PutError<T>> {
+    pub(crate) fn try_put(&self, item: T) -> Result<(), PutError<T>> {
         self.offer(item).map_err(|refused| match refused {
             NoRoom::Full { item, .. } => PutError::Full(item),
             NoRoom::Closed(item) => PutError::Closed(item),
