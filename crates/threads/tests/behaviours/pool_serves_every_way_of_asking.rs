@@ -29,6 +29,27 @@ fn busy_pool(bound: usize) -> (Pool, Arc<Event>) {
 }
 
 #[test]
+fn a_result_asked_for_here_is_made_here_or_waited_for() {
+    within_limit(|| {
+        let (pool, gate) = busy_pool(usize::MAX);
+        let here = std::thread::current().id();
+        let queued = pool.submit(|| std::thread::current().id());
+        assert_eq!(queued.result_here().unwrap(), here);
+        let bad = pool.submit(|| panic!("here too"));
+        assert!(matches!(bad.result_here(), Err(JobError::Panicked(_))));
+        let cancelled = pool.submit(|| ());
+        assert!(cancelled.cancel());
+        assert!(matches!(cancelled.result_here(), Err(JobError::Cancelled)));
+        gate.set();
+        let running = pool.submit(|| std::thread::current().id());
+        while !running.is_running() && !running.is_done() {
+            std::thread::yield_now();
+        }
+        assert_ne!(running.result_here().unwrap(), here);
+    });
+}
+
+#[test]
 fn jobs_come_in_the_order_of_their_ends() {
     within_limit(|| {
         let (pool, gate) = busy_pool(10);
