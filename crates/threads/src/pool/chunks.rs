@@ -5,12 +5,74 @@ use super::job::Job;
 use crate::error::{JobError, Panic};
 use std::collections::VecDeque;
 use std::fmt;
-use std::iter::Fuse;
+use std::iter::{Fuse, Peekable};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::vec;
 
-type Results<R> = Vec<Result<R, JobError>>;
+/// What one job gives: the values, and apart from them the rare panics, each with how many values came before
+/// it. So a chunk takes no more room than its values.
+struct Results<R> {
+    values: Vec<R>,
+    panics: Vec<(usize, Panic)>,
+}
+
+impl<R> Results<R> {
+    fn none() -> Self {
+        Self {
+            values: Vec::new(),
+            panics: Vec::new(),
+        }
+    }
+
+    /// Applies `function` to each item. What panics is left out, and the next item follows.
+    fn of<T>(items: Vec<T>, function: impl Fn(T) -> R) -> Self {
+        let mut values = Vec::with_capacity(items.len());
+        let mut panics = Vec::new();
+        let mut items = items.into_iter();
+        // An item that panics has left the iterator, and its value never came.
+        while let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
+            values.extend(items.by_ref().map(&function));
+        })) {
+            panics.push((values.len(), Panic::new(payload)));
+        }
+        Self { values, panics }
+    }
+}
+
+/// Results on their way out, in the order of the items.
+struct Ready<R> {
+    values: vec::IntoIter<R>,
+    panics: Peekable<vec::IntoIter<(usize, Panic)>>,
+    /// Values given.
+    given: usize,
+    /// Items at the end of the chunk that did not run.
+    refused: usize,
+}
+
+impl<R> Ready<R> {
+    fn new(results: Results<R>, refused: usize) -> Self {
+        Self {
+            values: results.values.into_iter(),
+            panics: results.panics.into_iter().peekable(),
+            given: 0,
+            refused,
+        }
+    }
+
+    fn next(&mut self) -> Option<Result<R, JobError>> {
+        let given = self.given;
+        if let Some((_, panic)) = self.panics.next_if(|(before, _)| *before == given) {
+            return Some(Err(JobError::Panicked(panic)));
+        }
+        if let Some(value) = self.values.next() {
+            self.given += 1;
+            return Some(Ok(value));
+        }
+        self.refused = self.refused.checked_sub(1)?;
+        Some(Err(JobError::Closed))
+    }
+}
 
 /// The results of [`Map::chunks`](super::Map::chunks), an iterator in the order of the input.
 ///
@@ -22,7 +84,7 @@ pub struct MapChunks<I, F, R> {
     items: Fuse<I>,
     size: usize,
     jobs: VecDeque<(usize, Job<Results<R>>)>,
-    ready: vec::IntoIter<Result<R, JobError>>,
+    ready: Ready<R>,
 }
 
 /// Chunks in flight for each worker: one at work, two to follow.
@@ -36,7 +98,7 @@ impl<I: Iterator, F, R> MapChunks<I, F, R> {
             items,
             size: size.max(1),
             jobs: VecDeque::new(),
-            ready: Vec::new().into_iter(),
+            ready: Ready::new(Results::none(), 0),
         }
     }
 }
@@ -56,13 +118,7 @@ where
             }
             let function = Arc::clone(&self.function);
             let len = chunk.len();
-            let apply = move |item| {
-                let outcome = catch_unwind(AssertUnwindSafe(|| function(item)));
-                outcome.map_err(|payload| JobError::Panicked(Panic::new(payload)))
-            };
-            let job = self
-                .pool
-                .submit(move || chunk.into_iter().map(apply).collect());
+            let job = self.pool.submit(move || Results::of(chunk, &*function));
             self.jobs.push_back((len, job));
         }
     }
@@ -84,12 +140,12 @@ where
             }
             self.submit();
             let (len, job) = self.jobs.pop_front()?;
-            let results = job.result().unwrap_or_else(|_| {
-                // The chunk did not run: each of its items is told so. Calls that panic are caught one by
-                // one, so the pool was shut down.
-                (0..len).map(|_| Err(JobError::Closed)).collect()
-            });
-            self.ready = results.into_iter();
+            // A chunk that did not run tells so for each of its items. Calls that panic are caught one by one,
+            // so the pool was shut down.
+            self.ready = match job.result() {
+                Ok(results) => Ready::new(results, 0),
+                Err(_) => Ready::new(Results::none(), len),
+            };
         }
     }
 }
