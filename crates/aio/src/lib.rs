@@ -27,6 +27,7 @@
 //! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
 //! - **Signals**: [`shutdown_signal`].
+//! - **TLS** (feature `tls`): the module `tls`.
 //! - **HTTP** (feature `http`): the module `http`.
 //!
 //! Everything stays on one thread, so nothing need be `Send`. Libraries for tokio work inside a loop: it runs within
@@ -43,6 +44,8 @@ mod remote;
 mod timer;
 
 mod error;
+#[cfg(feature = "tls")]
+pub use error::TlsError;
 pub use error::{
     Abandoned, Broken, Cancelled, Full, GetError, GroupError, GroupFailure, LoopClosed,
     LoopRunning, NoRunningLoop, Panicked, PutError, ReadError, RunError, TaskError, TimedOut,
@@ -90,8 +93,11 @@ pub use combine::{
 
 pub mod sync;
 
+mod outcome;
+pub use outcome::Outcome;
+
 mod stream;
-pub use stream::{Outcome, Server, StreamReader, StreamWriter, open_connection, start_server};
+pub use stream::{Server, StreamReader, StreamWriter, open_connection, start_server};
 
 pub mod echo;
 
@@ -100,6 +106,9 @@ pub use thread::{OnThread, to_thread};
 
 mod signal;
 pub use signal::{ShutdownSignal, shutdown_signal};
+
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[cfg(feature = "http")]
 pub mod http;

@@ -6,6 +6,8 @@ mod running;
 mod stream;
 mod sync;
 mod task;
+#[cfg(feature = "tls")]
+mod tls;
 
 #[cfg(feature = "http")]
 pub use http::{BodyError, RouteError};
@@ -13,3 +15,5 @@ pub use running::{LoopClosed, LoopRunning, NoRunningLoop, RunError};
 pub use stream::ReadError;
 pub use sync::{Broken, Full, GetError, PutError, TooManyDone, WouldBlock};
 pub use task::{Abandoned, Cancelled, GroupError, GroupFailure, Panicked, TaskError, TimedOut};
+#[cfg(feature = "tls")]
+pub use tls::TlsError;

@@ -4,7 +4,11 @@ use std::{fmt, io, net::SocketAddr};
 
 use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
 
-use super::{reader::StreamReader, socket::halves, writer::StreamWriter};
+use super::{
+    reader::StreamReader,
+    socket::{halves, share_tcp},
+    writer::StreamWriter,
+};
 use crate::current;
 
 /// Connects to `address`, such as `"127.0.0.1:9999"` or `("localhost", 9999)`, and gives the two halves of the
@@ -23,11 +27,19 @@ pub async fn open_connection<A>(address: A) -> io::Result<(StreamReader, StreamW
 where
     A: ToSocketAddrs + fmt::Debug,
 {
+    Ok(halves(share_tcp(connect(address).await?)?))
+}
+
+/// Connects to the first of the address's meanings that can be connected to.
+pub(crate) async fn connect<A>(address: A) -> io::Result<TcpStream>
+where
+    A: ToSocketAddrs + fmt::Debug,
+{
     let what = format!("{address:?}");
     let mut failure = None;
     for candidate in resolve(address).await? {
         match TcpStream::connect(candidate).await {
-            Ok(stream) => return halves(stream),
+            Ok(stream) => return Ok(stream),
             Err(error) => {
                 failure = Some(explain(
                     "connect to",

@@ -1,14 +1,21 @@
 //! Byte streams over sockets: readers, writers, and servers that hand them out.
 
 mod connect;
+mod listen;
 mod reader;
 mod server;
 mod socket;
 mod writer;
 
+#[cfg(feature = "tls")]
+pub(crate) use connect::connect;
 pub use connect::open_connection;
+#[cfg(any(feature = "http", feature = "tls"))]
+pub(crate) use listen::bind;
 pub use reader::StreamReader;
-#[cfg(feature = "http")]
-pub(crate) use server::bind;
-pub use server::{Outcome, Server, start_server};
+#[cfg(feature = "tls")]
+pub(crate) use server::handle;
+pub use server::{Server, start_server};
+#[cfg(feature = "tls")]
+pub(crate) use socket::{Io, Socket, halves, share, share_tcp};
 pub use writer::StreamWriter;

@@ -166,6 +166,12 @@ impl StreamReader {
         self.at_end && self.start == self.end
     }
 
+    /// Whether bytes have come that were not read.
+    #[cfg(feature = "tls")]
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.start != self.end
+    }
+
     /// How many bytes [`readuntil`](StreamReader::readuntil) and [`readline`](StreamReader::readline) search for their
     /// separator: 64 KiB unless set otherwise.
     pub fn limit(&self) -> usize {

@@ -7,47 +7,31 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
+    path::{Path, PathBuf},
     rc::{Rc, Weak},
     task::{Poll, Waker},
     time::Duration,
 };
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs};
+use tokio::net::ToSocketAddrs;
 
 use super::{
-    connect::{explain, resolve},
+    listen::{Listener, bind},
     reader::StreamReader,
-    socket::halves,
+    socket::{Socket, halves, share_tcp},
     writer::StreamWriter,
 };
 use crate::{
     combine::wait_for,
     current,
     executor::Engine,
+    outcome::Outcome,
     sleep::{sleep, yield_now},
     task::{self, Task, TaskRef},
 };
 
 /// How long accepting pauses when the system has no descriptor or memory for one more connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_secs(1);
-
-/// What a handler may return: nothing, or a result whose error is told to the loop's exception handler.
-pub trait Outcome {
-    /// The failure to report, if there is one.
-    fn failure(self) -> Option<String>;
-}
-
-impl Outcome for () {
-    fn failure(self) -> Option<String> {
-        None
-    }
-}
-
-impl<E: fmt::Display> Outcome for Result<(), E> {
-    fn failure(self) -> Option<String> {
-        self.err().map(|error| error.to_string())
-    }
-}
 
 /// Listens on `address` and calls `handler` for each connection, in a task of its own. Port 0 picks a free port, which
 /// [`Server::local_addr`] tells.
@@ -67,97 +51,64 @@ where
     H: AsyncFn(StreamReader, StreamWriter) -> O + 'static,
     O: Outcome + 'static,
 {
-    let listener = bind(address).await?;
     let handler = Rc::new(handler);
-    Server::start(listener, usize::MAX, move |stream| {
+    Server::start(bind(address).await?, usize::MAX, move |stream| {
         let handler = handler.clone();
         async move {
-            let outcome = match halves(stream) {
-                Ok((reader, writer)) => handler(reader, writer).await.failure(),
-                // The client hung up before it was served.
-                Err(_) => None,
-            };
-            if let (Some(failure), Ok(engine)) = (outcome, current::engine()) {
-                engine
-                    .reporter
-                    .report("a connection's handler failed", None, &failure);
+            // A client that hung up before it was served has no socket any more.
+            if let Ok(socket) = share_tcp(stream) {
+                handle(&*handler, socket).await;
             }
         }
     })
 }
 
-/// Connections that the kernel completes before they are accepted; it has a bound of its own, `somaxconn`. Beyond it a
-/// client's first packet is dropped, and the client tries again after a second.
-const BACKLOG: u32 = 4096;
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // As every server on Unix: a port whose last connections have not quite ended can be listened on again.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// Binds the first of the address's meanings that can be bound.
-pub(crate) async fn bind<A>(address: A) -> io::Result<TcpListener>
+/// Serves one connection to its end, and reports its handler's failure.
+pub(crate) async fn handle<H, O>(handler: &H, socket: Rc<dyn Socket>)
 where
-    A: ToSocketAddrs + fmt::Debug,
+    H: AsyncFn(StreamReader, StreamWriter) -> O,
+    O: Outcome,
 {
-    let what = format!("{address:?}");
-    let mut failure = None;
-    for candidate in resolve(address).await? {
-        match listen(candidate) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => {
-                let advice = match error.kind() {
-                    io::ErrorKind::AddrInUse => {
-                        "stop the program that uses it, or take port 0 for a free one"
-                    }
-                    io::ErrorKind::PermissionDenied => {
-                        "take a port above 1023, or run with the right to use it"
-                    }
-                    _ => "is this an address of this machine?",
-                };
-                failure = Some(explain("listen on", candidate, error, advice));
-            }
-        }
+    let (reader, writer) = halves(socket);
+    if let Some(failure) = handler(reader, writer).await.failure()
+        && let Ok(engine) = current::engine()
+    {
+        engine
+            .reporter
+            .report("a connection's handler failed", None, &failure);
     }
-    Err(failure.unwrap_or_else(|| {
-        io::Error::new(io::ErrorKind::NotFound, format!("{what} has no address"))
-    }))
 }
 
-/// A listening socket and its connections; made by [`start_server`].
+/// A listening socket and its connections; made by [`start_server`] and its kin. `A` is what it listens on: an internet
+/// address, or the path of a Unix socket.
 ///
 /// Dropping it stops the listening; connections that are open are served to their end.
 #[must_use = "dropping a server stops it listening"]
-pub struct Server {
+pub struct Server<A = SocketAddr> {
+    address: A,
     shared: Rc<Shared>,
     accepting: Option<Task<()>>,
 }
 
 struct Shared {
     engine: Rc<Engine>,
-    local: SocketAddr,
     connections: RefCell<BTreeMap<u64, TaskRef>>,
     next: Cell<u64>,
     closed: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
 }
 
-impl Server {
+impl<A: 'static> Server<A> {
     /// Serves at most `most` connections at a time; further ones wait to be accepted.
-    pub(crate) fn start<S, F>(listener: TcpListener, most: usize, serve: S) -> io::Result<Self>
+    pub(crate) fn start<L, S, F>(listener: L, most: usize, serve: S) -> io::Result<Self>
     where
-        S: Fn(TcpStream) -> F + 'static,
+        L: Listener<Address = A>,
+        S: Fn(L::Stream) -> F + 'static,
         F: Future<Output = ()> + 'static,
     {
         let engine = current::engine()?;
+        let address = listener.address()?;
         let shared = Rc::new(Shared {
-            local: listener.local_addr()?,
             connections: RefCell::new(BTreeMap::new()),
             next: Cell::new(0),
             closed: Cell::new(false),
@@ -167,16 +118,28 @@ impl Server {
         let accepting = task::spawn(&engine, accept(listener, most, shared.clone(), serve));
         accepting.set_name("server");
         Ok(Server {
+            address,
             shared,
             accepting: Some(accepting),
         })
     }
+}
 
+impl Server {
     /// The address it listens on.
     pub fn local_addr(&self) -> SocketAddr {
-        self.shared.local
+        self.address
     }
+}
 
+impl Server<PathBuf> {
+    /// The path it listens on.
+    pub fn path(&self) -> &Path {
+        &self.address
+    }
+}
+
+impl<A> Server<A> {
     /// How many connections are open.
     pub fn connections(&self) -> usize {
         self.shared.connections.borrow().len()
@@ -252,7 +215,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl<A> Drop for Server<A> {
     fn drop(&mut self) {
         self.stop_listening();
         if let Some(accepting) = self.accepting.take() {
@@ -324,9 +287,10 @@ impl Drop for Open {
     }
 }
 
-async fn accept<S, F>(listener: TcpListener, most: usize, shared: Rc<Shared>, serve: S)
+async fn accept<L, S, F>(listener: L, most: usize, shared: Rc<Shared>, serve: S)
 where
-    S: Fn(TcpStream) -> F,
+    L: Listener,
+    S: Fn(L::Stream) -> F,
     F: Future<Output = ()> + 'static,
 {
     let listening = Listening(shared);
@@ -335,8 +299,8 @@ where
             .0
             .wait(|shared| shared.connections.borrow().len() < most)
             .await;
-        match listener.accept().await {
-            Ok((stream, _)) => listening.0.serve(serve(stream)),
+        match poll_fn(|cx| listener.poll_accept(cx)).await {
+            Ok(stream) => listening.0.serve(serve(stream)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 listening
@@ -361,10 +325,10 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-impl fmt::Debug for Server {
+impl<A: fmt::Debug> fmt::Debug for Server<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("local_addr", &self.local_addr())
+            .field("address", &self.address)
             .field("connections", &self.connections())
             .field("serving", &self.is_serving())
             .finish()

@@ -1,17 +1,18 @@
-//! A socket shared by a reader and a writer on one thread.
+//! What a reader and a writer share: a connection of any kind, used from one thread.
 
 use std::{
     cell::RefCell,
     io,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    task::coop,
 };
 
 use super::{reader::StreamReader, writer::StreamWriter};
@@ -23,56 +24,114 @@ pub(crate) trait Socket {
     /// `WouldBlock` when the system takes no more now.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+    /// Hands to the system what the connection itself holds back.
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Tells the peer that nothing more will come.
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
-    /// Closes both directions. A reader that waits sees the end of the stream.
+    /// Takes leave of the peer where the protocol asks for it, then closes both directions.
+    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Closes both directions at once. A reader that waits sees the end of the stream.
     fn close(&self);
     fn peer_addr(&self) -> Option<SocketAddr>;
     fn local_addr(&self) -> Option<SocketAddr>;
+    /// The protocol agreed on within TLS.
+    #[cfg(feature = "tls")]
+    fn alpn_protocol(&self) -> Option<Vec<u8>>;
+    /// What the peer has shown of itself within TLS, in DER.
+    #[cfg(feature = "tls")]
+    fn peer_certificates(&self) -> Vec<Vec<u8>>;
 }
 
-struct Tcp {
-    stream: RefCell<Option<TcpStream>>,
+/// A kind of connection that tokio, or a library for it, reads and writes.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// It keeps bytes that were written, and the peer expects a farewell.
+    const IS_SESSION: bool = false;
+
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match poll_unconstrained(|cx| Pin::new(&mut *self).poll_write(cx, bytes)) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn alpn_protocol(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    #[cfg(feature = "tls")]
+    fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+}
+
+impl Io for TcpStream {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        TcpStream::try_write(self, bytes)
+    }
+}
+
+/// Polls once, for what can be had now. Unconstrained: with tokio's budget spent everything would seem to be pending.
+pub(crate) fn poll_unconstrained<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let once = pin!(coop::unconstrained(std::future::poll_fn(|cx| poll(cx))));
+    once.poll(&mut cx)
+}
+
+struct Shared<S: Io> {
+    stream: RefCell<Option<S>>,
     /// Whom to wake when the writer closes the socket under the reader.
     reader: RefCell<Option<Waker>>,
     peer: Option<SocketAddr>,
     local: Option<SocketAddr>,
 }
 
-/// The two halves of a TCP connection. Small messages are sent at once, as asyncio does.
-pub(crate) fn halves(stream: TcpStream) -> io::Result<(StreamReader, StreamWriter)> {
-    stream.set_nodelay(true)?;
-    let peer = stream.peer_addr().ok();
-    let local = stream.local_addr().ok();
-    let socket = Tcp {
+/// The connection as its readers and writers share it.
+pub(crate) fn share<S: Io>(
+    stream: S,
+    peer: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+) -> Rc<dyn Socket> {
+    Rc::new(Shared {
         stream: RefCell::new(Some(stream)),
         reader: RefCell::new(None),
         peer,
         local,
-    };
-    let socket: Rc<dyn Socket> = Rc::new(socket);
-    Ok((StreamReader::new(socket.clone()), StreamWriter::new(socket)))
+    })
 }
 
-impl Tcp {
-    fn with<R>(&self, f: impl FnOnce(Pin<&mut TcpStream>) -> R) -> Result<R, io::Error> {
+/// A TCP connection. Small messages are sent at once, as asyncio does.
+pub(crate) fn share_tcp(stream: TcpStream) -> io::Result<Rc<dyn Socket>> {
+    stream.set_nodelay(true)?;
+    let (peer, local) = (stream.peer_addr().ok(), stream.local_addr().ok());
+    Ok(share(stream, peer, local))
+}
+
+/// The two halves of a connection.
+pub(crate) fn halves(socket: Rc<dyn Socket>) -> (StreamReader, StreamWriter) {
+    (StreamReader::new(socket.clone()), StreamWriter::new(socket))
+}
+
+impl<S: Io> Shared<S> {
+    fn with<R>(&self, f: impl FnOnce(&mut S) -> R) -> io::Result<R> {
         match &mut *self.stream.borrow_mut() {
-            Some(stream) => Ok(f(Pin::new(stream))),
+            Some(stream) => Ok(f(stream)),
             None => Err(io::Error::new(
                 io::ErrorKind::NotConnected,
                 "the stream was closed on this side",
             )),
         }
     }
+
+    fn poll<R>(&self, f: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        self.with(|stream| f(Pin::new(stream)))
+            .unwrap_or_else(|error| Poll::Ready(Err(error)))
+    }
 }
 
-fn flatten<T>(polled: Result<Poll<io::Result<T>>, io::Error>) -> Poll<io::Result<T>> {
-    polled.unwrap_or_else(|error| Poll::Ready(Err(error)))
-}
-
-impl Socket for Tcp {
+impl<S: Io> Socket for Shared<S> {
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Ok(polled) = self.with(|stream| stream.poll_read(cx, buffer)) else {
+        let Ok(polled) = self.with(|stream| Pin::new(stream).poll_read(cx, buffer)) else {
             return Poll::Ready(Ok(()));
         };
         if polled.is_pending() {
@@ -92,11 +151,28 @@ impl Socket for Tcp {
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        flatten(self.with(|stream| stream.poll_write(cx, bytes)))
+        self.poll(|stream| stream.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if S::IS_SESSION {
+            self.poll(|stream| stream.poll_flush(cx))
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        flatten(self.with(|stream| stream.poll_shutdown(cx)))
+        self.poll(|stream| stream.poll_shutdown(cx))
+    }
+
+    fn poll_close(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if S::IS_SESSION {
+            // A farewell that cannot be sent any more changes nothing: the connection ends.
+            let _ = ready!(self.poll_shutdown(cx));
+        }
+        self.close();
+        Poll::Ready(())
     }
 
     fn close(&self) {
@@ -114,5 +190,28 @@ impl Socket for Tcp {
 
     fn local_addr(&self) -> Option<SocketAddr> {
         self.local
+    }
+
+    #[cfg(feature = "tls")]
+    fn alpn_protocol(&self) -> Option<Vec<u8>> {
+        self.stream.borrow().as_ref()?.alpn_protocol()
+    }
+
+    #[cfg(feature = "tls")]
+    fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        let stream = self.stream.borrow();
+        stream
+            .as_ref()
+            .map(S::peer_certificates)
+            .unwrap_or_default()
+    }
+}
+
+impl<S: Io> Drop for Shared<S> {
+    fn drop(&mut self) {
+        if S::IS_SESSION && self.stream.get_mut().is_some() {
+            // Both halves were dropped: what the system takes of the farewell now is all that is sent.
+            let _ = poll_unconstrained(|cx| self.poll_shutdown(cx));
+        }
     }
 }

@@ -38,6 +38,8 @@ struct Outbox {
     queued: Cell<bool>,
     /// A task is under way that sends what is here.
     background: Cell<bool>,
+    /// How to make that task look again.
+    sender: RefCell<Option<Waker>>,
     high: Cell<usize>,
     low: Cell<usize>,
 }
@@ -75,6 +77,7 @@ impl StreamWriter {
             state: RefCell::new(state),
             queued: Cell::new(false),
             background: Cell::new(false),
+            sender: RefCell::new(None),
             high: Cell::new(HIGH_WATER),
             low: Cell::new(LOW_WATER),
         };
@@ -140,6 +143,11 @@ impl StreamWriter {
         self.finish(End::Close);
     }
 
+    /// Closes the connection now. What is not sent yet is dropped, and [`drain`](StreamWriter::drain) tells.
+    pub fn abort(&self) {
+        self.outbox.abort();
+    }
+
     fn finish(&self, end: End) {
         let mut state = self.outbox.state.borrow_mut();
         let closing = matches!(state.end, End::Close | End::Closed);
@@ -173,7 +181,7 @@ impl StreamWriter {
     ///
     /// # Errors
     ///
-    /// When the connection had failed before it was asked for.
+    /// When the connection had failed before it was asked for, and when it is none of the internet.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.outbox
             .socket
@@ -185,12 +193,35 @@ impl StreamWriter {
     ///
     /// # Errors
     ///
-    /// When the connection had failed before it was asked for.
+    /// As [`peer_addr`](StreamWriter::peer_addr).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.outbox
             .socket
             .local_addr()
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// The protocol that both sides agreed on within TLS (ALPN), such as `b"h2"`; `None` without TLS or an agreement.
+    #[cfg(feature = "tls")]
+    pub fn alpn_protocol(&self) -> Option<Vec<u8>> {
+        self.outbox.socket.alpn_protocol()
+    }
+
+    /// The certificates that the peer has shown within TLS, in DER, its own first; none of a client that was not asked.
+    #[cfg(feature = "tls")]
+    pub fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        self.outbox.socket.peer_certificates()
+    }
+
+    /// Sends what is left and gives the connection, for another kind of writer.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn into_socket(self) -> io::Result<Rc<dyn Socket>> {
+        self.outbox.send_now();
+        self.outbox
+            .wait(|outbox| outbox.unsent() == 0 && !outbox.background.get())
+            .await;
+        self.outbox.outcome()?;
+        Ok(self.outbox.socket.clone())
     }
 }
 
@@ -286,10 +317,15 @@ impl Outbox {
 
     /// What follows when everything is sent.
     fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let (end, failed) = {
+        let (end, mut failed) = {
             let state = self.state.borrow();
             (state.end, state.failure.is_some())
         };
+        if !failed && let Err(error) = ready!(self.socket.poll_flush(cx)) {
+            let mut state = self.state.borrow_mut();
+            state.fail(error.kind(), &error.to_string());
+            failed = true;
+        }
         match end {
             End::Eof if !failed => {
                 let ended = ready!(self.socket.poll_shutdown(cx));
@@ -300,12 +336,33 @@ impl Outbox {
                 }
             }
             End::Close => {
-                self.socket.close();
+                ready!(self.socket.poll_close(cx));
                 self.state.borrow_mut().end = End::Closed;
             }
             _ => {}
         }
         Poll::Ready(())
+    }
+
+    fn abort(&self) {
+        let mut state = self.state.borrow_mut();
+        if state.end == End::Closed {
+            return;
+        }
+        if state.unsent() > 0 {
+            state.fail(
+                io::ErrorKind::ConnectionAborted,
+                "aborted with bytes unsent",
+            );
+        }
+        state.end = End::Closed;
+        drop(state);
+        self.socket.close();
+        self.notify();
+        let sender = self.sender.take();
+        if let Some(sender) = sender {
+            sender.wake();
+        }
     }
 
     fn send_in_background(self: &Rc<Self>) {
@@ -322,6 +379,7 @@ impl Outbox {
     }
 
     fn poll_send(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sender.replace(Some(cx.waker().clone()));
         loop {
             let mut state = self.state.borrow_mut();
             if state.unsent() == 0 {

@@ -1,0 +1,77 @@
+//! Listening sockets.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    task::{Context, Poll},
+};
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs};
+
+use super::connect::{explain, resolve};
+
+/// Where a server's connections come from.
+pub(crate) trait Listener: 'static {
+    type Stream: 'static;
+    type Address: 'static;
+
+    fn address(&self) -> io::Result<Self::Address>;
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Stream>>;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+    type Address = SocketAddr;
+
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        TcpListener::poll_accept(self, cx).map_ok(|(stream, _)| stream)
+    }
+}
+
+/// Connections that the kernel completes before they are accepted; it has a bound of its own, `somaxconn`. Beyond it a
+/// client's first packet is dropped, and the client tries again after a second.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As every server on Unix: a port whose last connections have not quite ended can be listened on again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Binds the first of the address's meanings that can be bound.
+pub(crate) async fn bind<A>(address: A) -> io::Result<TcpListener>
+where
+    A: ToSocketAddrs + fmt::Debug,
+{
+    let what = format!("{address:?}");
+    let mut failure = None;
+    for candidate in resolve(address).await? {
+        match listen(candidate) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        "stop the program that uses it, or take port 0 for a free one"
+                    }
+                    io::ErrorKind::PermissionDenied => {
+                        "take a port above 1023, or run with the right to use it"
+                    }
+                    _ => "is this an address of this machine?",
+                };
+                failure = Some(explain("listen on", candidate, error, advice));
+            }
+        }
+    }
+    Err(failure.unwrap_or_else(|| {
+        io::Error::new(io::ErrorKind::NotFound, format!("{what} has no address"))
+    }))
+}
