@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use crate::{error::NoRunningLoop, event_loop::LoopCore, executor::Engine};
+use crate::{error::NoRunningLoop, executor::Engine, loop_core::LoopCore};
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<LoopCore>>> = const { RefCell::new(None) };

@@ -1,7 +1,6 @@
 //! The event loop that users hold.
 
 use std::{
-    cell::RefCell,
     fmt,
     future::poll_fn,
     io,
@@ -11,7 +10,6 @@ use std::{
 };
 
 use tokio::{
-    runtime::{Builder, Handle as TokioHandle, LocalOptions, LocalRuntime},
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
 };
@@ -23,15 +21,13 @@ use crate::{
     executor::{Engine, Main, Ready},
     handle::{Handle, TimerHandle, once},
     loop_builder::LoopBuilder,
+    loop_core::LoopCore,
     loop_handle::LoopHandle,
     main_future::MainFuture,
     report::ExceptionContext,
     task::{self, Task, TaskRef},
     timer::Due,
 };
-
-/// How long `close` waits for work on the blocking pool before it lets go of it.
-const BLOCKING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An event loop: callbacks, timers, tasks and sockets on one thread, in asyncio's order.
 ///
@@ -60,46 +56,6 @@ pub struct EventLoop {
     core: Rc<LoopCore>,
 }
 
-/// The engine and the tokio runtime it runs in. Tasks hold the engine alone, so a loop whose handles are gone closes.
-pub(crate) struct LoopCore {
-    engine: Rc<Engine>,
-    /// Borrowed for as long as the loop runs; `None` once it is closed.
-    runtime: RefCell<Option<LocalRuntime>>,
-}
-
-impl LoopCore {
-    pub(crate) fn engine(&self) -> &Rc<Engine> {
-        &self.engine
-    }
-
-    fn close(&self) -> Result<(), LoopRunning> {
-        let Ok(mut runtime) = self.runtime.try_borrow_mut() else {
-            return Err(LoopRunning);
-        };
-        let Some(runtime) = runtime.take() else {
-            return Ok(());
-        };
-        // Destructors may still use tokio; and within a foreign runtime, waiting for the blocking pool would panic.
-        let within_foreign_runtime = TokioHandle::try_current().is_ok();
-        let guard = runtime.enter();
-        self.engine.close();
-        drop(guard);
-        if within_foreign_runtime {
-            runtime.shutdown_background();
-        } else {
-            runtime.shutdown_timeout(BLOCKING_PATIENCE);
-        }
-        Ok(())
-    }
-}
-
-impl Drop for LoopCore {
-    fn drop(&mut self) {
-        // It cannot be running: a run holds a clone of it.
-        let _ = self.close();
-    }
-}
-
 impl EventLoop {
     /// Makes a loop. It does not run yet, but callbacks and tasks can be scheduled on it.
     ///
@@ -116,15 +72,8 @@ impl EventLoop {
     }
 
     pub(crate) fn with_clock(virtual_clock: bool) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build_local(LocalOptions::default())?;
-        let core = LoopCore {
-            engine: Engine::new(virtual_clock),
-            runtime: RefCell::new(Some(runtime)),
-        };
         Ok(EventLoop {
-            core: Rc::new(core),
+            core: Rc::new(LoopCore::new(virtual_clock)?),
         })
     }
 
@@ -179,7 +128,7 @@ impl EventLoop {
             engine.turn(cx, main, &mut alarm)
         });
         // Tokio panics when this thread is already within one of its runtimes; nothing of ours has run then.
-        let tree_on_signal = self.tree_on_signal(runtime);
+        let tree_on_signal = self.tree_on_signal();
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(turns)));
         if let Some(tree_on_signal) = tree_on_signal {
             tree_on_signal.abort();
@@ -193,21 +142,25 @@ impl EventLoop {
         }
     }
 
-    /// In debug mode SIGUSR1 prints the task tree. On tokio's side, so that it is no task of the loop.
-    fn tree_on_signal(&self, runtime: &LocalRuntime) -> Option<JoinHandle<()>> {
+    /// In debug mode SIGUSR1 prints the task tree.
+    fn tree_on_signal(&self) -> Option<JoinHandle<()>> {
         if !self.is_debug() {
             return None;
         }
         let engine = self.core.engine.clone();
-        let guard = runtime.enter();
-        let signals = signal(SignalKind::user_defined1());
-        drop(guard);
-        let mut signals = signals.ok()?;
-        Some(runtime.spawn_local(async move {
-            while signals.recv().await.is_some() {
-                eprint!("{}", engine.task_tree());
-            }
-        }))
+        let printing = self.core.beside(|| {
+            let mut signals = signal(SignalKind::user_defined1())?;
+            Ok(async move {
+                while signals.recv().await.is_some() {
+                    eprint!("{}", engine.task_tree());
+                }
+            })
+        });
+        printing.ok()
+    }
+
+    pub(crate) fn core(&self) -> &LoopCore {
+        &self.core
     }
 
     /// Ends the run when the present iteration is over. What is scheduled later waits for the next run.

@@ -26,7 +26,7 @@
 //!   [`wait_for`], [`timeout`].
 //! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
-//! - **Signals**: [`shutdown_signal`].
+//! - **Signals**: [`shutdown_signal`], [`EventLoop::add_signal_handler`], [`SignalKind`]; ctrl-c cancels [`run`].
 //! - **TLS** (feature `tls`): the module `tls`.
 //! - **HTTP** (feature `http`): the module `http`.
 //!
@@ -39,9 +39,12 @@ mod clock;
 mod current;
 mod debug;
 mod executor;
+mod loop_core;
 mod main_future;
+mod recurring;
 mod remote;
 mod timer;
+mod watch;
 
 mod error;
 #[cfg(feature = "tls")]
@@ -105,7 +108,7 @@ mod thread;
 pub use thread::{OnThread, to_thread};
 
 mod signal;
-pub use signal::{ShutdownSignal, shutdown_signal};
+pub use signal::{ShutdownSignal, SignalKind, shutdown_signal};
 
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -36,6 +36,12 @@ impl fmt::Display for LoopClosed {
 
 impl Error for LoopClosed {}
 
+impl From<LoopClosed> for io::Error {
+    fn from(error: LoopClosed) -> Self {
+        io::Error::other(error)
+    }
+}
+
 /// The event loop cannot be closed because it is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoopRunning;
@@ -58,8 +64,10 @@ pub enum RunError {
     Closed,
     /// [`EventLoop::stop`](crate::EventLoop::stop) ended the run before the future was done; the future has been dropped.
     Stopped,
-    /// The future was cancelled, by its name in the task list or by a signal.
+    /// The future was cancelled, by its name in the task list.
     Cancelled(Cancelled),
+    /// SIGINT (ctrl-c) came; the future was cancelled, and its clean-ups have run.
+    Interrupted,
     /// The future panicked.
     Panicked(Panicked),
     /// The operating system refused what a loop needs (descriptors, usually).
@@ -77,6 +85,9 @@ impl fmt::Display for RunError {
                 "the event loop was stopped before the future was done: run it again with a task that outlives the stop",
             ),
             RunError::Cancelled(cancelled) => cancelled.fmt(f),
+            RunError::Interrupted => f.write_str(
+                "interrupted by SIGINT (ctrl-c): to end otherwise, await shutdown_signal() or add a signal handler",
+            ),
             RunError::Panicked(panicked) => panicked.fmt(f),
             RunError::Io(error) => write!(f, "cannot make an event loop: {error}"),
         }

@@ -106,7 +106,7 @@ impl std::fmt::Debug for CancelGuard {
 }
 
 /// The body that a cancelled task goes on with, if anything was registered.
-pub(super) fn take(engine: &Engine, key: TaskKey) -> Option<Body> {
+pub(crate) fn take(engine: &Engine, key: TaskKey) -> Option<Body> {
     let mut tasks = engine.tasks.borrow_mut();
     if !tasks.flags(key)?.any(Flags::HAS_EXTRA) {
         return None;
@@ -136,13 +136,13 @@ pub(super) fn take(engine: &Engine, key: TaskKey) -> Option<Body> {
 }
 
 /// Marks, while it lives, that a body is being dropped because its task was cancelled.
-pub(super) struct Ending<'a> {
+pub(crate) struct Ending<'a> {
     engine: &'a Engine,
     outer: Option<TaskKey>,
 }
 
 impl<'a> Ending<'a> {
-    pub(super) fn new(engine: &'a Engine, key: TaskKey) -> Self {
+    pub(crate) fn new(engine: &'a Engine, key: TaskKey) -> Self {
         Ending {
             engine,
             outer: engine.ending.replace(Some(key)),

@@ -14,6 +14,7 @@ mod table;
 mod waker;
 
 pub use cleanup::{CancelGuard, on_cancel};
+pub(crate) use cleanup::{Ending, take as cleanups};
 pub(crate) use create::spawn;
 pub use create::{create_task, current_task};
 pub(crate) use ended::Ended;
@@ -24,5 +25,5 @@ pub use reference::TaskRef;
 pub(crate) use reference::cancel_here;
 pub use scope::{Scope, ScopedTask, scope};
 pub use shield::{Shield, shield};
-pub(crate) use table::{Awaiter, Queued, Stage, TaskKey, Tasks};
+pub(crate) use table::{Awaiter, Body, Queued, Stage, TaskKey, Tasks};
 pub(crate) use waker::Arrival;

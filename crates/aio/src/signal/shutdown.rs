@@ -8,11 +8,13 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::disposition::Listening;
 use crate::current;
 
 /// Begins to listen for SIGINT (ctrl-c) and SIGTERM; await what it gives to learn which came.
 ///
-/// From this call on the signals no longer end the program by themselves, for the rest of its life.
+/// From this call on the signals no longer end the program by themselves, for the rest of its life, and SIGINT no longer
+/// cancels the main coroutine of [`run`](crate::run).
 ///
 /// # Errors
 ///
@@ -30,10 +32,14 @@ use crate::current;
 /// ```
 pub fn shutdown_signal() -> io::Result<ShutdownSignal> {
     current::engine()?;
-    Ok(ShutdownSignal {
+    let asked = ShutdownSignal {
         interrupt: signal(SignalKind::interrupt())?,
         terminate: signal(SignalKind::terminate())?,
-    })
+    };
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        Listening::begin(kind.as_raw_value()).for_good();
+    }
+    Ok(asked)
 }
 
 /// Ends with the name of the signal that came, "SIGINT" or "SIGTERM"; made by [`shutdown_signal`].
