@@ -25,7 +25,8 @@
 //! - **Waiting**: [`sleep`], [`yield_now`], [`create_future`], [`to_thread`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
 //!   [`wait_for`], [`timeout`].
 //! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
-//! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`].
+//! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`];
+//!   [`open_unix_connection`], [`start_unix_server`], [`UCred`]; [`DatagramEndpoint`].
 //! - **Signals**: [`shutdown_signal`], [`EventLoop::add_signal_handler`], [`SignalKind`]; ctrl-c cancels [`run`].
 //! - **TLS** (feature `tls`): the module `tls`.
 //! - **HTTP** (feature `http`): the module `http`.
@@ -100,7 +101,12 @@ mod outcome;
 pub use outcome::Outcome;
 
 mod stream;
-pub use stream::{Server, StreamReader, StreamWriter, open_connection, start_server};
+pub use stream::{
+    DatagramEndpoint, Server, StreamReader, StreamWriter, open_connection, open_unix_connection,
+    start_server, start_unix_server,
+};
+/// Whose process is at the other end of a Unix socket. It is tokio's.
+pub use tokio::net::unix::UCred;
 
 pub mod echo;
 

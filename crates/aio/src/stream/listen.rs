@@ -34,7 +34,7 @@ impl Listener for TcpListener {
 
 /// Connections that the kernel completes before they are accepted; it has a bound of its own, `somaxconn`. Beyond it a
 /// client's first packet is dropped, and the client tries again after a second.
-const BACKLOG: u32 = 4096;
+pub(super) const BACKLOG: u32 = 4096;
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {

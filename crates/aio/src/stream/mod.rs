@@ -5,6 +5,8 @@ mod listen;
 mod reader;
 mod server;
 mod socket;
+mod udp;
+mod unix;
 mod writer;
 
 #[cfg(feature = "tls")]
@@ -18,4 +20,6 @@ pub(crate) use server::handle;
 pub use server::{Server, start_server};
 #[cfg(feature = "tls")]
 pub(crate) use socket::{Io, Socket, halves, share, share_tcp};
+pub use udp::DatagramEndpoint;
+pub use unix::{open_unix_connection, start_unix_server};
 pub use writer::StreamWriter;

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     io,
     net::SocketAddr,
+    os::fd::{AsFd, BorrowedFd},
     pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll, Waker, ready},
@@ -11,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpStream, UnixStream, unix::UCred},
     task::coop,
 };
 
@@ -34,6 +35,10 @@ pub(crate) trait Socket {
     fn close(&self);
     fn peer_addr(&self) -> Option<SocketAddr>;
     fn local_addr(&self) -> Option<SocketAddr>;
+    /// Who the peer is, on a Unix socket.
+    fn peer_cred(&self) -> Option<UCred>;
+    /// Calls `f` with the descriptor, if there still is one.
+    fn with_fd(&self, f: &mut dyn FnMut(BorrowedFd<'_>));
     /// The protocol agreed on within TLS.
     #[cfg(feature = "tls")]
     fn alpn_protocol(&self) -> Option<Vec<u8>>;
@@ -54,6 +59,12 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + 'static {
         }
     }
 
+    fn peer_cred(&self) -> Option<UCred> {
+        None
+    }
+
+    fn with_fd(&self, f: &mut dyn FnMut(BorrowedFd<'_>));
+
     #[cfg(feature = "tls")]
     fn alpn_protocol(&self) -> Option<Vec<u8>> {
         None
@@ -68,6 +79,24 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + 'static {
 impl Io for TcpStream {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         TcpStream::try_write(self, bytes)
+    }
+
+    fn with_fd(&self, f: &mut dyn FnMut(BorrowedFd<'_>)) {
+        f(self.as_fd());
+    }
+}
+
+impl Io for UnixStream {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        UnixStream::try_write(self, bytes)
+    }
+
+    fn peer_cred(&self) -> Option<UCred> {
+        UnixStream::peer_cred(self).ok()
+    }
+
+    fn with_fd(&self, f: &mut dyn FnMut(BorrowedFd<'_>)) {
+        f(self.as_fd());
     }
 }
 
@@ -105,6 +134,24 @@ pub(crate) fn share_tcp(stream: TcpStream) -> io::Result<Rc<dyn Socket>> {
     stream.set_nodelay(true)?;
     let (peer, local) = (stream.peer_addr().ok(), stream.local_addr().ok());
     Ok(share(stream, peer, local))
+}
+
+/// Why a connection has no address of the internet.
+pub(crate) fn no_address() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the connection has no internet address: it had failed before, or is a Unix socket or a pipe",
+    )
+}
+
+/// Calls `f` with a connection's descriptor.
+pub(crate) fn with_fd<R>(
+    socket: &dyn Socket,
+    f: impl FnOnce(BorrowedFd<'_>) -> R,
+) -> io::Result<R> {
+    let (mut f, mut result) = (Some(f), None);
+    socket.with_fd(&mut |descriptor| result = f.take().map(|f| f(descriptor)));
+    result.ok_or_else(|| io::ErrorKind::NotConnected.into())
 }
 
 /// The two halves of a connection.
@@ -190,6 +237,16 @@ impl<S: Io> Socket for Shared<S> {
 
     fn local_addr(&self) -> Option<SocketAddr> {
         self.local
+    }
+
+    fn peer_cred(&self) -> Option<UCred> {
+        self.stream.borrow().as_ref()?.peer_cred()
+    }
+
+    fn with_fd(&self, f: &mut dyn FnMut(BorrowedFd<'_>)) {
+        if let Some(stream) = &*self.stream.borrow() {
+            stream.with_fd(f);
+        }
     }
 
     #[cfg(feature = "tls")]

@@ -6,11 +6,14 @@ use std::{
     future::poll_fn,
     io,
     net::SocketAddr,
+    os::fd::BorrowedFd,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
 };
 
-use super::socket::Socket;
+use tokio::net::unix::UCred;
+
+use super::socket::{Socket, no_address, with_fd};
 use crate::{current, task};
 
 /// Above this many unsent bytes `drain` waits.
@@ -183,10 +186,7 @@ impl StreamWriter {
     ///
     /// When the connection had failed before it was asked for, and when it is none of the internet.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.outbox
-            .socket
-            .peer_addr()
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.outbox.socket.peer_addr().ok_or_else(no_address)
     }
 
     /// This side's address.
@@ -195,10 +195,21 @@ impl StreamWriter {
     ///
     /// As [`peer_addr`](StreamWriter::peer_addr).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.outbox
-            .socket
-            .local_addr()
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+        self.outbox.socket.local_addr().ok_or_else(no_address)
+    }
+
+    /// Whose process the peer is, on a Unix socket; `None` on others.
+    pub fn peer_cred(&self) -> Option<UCred> {
+        self.outbox.socket.peer_cred()
+    }
+
+    /// Calls `f` with the connection's descriptor, to set an option of its socket.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed.
+    pub fn with_fd<R>(&self, f: impl FnOnce(BorrowedFd<'_>) -> R) -> io::Result<R> {
+        with_fd(&*self.outbox.socket, f)
     }
 
     /// The protocol that both sides agreed on within TLS (ALPN), such as `b"h2"`; `None` without TLS or an agreement.

@@ -2,12 +2,16 @@
 
 use std::{
     io,
+    os::fd::BorrowedFd,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::unix::UCred,
+};
 use tokio_rustls::TlsStream;
 
 use super::{ClientConfig, ServerConfig};
@@ -114,6 +118,14 @@ impl Drop for Wire {
 
 impl Io for TlsStream<Wire> {
     const IS_SESSION: bool = true;
+
+    fn peer_cred(&self) -> Option<UCred> {
+        self.get_ref().0.0.peer_cred()
+    }
+
+    fn with_fd(&self, f: &mut dyn FnMut(BorrowedFd<'_>)) {
+        self.get_ref().0.0.with_fd(f);
+    }
 
     fn alpn_protocol(&self) -> Option<Vec<u8>> {
         self.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)
