@@ -27,6 +27,8 @@
 //! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`];
 //!   [`open_unix_connection`], [`start_unix_server`], [`UCred`]; [`DatagramEndpoint`].
+//! - **Protocols**: [`Protocol`] and [`Transport`], with [`create_connection`], [`create_server`],
+//!   [`create_unix_connection`], [`create_unix_server`].
 //! - **Signals**: [`shutdown_signal`], [`EventLoop::add_signal_handler`], [`SignalKind`]; ctrl-c cancels [`run`].
 //! - **TLS** (feature `tls`): the module `tls`.
 //! - **HTTP** (feature `http`): the module `http`.
@@ -102,8 +104,9 @@ pub use outcome::Outcome;
 
 mod stream;
 pub use stream::{
-    DatagramEndpoint, Server, StreamReader, StreamWriter, open_connection, open_unix_connection,
-    start_server, start_unix_server,
+    DatagramEndpoint, Protocol, Server, StreamReader, StreamWriter, Transport, create_connection,
+    create_server, create_unix_connection, create_unix_server, open_connection,
+    open_unix_connection, start_server, start_unix_server,
 };
 /// Whose process is at the other end of a Unix socket. It is tokio's.
 pub use tokio::net::unix::UCred;

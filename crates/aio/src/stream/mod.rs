@@ -1,10 +1,14 @@
 //! Byte streams over sockets: readers, writers, and servers that hand them out.
 
 mod connect;
+mod connection;
 mod listen;
+mod outbox;
+mod protocol;
 mod reader;
 mod server;
 mod socket;
+mod transport;
 mod udp;
 mod unix;
 mod writer;
@@ -14,12 +18,18 @@ pub(crate) use connect::connect;
 pub use connect::open_connection;
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use listen::bind;
+pub use protocol::{
+    Protocol, create_connection, create_server, create_unix_connection, create_unix_server,
+};
+#[cfg(feature = "tls")]
+pub(crate) use protocol::{attach, serve};
 pub use reader::StreamReader;
 #[cfg(feature = "tls")]
 pub(crate) use server::handle;
 pub use server::{Server, start_server};
 #[cfg(feature = "tls")]
 pub(crate) use socket::{Io, Socket, halves, share, share_tcp};
+pub use transport::Transport;
 pub use udp::DatagramEndpoint;
 pub use unix::{open_unix_connection, start_unix_server};
 pub use writer::StreamWriter;

@@ -22,6 +22,8 @@ use super::{reader::StreamReader, writer::StreamWriter};
 pub(crate) trait Socket {
     /// At the end of the stream nothing is added to `buffer`; a closed socket is at its end.
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
+    /// It keeps bytes that were written until they are flushed.
+    fn is_session(&self) -> bool;
     /// `WouldBlock` when the system takes no more now.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
@@ -191,6 +193,10 @@ impl<S: Io> Socket for Shared<S> {
             }
         }
         polled
+    }
+
+    fn is_session(&self) -> bool {
+        S::IS_SESSION
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {

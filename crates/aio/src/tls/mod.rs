@@ -2,7 +2,7 @@
 //!
 //! [`ServerConfig`] and [`ClientConfig`] hold what Python's `ssl.SSLContext` holds: certificates, keys, whom to trust.
 //! With one of them [`start_server`] and [`open_connection`] give the same readers and writers as their namesakes
-//! without encryption; [`connect`] and [`accept`] encrypt a connection that is open, as `start_tls` does.
+//! without encryption, and so do [`create_server`] and [`create_connection`] for protocols; [`connect`] and [`accept`] encrypt a connection that is open, as `start_tls` does.
 //!
 //! TLS 1.2 and 1.3, always with the server's certificate and name checked. A handshake that does not end within 10 s
 //! is an error, unless [`handshake_timeout`](ServerConfig::handshake_timeout) says otherwise. A connection that ends
@@ -30,11 +30,13 @@
 
 mod client;
 mod pem;
+mod protocol;
 mod server;
 mod stream;
 mod upgrade;
 
 pub use client::ClientConfig;
+pub use protocol::{create_connection, create_server};
 pub use server::ServerConfig;
 pub use stream::{open_connection, start_server};
 /// The library that does the work, for configurations beyond what is here.

@@ -67,7 +67,7 @@ where
 }
 
 /// Anybody may knock with anything, so what is wrong with a handshake is of interest in debug mode only.
-fn report(error: &io::Error) {
+pub(super) fn report(error: &io::Error) {
     if let Ok(engine) = current::engine()
         && engine.debug.is_on()
     {
