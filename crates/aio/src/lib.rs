@@ -29,6 +29,7 @@
 //!   [`open_unix_connection`], [`start_unix_server`], [`UCred`]; [`DatagramEndpoint`].
 //! - **Protocols**: [`Protocol`] and [`Transport`], with [`create_connection`], [`create_server`],
 //!   [`create_unix_connection`], [`create_unix_server`].
+//! - **Other programs**: [`create_subprocess_exec`], [`create_subprocess_shell`], [`Subprocess`], [`Process`].
 //! - **Signals**: [`shutdown_signal`], [`EventLoop::add_signal_handler`], [`SignalKind`]; ctrl-c cancels [`run`].
 //! - **TLS** (feature `tls`): the module `tls`.
 //! - **HTTP** (feature `http`): the module `http`.
@@ -112,6 +113,9 @@ pub use stream::{
 pub use tokio::net::unix::UCred;
 
 pub mod echo;
+
+mod subprocess;
+pub use subprocess::{Process, Subprocess, create_subprocess_exec, create_subprocess_shell};
 
 mod thread;
 pub use thread::{OnThread, to_thread};

@@ -182,6 +182,22 @@ fn signals() {
 }
 
 #[test]
+fn async_subprocess() {
+    let lines = run("async_subprocess", &[]);
+    let of = |name: &str| -> Vec<&str> {
+        let lines = lines.iter();
+        lines.filter_map(|line| line.strip_prefix(name)).collect()
+    };
+    assert_eq!(of("[counter] "), ["1", "2", "3", "ended: exit status: 0"]);
+    assert_eq!(of("[letters] "), ["a", "b", "c", "ended: exit status: 3"]);
+    let last = [
+        "sorted: apple, banana, cherry",
+        "the sleeper was stopped: signal: 15 (SIGTERM)",
+    ];
+    assert_eq!(lines[lines.len() - 2..], last);
+}
+
+#[test]
 fn echo_server() {
     for signal in ["TERM", "INT"] {
         let server = Serving::start("echo_server", &[]);

@@ -1,34 +1,31 @@
 //! Listening sockets.
 
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    task::{Context, Poll},
-};
+use std::{fmt, io, net::SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs};
 
 use super::connect::{explain, resolve};
 
 /// Where a server's connections come from.
-pub(crate) trait Listener: 'static {
+pub(crate) trait Acceptor: 'static {
     type Stream: 'static;
     type Address: 'static;
 
-    fn address(&self) -> io::Result<Self::Address>;
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Stream>>;
+    fn local_addr(&self) -> io::Result<Self::Address>;
+    /// The next connection. Safe to cancel.
+    async fn accept(&self) -> io::Result<Self::Stream>;
 }
 
-impl Listener for TcpListener {
+impl Acceptor for TcpListener {
     type Stream = TcpStream;
     type Address = SocketAddr;
 
-    fn address(&self) -> io::Result<SocketAddr> {
-        self.local_addr()
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpListener::local_addr(self)
     }
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        TcpListener::poll_accept(self, cx).map_ok(|(stream, _)| stream)
+    async fn accept(&self) -> io::Result<TcpStream> {
+        TcpListener::accept(self).await.map(|(stream, _)| stream)
     }
 }
 
@@ -53,8 +50,16 @@ where
     A: ToSocketAddrs + fmt::Debug,
 {
     let what = format!("{address:?}");
+    listen_on_first(resolve(address).await?, &what)
+}
+
+/// Listens on the first candidate that can be listened on.
+pub(super) fn listen_on_first(
+    candidates: impl IntoIterator<Item = SocketAddr>,
+    what: &str,
+) -> io::Result<TcpListener> {
     let mut failure = None;
-    for candidate in resolve(address).await? {
+    for candidate in candidates {
         match listen(candidate) {
             Ok(listener) => return Ok(listener),
             Err(error) => {

@@ -27,8 +27,9 @@ pub use reader::StreamReader;
 #[cfg(feature = "tls")]
 pub(crate) use server::handle;
 pub use server::{Server, start_server};
+pub(crate) use socket::{Io, share};
 #[cfg(feature = "tls")]
-pub(crate) use socket::{Io, Socket, halves, share, share_tcp};
+pub(crate) use socket::{Socket, halves, share_tcp};
 pub use transport::Transport;
 pub use udp::DatagramEndpoint;
 pub use unix::{open_unix_connection, start_unix_server};

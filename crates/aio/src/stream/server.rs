@@ -16,7 +16,7 @@ use std::{
 use tokio::net::ToSocketAddrs;
 
 use super::{
-    listen::{Listener, bind},
+    listen::{Acceptor, bind},
     reader::StreamReader,
     socket::{Socket, halves, share_tcp},
     writer::StreamWriter,
@@ -102,12 +102,12 @@ impl<A: 'static> Server<A> {
     /// Serves at most `most` connections at a time; further ones wait to be accepted.
     pub(crate) fn start<L, S, F>(listener: L, most: usize, serve: S) -> io::Result<Self>
     where
-        L: Listener<Address = A>,
+        L: Acceptor<Address = A>,
         S: Fn(L::Stream) -> F + 'static,
         F: Future<Output = ()> + 'static,
     {
         let engine = current::engine()?;
-        let address = listener.address()?;
+        let address = listener.local_addr()?;
         let shared = Rc::new(Shared {
             connections: RefCell::new(BTreeMap::new()),
             next: Cell::new(0),
@@ -289,7 +289,7 @@ impl Drop for Open {
 
 async fn accept<L, S, F>(listener: L, most: usize, shared: Rc<Shared>, serve: S)
 where
-    L: Listener,
+    L: Acceptor,
     S: Fn(L::Stream) -> F,
     F: Future<Output = ()> + 'static,
 {
@@ -299,7 +299,7 @@ where
             .0
             .wait(|shared| shared.connections.borrow().len() < most)
             .await;
-        match poll_fn(|cx| listener.poll_accept(cx)).await {
+        match listener.accept().await {
             Ok(stream) => listening.0.serve(serve(stream)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

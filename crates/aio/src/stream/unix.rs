@@ -8,13 +8,12 @@ use std::{
     },
     path::{Path, PathBuf},
     rc::Rc,
-    task::{Context, Poll},
 };
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
 use super::{
-    listen::{BACKLOG, Listener},
+    listen::{Acceptor, BACKLOG},
     reader::StreamReader,
     server::{Server, handle},
     socket::{Socket, halves, share},
@@ -100,16 +99,16 @@ pub(crate) struct UnixPath {
     file: Option<(u64, u64)>,
 }
 
-impl Listener for UnixPath {
+impl Acceptor for UnixPath {
     type Stream = UnixStream;
     type Address = PathBuf;
 
-    fn address(&self) -> io::Result<PathBuf> {
+    fn local_addr(&self) -> io::Result<PathBuf> {
         Ok(self.path.clone())
     }
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-        self.listener.poll_accept(cx).map_ok(|(stream, _)| stream)
+    async fn accept(&self) -> io::Result<UnixStream> {
+        self.listener.accept().await.map(|(stream, _)| stream)
     }
 }
 
