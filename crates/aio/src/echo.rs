@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use tokio::net::ToSocketAddrs;
 
-use crate::stream::{Server, StreamReader, StreamWriter, start_server};
+use crate::stream::{Server, SharedListener, StreamReader, StreamWriter, start_server};
 
 /// The most that is taken as one message, in bytes.
 const MESSAGE: usize = 64 * 1024;
@@ -31,6 +31,40 @@ where
     A: ToSocketAddrs + fmt::Debug,
 {
     start_server(address, handle).await
+}
+
+/// Serves the echo on the running loop's share of `listener`'s connections: called on each of several loops, it echoes
+/// across CPUs.
+///
+/// # Errors
+///
+/// As [`SharedListener::start_server`].
+///
+/// ```
+/// use std::{io::{Read, Write}, net::TcpStream, time::Duration};
+///
+/// let listener = aio::SharedListener::bind("127.0.0.1:0")?;
+/// let mut client = TcpStream::connect(listener.local_addr())?;
+/// client.write_all(b"hi")?;
+/// let expected = format!("{} Your msg hi", client.local_addr()?);
+/// let client = std::thread::spawn(move || {
+///     let mut answer = vec![0; expected.len()];
+///     client.read_exact(&mut answer).unwrap();
+///     assert_eq!(answer, expected.as_bytes());
+/// });
+/// aio::run_per_core(async |core| {
+///     let server = aio::echo::serve_on(&listener)?;
+///     while !client.is_finished() {
+///         aio::sleep(Duration::from_millis(1)).await;
+///     }
+///     server.close(Duration::from_secs(1)).await;
+///     Ok::<(), std::io::Error>(())
+/// })?;
+/// client.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn serve_on(listener: &SharedListener) -> io::Result<Server> {
+    listener.start_server(handle)
 }
 
 /// Answers "PEER Your msg TEXT" to each message, which is what arrives at once, byte for byte, until the peer ends.

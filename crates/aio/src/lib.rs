@@ -19,6 +19,7 @@
 //!
 //! - **The loop**: [`run`] for a program's main coroutine; [`EventLoop`] ([`LoopBuilder`]) with [`Handle`] and [`TimerHandle`] for
 //!   callbacks, [`LoopHandle`] and [`RemoteTask`] for other threads; [`get_running_loop`], [`ExceptionContext`].
+//! - **Several loops**: [`run_per_core`], [`run_loops`], [`Core`]; [`SharedListener`] for an address that all of them serve.
 //! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`],
 //!   [`on_cancel`], [`shield`]; [`task_group`] and [`TaskGroup`] for tasks that fail together, [`scope`] for children
 //!   that borrow.
@@ -54,9 +55,9 @@ mod error;
 #[cfg(feature = "tls")]
 pub use error::TlsError;
 pub use error::{
-    Abandoned, Broken, Cancelled, Full, GetError, GroupError, GroupFailure, LoopClosed,
-    LoopRunning, NoRunningLoop, Panicked, PutError, ReadError, RunError, TaskError, TimedOut,
-    TooManyDone, WouldBlock,
+    Abandoned, Broken, Cancelled, FailureCause, Full, GetError, GroupError, GroupFailure,
+    LoopClosed, LoopFailure, LoopRunning, NoRunningLoop, Panicked, PerCoreError, PutError,
+    ReadError, RunError, TaskError, TimedOut, TooManyDone, WouldBlock,
 };
 
 mod event_loop;
@@ -79,6 +80,9 @@ pub use report::ExceptionContext;
 
 mod runner;
 pub use runner::run;
+
+mod per_core;
+pub use per_core::{Core, run_loops, run_per_core};
 
 mod task;
 pub use task::{
@@ -105,8 +109,8 @@ pub use outcome::Outcome;
 
 mod stream;
 pub use stream::{
-    DatagramEndpoint, Protocol, Server, StreamReader, StreamWriter, Transport, create_connection,
-    create_server, create_unix_connection, create_unix_server, open_connection,
+    DatagramEndpoint, Protocol, Server, SharedListener, StreamReader, StreamWriter, Transport,
+    create_connection, create_server, create_unix_connection, create_unix_server, open_connection,
     open_unix_connection, start_server, start_unix_server,
 };
 /// Whose process is at the other end of a Unix socket. It is tokio's.

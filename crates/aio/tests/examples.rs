@@ -217,6 +217,24 @@ fn echo_server() {
     }
 }
 
+#[test]
+fn echo_server_on_every_core() {
+    let server = Serving::start("echo_server", &["per-core"]);
+    assert!(server.line.starts_with("Serving with "), "{}", server.line);
+    let mut clients: Vec<_> = (0..10)
+        .map(|_| TcpStream::connect(server.address).unwrap())
+        .collect();
+    for client in &mut clients {
+        let expected = format!("{} Your msg hi", client.local_addr().unwrap());
+        client.write_all(b"hi").unwrap();
+        let mut answer = vec![0; expected.len()];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, expected.as_bytes());
+    }
+    drop(clients);
+    server.stop("TERM");
+}
+
 /// One GET; gives the status and the body.
 #[cfg(feature = "http")]
 fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {

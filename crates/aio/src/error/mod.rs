@@ -2,6 +2,7 @@
 
 #[cfg(feature = "http")]
 mod http;
+mod per_core;
 mod running;
 mod stream;
 mod sync;
@@ -11,6 +12,7 @@ mod tls;
 
 #[cfg(feature = "http")]
 pub use http::{BodyError, RouteError};
+pub use per_core::{FailureCause, LoopFailure, PerCoreError};
 pub use running::{LoopClosed, LoopRunning, NoRunningLoop, RunError};
 pub use stream::ReadError;
 pub use sync::{Broken, Full, GetError, PutError, TooManyDone, WouldBlock};

@@ -7,6 +7,7 @@ mod outbox;
 mod protocol;
 mod reader;
 mod server;
+mod shared;
 mod socket;
 mod transport;
 mod udp;
@@ -27,6 +28,7 @@ pub use reader::StreamReader;
 #[cfg(feature = "tls")]
 pub(crate) use server::handle;
 pub use server::{Server, start_server};
+pub use shared::SharedListener;
 pub(crate) use socket::{Io, share};
 #[cfg(feature = "tls")]
 pub(crate) use socket::{Socket, halves, share_tcp};
