@@ -160,6 +160,48 @@ fn close_drops_every_task_on_the_loops_thread_while_others_wake_them()
 }
 
 #[test]
+fn wakes_and_calls_after_the_close_are_harmless() -> Result<(), Box<dyn std::error::Error>> {
+    let (publish, published) = mpsc::channel::<Waker>();
+    let polled = Rc::new(Cell::new(0));
+    let fill = |event_loop: &EventLoop| {
+        for _ in 0..100 {
+            let (publish, polled) = (publish.clone(), polled.clone());
+            let body = std::future::poll_fn(move |cx| {
+                polled.set(polled.get() + 1);
+                publish.send(cx.waker().clone()).unwrap();
+                std::task::Poll::<()>::Pending
+            });
+            event_loop.create_task(body).detach();
+        }
+    };
+    let closed = EventLoop::new()?;
+    let handle = closed.handle();
+    fill(&closed);
+    closed.run_until_complete(aio::yield_now())?;
+    closed.close()?;
+    drop(closed);
+    let late: Vec<Waker> = published.try_iter().collect();
+    // The next loop's tasks have the same places; the late wakes are not theirs.
+    let next = EventLoop::new()?;
+    fill(&next);
+    next.run_until_complete(aio::yield_now())?;
+    assert_eq!((late.len(), polled.get()), (100, 200));
+    let waking = thread::spawn(move || {
+        late.iter().for_each(Waker::wake_by_ref);
+        let refused = handle.call_soon_threadsafe(|| unreachable!("the loop is closed"));
+        let task = handle.spawn_threadsafe(|| async {});
+        drop(late);
+        (refused, task.result())
+    });
+    let (refused, result) = waking.join().unwrap();
+    assert_eq!(refused, Err(aio::LoopClosed));
+    assert_eq!(result, Err(TaskError::LoopClosed));
+    next.run_until_complete(aio::yield_now())?;
+    assert_eq!(polled.get(), 200);
+    Ok(())
+}
+
+#[test]
 fn wakes_between_runs_are_kept() -> Result<(), Box<dyn std::error::Error>> {
     let event_loop = EventLoop::new()?;
     let (send, receive) = tokio::sync::oneshot::channel();
