@@ -1,181 +1,157 @@
-//! The whole comparison: every chosen model on every chosen workload.
+//! The whole comparison: every chosen contender on every chosen workload, at every chosen concurrency.
 
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::measure::measure;
-use crate::{Failed, Model, Plan, Row, Service, Services, Workload};
-
-/// A row that is over sooner is measured again, so that its median says something.
-const ENOUGH: Duration = Duration::from_secs(1);
-/// But not more often than this.
-const MOST_RUNS: usize = 3;
+use crate::rounds::{Entry, Rounds};
+use crate::{
+    Contender, Failed, LeftOut, Model, Plan, Progress, Results, Service, Services, Workload, size,
+};
 
 /// What to compare, and how much of it.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The workloads, in the order of the report.
     pub workloads: Vec<Workload>,
-    /// The models. [`Model::Serial`] is always measured too, for its checksum is the right one.
+    /// The models, in the order of the report; [`Model::Serial`] is always there too, to compare with.
     pub models: Vec<Model>,
-    /// Tasks per row, instead of each workload's own number.
+    /// Only contenders of whose line, such as `echo by event-loop`, one of these texts is a part; all when there is none.
+    pub filter: Vec<String>,
+    /// Tasks per row, instead of what suits it.
     pub tasks: Option<u32>,
+    /// Tasks in flight at once, one series of rows for each; what suits the workload when there is none.
+    pub concurrency: Vec<usize>,
     /// Workers of each pool, instead of what suits the workload.
     pub workers: Option<usize>,
-    /// Fewer tasks, and each row once.
+    /// How many rounds of measuring there are, after the warm-up.
+    pub repeat: usize,
+    /// How long one run may take.
+    pub limit: Duration,
+    /// Fewer tasks.
     pub quick: bool,
 }
 
 impl Options {
-    fn plan(&self, workload: Workload, services: Option<Services>) -> Plan {
-        let mut plan = Plan::new(
-            workload,
-            self.tasks.unwrap_or(default_tasks(workload, self.quick)),
-        );
-        plan.workers = self.workers.unwrap_or(plan.workers);
-        plan.services = services;
-        plan
-    }
-
-    /// The chosen models after the serial one, each once.
-    fn models(&self) -> Vec<Model> {
+    /// One series of rows: a workload at one concurrency, or the one that suits it.
+    fn entries(
+        &self,
+        workload: Workload,
+        concurrency: Option<usize>,
+        services: Option<Services>,
+    ) -> Vec<Entry> {
         let mut models = self.models.clone();
         models.push(Model::Serial);
         models.sort_unstable();
         models.dedup();
-        models
+        let contenders = models.into_iter().map(Contender::rust);
+        contenders
+            .filter(|contender| self.is_chosen(workload, *contender))
+            .map(|contender| Entry {
+                contender,
+                plan: self.plan(workload, contender, concurrency, services),
+            })
+            .collect()
+    }
+
+    fn is_chosen(&self, workload: Workload, contender: Contender) -> bool {
+        let line = format!("{workload} by {contender}");
+        self.filter.is_empty() || self.filter.iter().any(|part| line.contains(part))
+    }
+
+    fn plan(
+        &self,
+        workload: Workload,
+        contender: Contender,
+        concurrency: Option<usize>,
+        services: Option<Services>,
+    ) -> Plan {
+        let mut plan = Plan::new(workload, 1);
+        if let Some(concurrency) = concurrency {
+            plan = plan.with_concurrency(concurrency);
+        }
+        plan.workers = self.workers.unwrap_or(plan.workers);
+        plan.tasks = self
+            .tasks
+            .unwrap_or_else(|| size::tasks(contender, &plan, self.quick));
+        plan.services = services;
+        plan
+    }
+
+    /// Every series, in the order of the report.
+    fn series(&self) -> Vec<(Workload, Option<usize>)> {
+        let at_once: Vec<Option<usize>> = if self.concurrency.is_empty() {
+            vec![None]
+        } else {
+            self.concurrency.iter().copied().map(Some).collect()
+        };
+        self.workloads
+            .iter()
+            .flat_map(|workload| at_once.iter().map(|at_once| (*workload, *at_once)))
+            .collect()
     }
 }
 
-/// Tasks that keep the serial model busy for a few seconds, or for about one.
-fn default_tasks(workload: Workload, quick: bool) -> u32 {
-    match (workload, quick) {
-        (Workload::Pi | Workload::Primes, false) => 240,
-        (Workload::Pi | Workload::Primes, true) => 60,
-        (Workload::Echo | Workload::Http | Workload::Mixed, false) => 250,
-        (Workload::Echo | Workload::Http | Workload::Mixed, true) => 80,
-    }
-}
-
-/// Measures every row and shows how far it is.
+/// Measures every row and shows how far it is. A row that fails is among those left out, and the others go on.
 ///
 /// # Errors
-/// When a row cannot be measured, or when a model's checksum is not the serial one.
-pub fn compare(options: &Options) -> Result<Vec<Row>, Failed> {
-    let models = options.models();
-    let progress = Progress::new(options.workloads.len() * models.len());
-    let service = if options
-        .workloads
-        .iter()
-        .any(|workload| workload.needs_service())
-    {
-        progress.say("starting the services that IO-bound tasks ask");
-        Some(Service::start()?)
-    } else {
-        None
+/// When nothing is chosen, or the services that tasks ask cannot be started.
+pub fn compare(options: &Options) -> Result<Results, Failed> {
+    let series = options.series();
+    let entries = |services| {
+        series
+            .iter()
+            .map(move |(workload, concurrency)| options.entries(*workload, *concurrency, services))
     };
-    let mut rows = Vec::new();
-    for &workload in &options.workloads {
-        let plan = options.plan(workload, service.as_ref().map(Service::addresses));
-        let mut expected = None;
-        for &model in &models {
-            progress.begin(workload, model);
-            let row = repeat(model, &plan, options.quick)?;
-            // Serial comes first, so it is its checksum that the others are held against.
-            check(&row, *expected.get_or_insert(row.checksum))?;
-            progress.end(&row);
-            rows.push(row);
-        }
+    let rows: usize = entries(None).map(|entries| entries.len()).sum();
+    if rows == 0 {
+        return Err(Failed::new(
+            "choosing what to compare",
+            "--filter leaves nothing",
+        ));
     }
-    progress.finish();
-    Ok(rows)
+    let progress = Progress::new(Rounds::runs(options.repeat, rows));
+    let service = start_service(&series, &progress)?;
+    let rounds = Rounds {
+        repeat: options.repeat,
+        limit: options.limit,
+        progress: &progress,
+    };
+    let mut results = Results::default();
+    for entries in entries(service.as_ref().map(Service::addresses)) {
+        let (entries, repeated) = without_repetition(entries, &results);
+        let mut measured = rounds.measure(entries);
+        measured.left_out.extend(repeated);
+        progress.end(&measured.rows);
+        results.extend(measured);
+    }
+    Ok(results)
 }
 
-fn check(row: &Row, expected: u64) -> Result<(), Failed> {
-    if row.checksum == expected {
-        return Ok(());
+fn start_service(
+    series: &[(Workload, Option<usize>)],
+    progress: &Progress,
+) -> Result<Option<Service>, Failed> {
+    if !series.iter().any(|(workload, _)| workload.needs_service()) {
+        return Ok(None);
     }
-    let step = format!("checking {} by {}", row.workload, row.model);
-    Err(Failed::new(
-        step,
-        format!(
-            "checksum {:016x} is not the serial one, {expected:016x}",
-            row.checksum
-        ),
-    ))
+    progress.say("starting the services that IO-bound tasks ask");
+    Service::start().map(Some)
 }
 
-/// The median run, by wall time, of as many as fit into a second.
-fn repeat(model: Model, plan: &Plan, once: bool) -> Result<Row, Failed> {
-    let start = Instant::now();
-    let mut runs = vec![measure(model, plan)?];
-    while !once && runs.len() < MOST_RUNS && start.elapsed() < ENOUGH {
-        let run = measure(model, plan)?;
-        check(&run, runs[0].checksum)?;
-        runs.push(run);
-    }
-    runs.sort_by(|a, b| a.wall_s.total_cmp(&b.wall_s));
-    Ok(runs.swap_remove(runs.len() / 2))
-}
-
-/// A bar on a terminal, a line for each row elsewhere; both on standard error.
-struct Progress {
-    bar: ProgressBar,
-    plain: bool,
-    rows: usize,
-}
-
-impl Progress {
-    fn new(rows: usize) -> Self {
-        let plain = !std::io::stderr().is_terminal();
-        let bar = if plain {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(rows as u64)
-        };
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} {elapsed} {msg}")
-        {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        if !plain {
-            bar.enable_steady_tick(Duration::from_millis(200));
-        }
-        Self { bar, plain, rows }
-    }
-
-    fn say(&self, what: &str) {
-        if self.plain {
-            eprintln!("{what}");
-        }
-        self.bar.set_message(what.to_owned());
-    }
-
-    fn begin(&self, workload: Workload, model: Model) {
-        self.bar.set_message(format!("{workload} by {model}"));
-    }
-
-    fn end(&self, row: &Row) {
-        self.bar.inc(1);
-        if self.plain {
-            let at = self.bar.position();
-            let Row {
-                workload,
-                model,
-                wall_s,
-                tasks_per_s,
-                ..
-            } = row;
-            eprintln!(
-                "[{at}/{}] {workload} by {model}: {wall_s:.2} s, {tasks_per_s:.0} tasks/s",
-                self.rows
-            );
-        }
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
+/// Takes those out who would do again what they have done: one task at a time is the same at every concurrency.
+fn without_repetition(entries: Vec<Entry>, so_far: &Results) -> (Vec<Entry>, Vec<LeftOut>) {
+    let (again, new): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| {
+        entry.contender.model == Model::Serial
+            && so_far
+                .rows
+                .iter()
+                .any(|row| row.workload == entry.plan.workload && row.contender == entry.contender)
+    });
+    let left_out = again.into_iter().map(|Entry { contender, plan }| LeftOut {
+        workload: plan.workload,
+        contender,
+        concurrency: plan.concurrency,
+        reason: "it has one task at a time whatever the concurrency, and was measured so".into(),
+        failed: false,
+    });
+    (new, left_out.collect())
 }

@@ -2,8 +2,8 @@
 //!
 //! The parts of the `compare` program, in the order in which data flows through them. A
 //! [`Plan`] says what to run; a [`Model`] runs it and gives an [`Outcome`] per task; the
-//! [`measure`] module does so in a process of its own and yields a [`Row`]; [`report`] turns rows
-//! into a table, sentences, a page and JSON.
+//! [`measure`] module does so in a process of its own and yields a [`Run`]; [`rounds`] of them, taken
+//! in turn, make a [`Row`]; [`report`] turns rows into a table, sentences, a page and JSON.
 //!
 //! ```
 //! use benches::{Model, Plan, Workload};
@@ -25,8 +25,11 @@
 //! - [`Plan`] and [`Outcome`]: what goes in and what comes out.
 //!
 //! # What it cost
-//! - [`measure`]: time, processor time, memory and context switches of one model.
-//! - [`compare`]: the whole comparison, with its progress.
+//! - [`Contender`]: a model in a [`Language`].
+//! - [`measure`]: time, processor time, memory and context switches of one [`Run`].
+//! - [`rounds`]: several contenders in turn, several times over; [`size`] says with how many tasks, [`limits`] what
+//!   this machine does not let a model do.
+//! - [`compare`]: the whole comparison, with its [`Progress`] and its [`Results`]: each is a [`Row`], or [`LeftOut`].
 //! - [`report`]: table, verdicts, page and JSON.
 //!
 //! # Against others
@@ -34,21 +37,30 @@
 
 pub mod clock;
 pub mod compare;
+mod contender;
 mod error;
+pub mod limits;
 pub mod measure;
 mod memory;
 mod model;
 #[cfg(feature = "peers")]
 pub mod peers;
 mod plan;
+mod progress;
 pub mod report;
+pub mod rounds;
+mod row;
 mod service;
+pub mod size;
 mod workload;
 
+pub use contender::{Contender, Language};
 pub use error::Failed;
-pub use measure::Row;
+pub use measure::Run;
 pub use model::Model;
 pub use plan::{Outcome, Plan, checksum};
+pub use progress::Progress;
+pub use row::{LeftOut, Results, Row};
 pub use service::{Service, Services};
 pub use workload::{Kind, Unit, Workload};
 

@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use benches::compare::{Options, compare};
-use benches::report::{Folder, Report};
-use benches::{Failed, Model, Workload};
+use benches::report::{Baseline, Folder, Report};
+use benches::{Failed, Model, Workload, limits};
 use clap::{Parser, Subcommand};
 
 /// Exit status for what the user asked and cannot be had, as clap uses it for bad arguments.
 const USAGE: u8 = 2;
+/// Rounds of a whole comparison, and of a quick one.
+const ROUNDS: (u16, u16) = (3, 1);
 
 /// Compares processes, threads, coroutines and an event loop on CPU-bound, IO-bound and mixed work.
 ///
@@ -20,7 +23,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// Fewer tasks and one run a row: under 30 seconds on two processors
+    /// Fewer tasks and one round: under 30 seconds on two processors
     #[arg(long)]
     quick: bool,
 
@@ -28,17 +31,41 @@ struct Arguments {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
     workload: Vec<Workload>,
 
-    /// Only these models, besides serial, whose checksum is the right one [default: all]
+    /// Only these models, besides serial, which the others are compared with [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME")]
     model: Vec<Model>,
 
-    /// Tasks in each row [default: as many as keep the serial model busy for a few seconds]
+    /// Only rows whose name, such as "echo by event-loop", has one of these texts in it
+    #[arg(long, value_delimiter = ',', value_name = "TEXT")]
+    filter: Vec<String>,
+
+    /// Tasks in each row [default: what takes some tenths of a second]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     tasks: Option<u32>,
 
-    /// Workers of each pool [default: one a processor for CPU-bound work, else 50]
+    /// Tasks in flight at once; several make a series of rows each [default: 50 that wait, or two that compute a processor]
+    #[arg(long, value_delimiter = ',', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    concurrency: Vec<u32>,
+
+    /// Workers of each pool [default: as many as tasks in flight that wait, or one a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+
+    /// Rounds of measuring, whose median is shown [default: 3, or 1 with --quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeat: Option<u16>,
+
+    /// Seconds that one run of one row may take; then it is killed and said to have failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+
+    /// An earlier results.json: says which rows have changed since
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Writes the results to this file, too; - is standard output, which then has nothing else
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 
     /// Folder for results.json and index.html; made when it is not there
     #[arg(long, value_name = "DIR", default_value = "target/compare")]
@@ -62,17 +89,23 @@ Examples:
   compare                                       everything, about a minute
   compare --quick                               a first impression
   compare --workload echo,http                  only what waits
-  compare --workload pi --model thread-pool,process-pool --workers 4
-  compare --workload mixed --tasks 1000 --out /tmp/mixed
+  compare --workload echo --concurrency 1,10,100,1000
+  compare --workload pi --model thread-pool,process-pool --workers 4 --repeat 9
+  compare --baseline before.json --filter 'echo by event'
   compare peers --only threads                  our crates against others, if built with --features peers";
 
 impl Arguments {
     fn options(&self) -> Options {
+        let rounds = if self.quick { ROUNDS.1 } else { ROUNDS.0 };
         Options {
             workloads: all_if_none(&self.workload, &Workload::ALL),
             models: all_if_none(&self.model, &Model::ALL),
+            filter: self.filter.clone(),
             tasks: self.tasks,
+            concurrency: self.concurrency.iter().map(|n| *n as usize).collect(),
             workers: self.workers.map(usize::from),
+            repeat: self.repeat.unwrap_or(rounds).into(),
+            limit: Duration::from_secs(self.limit),
             quick: self.quick,
         }
     }
@@ -96,14 +129,13 @@ fn main() -> ExitCode {
             Err(failed) => fail(&failed, 1),
         };
     }
+    limits::raise_open_files();
     // Tried before the minute of measuring, not after it.
-    let folder = match Folder::create(&arguments.out) {
-        Ok(folder) => folder,
-        Err(failed) => return fail(&failed, USAGE),
-    };
-    match run(&arguments, &folder) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failed) => fail(&failed, 1),
+    match prepare(&arguments) {
+        Ok((folder, baseline)) => {
+            run(&arguments, &folder, baseline).unwrap_or_else(|failed| fail(&failed, 1))
+        }
+        Err(failed) => fail(&failed, USAGE),
     }
 }
 
@@ -120,16 +152,46 @@ fn run_command(command: &Command) -> Result<bool, Failed> {
     }
 }
 
-fn run(arguments: &Arguments, folder: &Folder) -> Result<(), Failed> {
-    let report = Report::new(compare(&arguments.options())?);
-    print!("{report}");
+fn prepare(arguments: &Arguments) -> Result<(Folder, Option<Baseline>), Failed> {
+    let baseline = arguments
+        .baseline
+        .as_deref()
+        .map(Baseline::read)
+        .transpose()?;
+    Ok((Folder::create(&arguments.out)?, baseline))
+}
+
+fn run(
+    arguments: &Arguments,
+    folder: &Folder,
+    baseline: Option<Baseline>,
+) -> Result<ExitCode, Failed> {
+    let results = compare(&arguments.options())?;
+    let status = if results.has_failed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    };
+    let mut report = Report::new(results);
+    if let Some(baseline) = baseline {
+        report = report.with_baseline(baseline);
+    }
     folder.write(&report)?;
+    match &arguments.json {
+        Some(file) if file.as_os_str() == "-" => {
+            print!("{}", report.json()?);
+            return Ok(status);
+        }
+        Some(file) => std::fs::write(file, report.json()?)
+            .map_err(Failed::at(format!("writing {}", file.display())))?,
+        None => {}
+    }
     println!(
-        "\nPage: {}\nJSON: {}",
+        "{report}\nPage: {}\nJSON: {}",
         folder.page().display(),
         folder.json().display()
     );
-    Ok(())
+    Ok(status)
 }
 
 fn fail(failed: &Failed, status: u8) -> ExitCode {

@@ -9,72 +9,92 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use procs::{Process, ProcessError};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Failed, Model, Outcome, Plan, Workload, checksum, memory};
+use crate::{Contender, Failed, Outcome, Plan, memory};
 
 /// Between two looks at the memory of a model's processes.
 const SAMPLE_EVERY: Duration = Duration::from_millis(10);
 
-/// One measurement: a model on a workload.
-#[derive(Debug, Clone, Serialize)]
-pub struct Row {
-    /// What was done.
-    pub workload: Workload,
-    /// How it was done.
-    pub model: Model,
-    /// Tasks that were run.
-    pub tasks: u32,
-    /// Tasks in flight at once, at most.
-    pub concurrency: usize,
-    /// Workers, for a pool.
-    pub workers: usize,
+/// One measurement of one contender on one plan.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Run {
     /// Seconds from the first task's hand-over until the last result was collected.
     pub wall_s: f64,
-    /// Tasks per second of wall time.
-    pub tasks_per_s: f64,
-    /// Median of the tasks' latencies, from hand-over to the end of the body, in milliseconds.
+    /// Median of the tasks' latencies in milliseconds.
     pub p50_ms: f64,
+    /// 90th percentile of the same.
+    pub p90_ms: f64,
     /// 99th percentile of the same.
     pub p99_ms: f64,
-    /// Processor time in user and kernel mode, of the model's process and all its descendants.
+    /// Greatest of the same.
+    pub max_ms: f64,
+    /// Processor seconds, user and kernel, of the contender's processes.
     pub cpu_s: f64,
-    /// Greatest sum of the resident memory of those processes, sampled every 10 ms.
+    /// Greatest sum of those processes' resident memory.
     pub peak_rss_bytes: u64,
-    /// Times that one of those processes gave up its processor to wait.
+    /// Times that one of them gave up its processor to wait.
     pub ctx_voluntary: i64,
     /// Times that the kernel took it away.
     pub ctx_involuntary: i64,
-    /// Sum over the tasks' results, which must be the same for every model; sixteen hex digits.
-    #[serde(serialize_with = "as_hex")]
-    pub checksum: u64,
+    /// Each task's checksum, by the tasks' numbers.
+    pub checksums: Vec<u64>,
 }
 
-fn as_hex<S: serde::Serializer>(checksum: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{checksum:016x}"))
+impl Run {
+    /// The sum over the tasks' checksums.
+    #[must_use]
+    pub fn checksum(&self) -> u64 {
+        self.checksums
+            .iter()
+            .fold(0, |sum, checksum| sum.wrapping_add(*checksum))
+    }
 }
 
-/// Runs the plan with this model in a process of its own and says what it cost.
+/// Runs the plan with this contender in a process of its own and says what it cost.
 ///
 /// # Errors
-/// When the process cannot be started or dies, or when a task fails.
-pub fn measure(model: Model, plan: &Plan) -> Result<Row, Failed> {
+/// When the process cannot be started, dies, or has not ended after `limit`, when it is killed with all that it
+/// started; when a task fails.
+pub fn measure(contender: Contender, plan: &Plan, limit: Duration) -> Result<Run, Failed> {
     let before = Usage::of(UsageWho::RUSAGE_CHILDREN)?;
-    let mut process =
-        procs::spawn(run_and_time, (model, *plan)).map_err(Failed::at("starting a measurement"))?;
+    // Whatever way this function is left, the process does not outlive it: a daemon dies with its handle.
+    let mut process = Process::builder()
+        .daemon(true)
+        .spawn(run_and_time, (contender, plan.clone()))
+        .map_err(Failed::at("starting a measurement"))?;
     let root = process.pid();
     let over = AtomicBool::new(false);
     let (joined, sampled) = std::thread::scope(|scope| {
         let sampler = scope.spawn(|| sample(root, &over));
-        let joined = process.join();
+        let joined = process.join_for(limit);
         over.store(true, Ordering::Relaxed);
         (joined, sampler.join().unwrap_or(0))
     });
-    let timed = joined.map_err(Failed::at(format!("running {} by {model}", plan.workload)))??;
+    let step = || format!("running {} by {contender}", plan.workload);
+    let timed = match joined {
+        Err(ProcessError::TimedOut) => return Err(too_slow(step(), process, limit)),
+        joined => joined.map_err(Failed::at(step()))??,
+    };
     let spent = Usage::of(UsageWho::RUSAGE_CHILDREN)?
         .since(&before)
         .since(&timed.at_start);
-    Ok(timed.into_row(model, plan, &spent, sampled))
+    Ok(timed.into_run(&spent, sampled))
+}
+
+/// Ends a process that takes too long, and says so.
+fn too_slow<R: DeserializeOwned>(step: String, mut process: Process<R>, limit: Duration) -> Failed {
+    process.kill();
+    let _ = process.join();
+    let seconds = limit.as_secs();
+    Failed::new(
+        step,
+        format!(
+            "it had not ended after {seconds} s and was killed (allow more with --limit, or less work with --tasks)"
+        ),
+    )
 }
 
 /// Watches the memory of `root` and its descendants until told that it is over.
@@ -115,35 +135,25 @@ impl Usage {
     }
 }
 
-/// What the model's own process knows of its run.
+/// What the contender's own process knows of its run.
 #[derive(Debug, Serialize, Deserialize)]
 struct Timed {
     at_start: Usage,
     wall_s: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    checksum: u64,
+    outcomes: Vec<Outcome>,
     own_peak_bytes: u64,
 }
 
-/// The body of the model's process.
+/// The body of the contender's process.
 #[procs::task]
-fn run_and_time(model: Model, plan: Plan) -> Result<Timed, Failed> {
+fn run_and_time(contender: Contender, plan: Plan) -> Result<Timed, Failed> {
     let at_start = Usage::of(UsageWho::RUSAGE_SELF)?;
     let start = Instant::now();
-    let outcomes = model.run(&plan)?;
-    let wall_s = start.elapsed().as_secs_f64();
-    let mut latencies: Vec<u64> = outcomes
-        .iter()
-        .map(|outcome: &Outcome| outcome.latency_ns)
-        .collect();
-    latencies.sort_unstable();
+    let outcomes = contender.model.run(&plan)?;
     Ok(Timed {
         at_start,
-        wall_s,
-        p50_ms: percentile_ms(&latencies, 50),
-        p99_ms: percentile_ms(&latencies, 99),
-        checksum: checksum(&outcomes),
+        wall_s: start.elapsed().as_secs_f64(),
+        outcomes,
         own_peak_bytes: memory::own_peak_bytes(),
     })
 }
@@ -155,22 +165,22 @@ fn percentile_ms(sorted_ns: &[u64], percent: usize) -> f64 {
 }
 
 impl Timed {
-    fn into_row(self, model: Model, plan: &Plan, spent: &Usage, sampled_bytes: u64) -> Row {
-        Row {
-            workload: plan.workload,
-            model,
-            tasks: plan.tasks,
-            concurrency: model.concurrency(plan),
-            workers: plan.workers,
+    fn into_run(self, spent: &Usage, sampled_bytes: u64) -> Run {
+        let mut outcomes = self.outcomes;
+        let mut latencies: Vec<u64> = outcomes.iter().map(|outcome| outcome.latency_ns).collect();
+        latencies.sort_unstable();
+        outcomes.sort_unstable_by_key(|outcome| outcome.index);
+        Run {
             wall_s: self.wall_s,
-            tasks_per_s: f64::from(plan.tasks) / self.wall_s,
-            p50_ms: self.p50_ms,
-            p99_ms: self.p99_ms,
+            p50_ms: percentile_ms(&latencies, 50),
+            p90_ms: percentile_ms(&latencies, 90),
+            p99_ms: percentile_ms(&latencies, 99),
+            max_ms: percentile_ms(&latencies, 100),
             cpu_s: spent.cpu_s,
             peak_rss_bytes: sampled_bytes.max(self.own_peak_bytes),
             ctx_voluntary: spent.voluntary,
             ctx_involuntary: spent.involuntary,
-            checksum: self.checksum,
+            checksums: outcomes.iter().map(|outcome| outcome.checksum).collect(),
         }
     }
 }
@@ -184,6 +194,7 @@ mod tests {
         let sorted: Vec<u64> = (1..=200).map(|ms| ms * 1_000_000).collect();
         assert_eq!(percentile_ms(&sorted, 50), 100.0);
         assert_eq!(percentile_ms(&sorted, 99), 198.0);
+        assert_eq!(percentile_ms(&sorted, 100), 200.0);
         assert_eq!(percentile_ms(&sorted[..1], 99), 1.0);
         assert_eq!(percentile_ms(&[], 50), 0.0);
     }

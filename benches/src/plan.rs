@@ -1,16 +1,14 @@
 //! What to run, and what comes back.
 
-use std::thread::available_parallelism;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{Kind, Services, Unit, Workload};
+use crate::{Kind, Model, Services, Unit, Workload, limits};
 
 /// Tasks in flight at once when the workload waits.
 const WAITING_CONCURRENCY: usize = 50;
 
 /// A run: which workload, how many tasks, how many of them at once, how many workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The kind of work.
     pub workload: Workload,
@@ -30,17 +28,44 @@ impl Plan {
     /// each.
     #[must_use]
     pub fn new(workload: Workload, tasks: u32) -> Self {
-        let processors = available_parallelism().map_or(1, usize::from);
-        let (concurrency, workers) = match workload.kind() {
-            Kind::CpuBound => (2 * processors, processors),
-            Kind::IoBound | Kind::Mixed => (WAITING_CONCURRENCY, WAITING_CONCURRENCY),
+        let concurrency = match workload.kind() {
+            Kind::CpuBound => 2 * limits::processors(),
+            Kind::IoBound | Kind::Mixed => WAITING_CONCURRENCY,
         };
-        Self {
+        let plan = Self {
             workload,
             tasks,
             concurrency,
-            workers,
+            workers: 1,
             services: None,
+        };
+        plan.with_concurrency(concurrency)
+    }
+
+    /// The same run with so many tasks at once (at least one), and workers to suit: one for each task that waits, and
+    /// no more than there are processors when all compute.
+    #[must_use]
+    pub fn with_concurrency(self, concurrency: usize) -> Self {
+        let concurrency = concurrency.max(1);
+        let workers = match self.workload.kind() {
+            Kind::CpuBound => concurrency.min(limits::processors()),
+            Kind::IoBound | Kind::Mixed => concurrency,
+        };
+        Self {
+            concurrency,
+            workers,
+            ..self
+        }
+    }
+
+    /// How many processes of its tasks this model has at once, at most.
+    #[must_use]
+    pub fn processes(&self, model: Model) -> usize {
+        let at_once = self.concurrency.min(self.tasks as usize);
+        match model {
+            Model::ProcessPerTask => at_once,
+            Model::ProcessPool => self.workers,
+            _ => 1,
         }
     }
 
@@ -60,7 +85,7 @@ impl Plan {
             tasks,
             services,
             ..
-        } = *self;
+        } = self.clone();
         (0..tasks).map(move |index| Unit::hand_over(workload, index, services))
     }
 }
@@ -68,6 +93,8 @@ impl Plan {
 /// What one task gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// The task's number.
+    pub index: u32,
     /// A number that a wrong result would change.
     pub checksum: u64,
     /// Nanoseconds from the moment the task was handed over until its body ended.

@@ -97,15 +97,18 @@ fn writes_a_table_a_page_and_json() {
         assert_eq!(row["workers"], 2, "{row}");
         for positive in [
             "concurrency",
+            "runs",
             "wall_s",
             "tasks_per_s",
             "p50_ms",
+            "p90_ms",
             "p99_ms",
+            "max_ms",
             "peak_rss_bytes",
         ] {
             assert!(row[positive].as_f64().unwrap() > 0.0, "{positive} in {row}");
         }
-        for counted in ["cpu_s", "ctx_voluntary", "ctx_involuntary"] {
+        for counted in ["spread", "cpu_s", "ctx_voluntary", "ctx_involuntary"] {
             assert!(row[counted].as_f64().unwrap() >= 0.0, "{counted} in {row}");
         }
         let same = rows
@@ -154,6 +157,143 @@ fn the_chosen_model_is_held_against_serial() {
     assert_eq!(models, ["serial", "thread-pool"]);
 }
 
+/// The rows and what was left out, as `--json -` prints them.
+fn measured(arguments: &[&str]) -> (Option<i32>, Vec<Value>, Vec<Value>) {
+    let out = Scratch::new(&format!("json-{}", arguments.concat().replace('/', "-")));
+    let ran = run(&[arguments, &["--json", "-", "--out", out.path()]].concat());
+    let results: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let list = |name: &str| results[name].as_array().unwrap().clone();
+    (ran.status.code(), list("rows"), list("left_out"))
+}
+
+#[test]
+fn json_alone_goes_to_the_standard_output_and_has_the_median_of_the_rounds() {
+    let (status, rows, _) = measured(&[
+        "--filter",
+        "primes by thread-p",
+        "--tasks",
+        "4",
+        "--repeat",
+        "5",
+    ]);
+    assert_eq!(status, Some(0));
+    let models: Vec<&Value> = rows.iter().map(|row| &row["model"]).collect();
+    assert_eq!(models, ["thread-per-task", "thread-pool"]);
+    assert!(
+        rows.iter()
+            .all(|row| row["runs"] == 5 && row["language"] == "rust")
+    );
+}
+
+#[test]
+fn each_concurrency_has_its_rows_and_what_makes_no_sense_is_left_out_with_the_reason() {
+    let arguments = [
+        "--workload",
+        "echo",
+        "--model",
+        "process-pool,event-loop",
+        "--repeat",
+        "1",
+    ];
+    let (status, rows, left_out) = measured(
+        &[
+            &arguments[..],
+            &["--tasks", "20", "--concurrency", "2,20000"],
+        ]
+        .concat(),
+    );
+    assert_eq!(status, Some(0), "left out is not failed");
+    let names: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {}", row["model"].as_str().unwrap(), row["concurrency"]))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "serial 2",
+            "process-pool 2",
+            "event-loop 2",
+            "event-loop 20000"
+        ]
+    );
+    let reasons: Vec<&str> = left_out
+        .iter()
+        .map(|left_out| left_out["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.starts_with("20000 processes at once, and ")),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.contains("one task at a time")),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn a_row_that_takes_too_long_is_ended_and_fails_alone() {
+    let arguments = [
+        "--workload",
+        "echo",
+        "--model",
+        "event-loop",
+        "--tasks",
+        "100",
+        "--repeat",
+        "1",
+        "--limit",
+        "1",
+    ];
+    let (status, rows, left_out) = measured(&[&arguments[..], &["--concurrency", "100"]].concat());
+    assert_eq!(status, Some(1));
+    assert_eq!(
+        (rows.len(), left_out.len()),
+        (1, 1),
+        "100 waits of 20 ms in turn take longer than 1 s"
+    );
+    assert_eq!(
+        (&rows[0]["model"], &left_out[0]["model"]),
+        (&"event-loop".into(), &"serial".into())
+    );
+    let reason = left_out[0]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("not ended after 1 s") && reason.contains("--limit"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_baseline_tells_what_has_changed() {
+    let out = Scratch::new("baseline");
+    let arguments = [
+        "--filter",
+        "primes by serial",
+        "--tasks",
+        "2",
+        "--repeat",
+        "1",
+        "--out",
+        out.path(),
+    ];
+    assert!(run(&arguments).status.success());
+    // Nobody is as fast as this.
+    let mut earlier: Value = serde_json::from_str(&out.read("results.json")).unwrap();
+    earlier["rows"][0]["tasks_per_s"] = 1e9.into();
+    let file = out.0.join("earlier.json");
+    std::fs::write(&file, earlier.to_string()).unwrap();
+    let ran = run(&[&arguments[..], &["--baseline", file.to_str().unwrap()]].concat());
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    assert!(shown.contains("1 of 1 rows have changed"), "{shown}");
+    assert!(shown.contains("was 1,000,000,000 (-100 %)"), "{shown}");
+    let results: Value = serde_json::from_str(&out.read("results.json")).unwrap();
+    assert_eq!(results["baseline"]["changes"][0]["beyond_noise"], true);
+}
+
 #[test]
 fn a_bad_argument_is_named_and_gives_status_2() {
     for (arguments, named) in [
@@ -161,6 +301,9 @@ fn a_bad_argument_is_named_and_gives_status_2() {
         (vec!["--model", "telepathy"], "telepathy"),
         (vec!["--tasks", "0"], "--tasks"),
         (vec!["--workers", "many"], "many"),
+        (vec!["--repeat", "0"], "--repeat"),
+        (vec!["--concurrency", "10,0"], "--concurrency"),
+        (vec!["--baseline", "/no/results.json"], "/no/results.json"),
         (vec!["--fast"], "--fast"),
     ] {
         let ran = run(&arguments);

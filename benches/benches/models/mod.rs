@@ -22,10 +22,11 @@ pub fn bench(group: &str, workloads: &[Workload], tasks: u32) {
         .measurement_time(Duration::from_secs(2));
     group.throughput(Throughput::Elements(u64::from(tasks)));
     for &workload in workloads {
-        let plan = Plan::new(workload, tasks);
-        let plan = service
-            .as_ref()
-            .map_or(plan, |service| plan.with_services(service.addresses()));
+        let services = service.as_ref().map(Service::addresses);
+        let plan = Plan {
+            services,
+            ..Plan::new(workload, tasks)
+        };
         for model in Model::ALL {
             group.bench_with_input(
                 BenchmarkId::new(workload.to_string(), model),

@@ -7,7 +7,7 @@ use crate::{Failed, Outcome, Plan, Unit};
 
 /// Starts the plan's concurrency of tasks, each of which takes one unit after the other.
 pub fn run(plan: &Plan) -> Result<Vec<Outcome>, Failed> {
-    let plan = *plan;
+    let plan = plan.clone();
     aio::run(async move {
         let units = Rc::new(RefCell::new(plan.units()));
         let workers = (0..plan.concurrency).map(|_| work(Rc::clone(&units)));

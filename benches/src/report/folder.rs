@@ -57,9 +57,7 @@ impl Folder {
     /// # Errors
     /// Names the file that could not be written.
     pub fn write(&self, report: &Report) -> Result<(), Failed> {
-        let json =
-            serde_json::to_string_pretty(report).map_err(Failed::at("encoding the results"))?;
-        write(&self.json(), &(json + "\n"))?;
+        write(&self.json(), &report.json()?)?;
         write(&self.page(), &page::page(report))?;
         write(&self.tables(), &markdown::markdown(report))
     }

@@ -1,10 +1,10 @@
 //! The figures as Markdown, for the README and the book.
 
-use super::Report;
 use super::quantity::{QUANTITIES, Quantity};
 use super::units::figure;
 use super::verdict::verdict;
-use crate::{Model, Row, Workload};
+use super::{Report, Series};
+use crate::{Contender, Row};
 
 /// The machine, a table for each quantity with the best figure of each workload in bold, and the
 /// verdicts.
@@ -14,11 +14,13 @@ pub fn markdown(report: &Report) -> String {
         text += &table(quantity, report);
     }
     text.push('\n');
-    for (workload, rows) in report.by_workload() {
+    for series in report.series() {
         text += &format!(
-            "- **{workload}** ({}): {}\n",
-            workload.kind(),
-            verdict(rows)
+            "- **{}** ({}, {} at once): {}\n",
+            series.workload,
+            series.workload.kind(),
+            series.concurrency,
+            verdict(series.rows)
         );
     }
     text
@@ -26,10 +28,10 @@ pub fn markdown(report: &Report) -> String {
 
 /// A line for each model, a column for each workload.
 fn table(quantity: &Quantity, report: &Report) -> String {
-    let columns: Vec<(Workload, &[Row])> = report.by_workload().collect();
+    let columns: Vec<Series> = report.series().collect();
     let names: Vec<String> = columns
         .iter()
-        .map(|(workload, _)| workload.to_string())
+        .map(|series| name(*series, &columns))
         .collect();
     let mut text = format!(
         "\n| {} | {} |\n|---|{}\n",
@@ -37,21 +39,32 @@ fn table(quantity: &Quantity, report: &Report) -> String {
         names.join(" | "),
         "---:|".repeat(columns.len())
     );
-    for model in Model::ALL {
+    let mut contenders: Vec<Contender> = report.rows.iter().map(|row| row.contender).collect();
+    contenders.sort_unstable();
+    contenders.dedup();
+    for contender in contenders {
         let cells: Vec<String> = columns
             .iter()
-            .map(|(_, rows)| cell(quantity, rows, model))
+            .map(|series| cell(quantity, series.rows, contender))
             .collect();
-        if cells.iter().any(|cell| !cell.is_empty()) {
-            text += &format!("| {model} | {} |\n", cells.join(" | "));
-        }
+        text += &format!("| {contender} | {} |\n", cells.join(" | "));
     }
     text
 }
 
+/// The workload, with its concurrency when it was measured at several.
+fn name(series: Series, all: &[Series]) -> String {
+    let of_workload = all.iter().filter(|other| other.workload == series.workload);
+    if of_workload.count() == 1 {
+        series.workload.to_string()
+    } else {
+        format!("{} × {}", series.workload, series.concurrency)
+    }
+}
+
 /// The model's figure, empty if it was not measured.
-fn cell(quantity: &Quantity, rows: &[Row], model: Model) -> String {
-    let Some(row) = rows.iter().find(|row| row.model == model) else {
+fn cell(quantity: &Quantity, rows: &[Row], contender: Contender) -> String {
+    let Some(row) = rows.iter().find(|row| row.contender == contender) else {
         return String::new();
     };
     let value = figure((quantity.value)(row));

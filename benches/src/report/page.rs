@@ -2,20 +2,20 @@
 
 use std::fmt::Write;
 
-use super::Report;
 use super::chart::{Bar, bars};
 use super::quantity::{QUANTITIES, Quantity};
 use super::table::COLUMNS;
 use super::verdict::verdict;
-use crate::{Model, Row, Workload};
+use super::{Report, Series};
+use crate::{Model, Row};
 
 const STYLE: &str = include_str!("page.css");
 
 /// The report as HTML.
 pub fn page(report: &Report) -> String {
     let mut sections = String::new();
-    for (workload, rows) in report.by_workload() {
-        section(&mut sections, workload, rows);
+    for series in report.series() {
+        section(&mut sections, series);
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -29,16 +29,20 @@ pub fn page(report: &Report) -> String {
     )
 }
 
-fn section(out: &mut String, workload: Workload, rows: &[Row]) {
+fn section(out: &mut String, series: Series) {
+    let Series {
+        workload,
+        concurrency,
+        rows,
+        ..
+    } = series;
     // Writing to a String cannot fail.
     let _ = write!(
         out,
-        "<section id=\"{workload}\">\n<h2>{workload} <small>{}</small></h2>\n<p>{}: {} tasks, {} at once.</p>\n\
+        "<section id=\"{workload}-{concurrency}\">\n<h2>{workload} <small>{}</small></h2>\n<p>{}: {concurrency} at once.</p>\n\
          <p class=\"verdict\">{}</p>\n<div class=\"charts\">\n",
         workload.kind(),
         capitalized(&escape(workload.about())),
-        rows[0].tasks,
-        rows.iter().map(|row| row.concurrency).max().unwrap_or(1),
         capitalized(&escape(&verdict(rows))),
     );
     for quantity in &QUANTITIES {
@@ -55,7 +59,7 @@ fn chart(quantity: &Quantity, rows: &[Row]) -> String {
     let drawn: Vec<Bar> = rows
         .iter()
         .map(|row| Bar {
-            label: row.model.to_string(),
+            label: row.contender.to_string(),
             value: (quantity.value)(row),
             highlight: quantity.is_best(row, rows),
         })
@@ -75,7 +79,7 @@ fn table(rows: &[Row]) -> String {
                 .iter()
                 .map(|column| format!("<td>{}</td>", (column.value)(row)))
                 .collect();
-            format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", row.model)
+            format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", row.contender)
         })
         .collect();
     format!(
@@ -95,8 +99,9 @@ fn method() -> String {
          any moment; a task's latency runs from its hand-over to the end of its body. Processor time and context \
          switches are those of the row's process and of all that it started; the services that IO-bound tasks ask are \
          not among them. Peak memory is the greatest sum of their resident memory, sampled every 10 ms, pages that \
-         several share counted for each. Rows that took under a second were run up to three times, and the \
-         median is shown. Every model gave the checksum that the serial run gave.</p>\n</section>\n"
+         several share counted for each. Rows took turns, several rounds, after one that does not count; \
+         the median run is shown, and the spread is the fastest run less the slowest in parts of it. Every task gave \
+         the checksum that it gave to the others.</p>\n</section>\n"
     )
 }
 

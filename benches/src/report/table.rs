@@ -14,10 +14,21 @@ pub struct Column {
 }
 
 /// Every column after the model's name.
-pub const COLUMNS: [Column; 9] = [
+pub const COLUMNS: [Column; 11] = [
     Column {
         heading: "tasks/s",
         value: |row| figure(row.tasks_per_s),
+    },
+    Column {
+        heading: "spread",
+        value: |row| {
+            let mark = if row.is_noisy() { "~" } else { "" };
+            format!("{mark}{:.0} %", 100.0 * row.spread)
+        },
+    },
+    Column {
+        heading: "tasks",
+        value: |row| grouped(row.tasks.into()),
     },
     Column {
         heading: "wall s",
@@ -26,6 +37,10 @@ pub const COLUMNS: [Column; 9] = [
     Column {
         heading: "p50 ms",
         value: |row| figure(row.p50_ms),
+    },
+    Column {
+        heading: "p90 ms",
+        value: |row| figure(row.p90_ms),
     },
     Column {
         heading: "p99 ms",
@@ -40,16 +55,12 @@ pub const COLUMNS: [Column; 9] = [
         value: |row| figure(mebibytes(row.peak_rss_bytes)),
     },
     Column {
-        heading: "switches vol.",
+        heading: "switches",
         value: |row| grouped(row.ctx_voluntary),
     },
     Column {
         heading: "invol.",
         value: |row| grouped(row.ctx_involuntary),
-    },
-    Column {
-        heading: "checksum",
-        value: |row| format!("{:08x}", row.checksum >> 32),
     },
 ];
 
@@ -64,7 +75,7 @@ pub fn table(rows: &[Row]) -> Table {
     table.set_header(std::iter::once("model").chain(COLUMNS.iter().map(|column| column.heading)));
     for row in rows {
         let figures = COLUMNS.iter().map(|column| (column.value)(row));
-        table.add_row(std::iter::once(row.model.to_string()).chain(figures));
+        table.add_row(std::iter::once(row.contender.to_string()).chain(figures));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

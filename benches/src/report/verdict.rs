@@ -1,7 +1,7 @@
 //! One sentence per workload: which model won, and why.
 
 use super::units::{figure, grouped, mebibytes};
-use crate::{Kind, Model, Row};
+use crate::{Contender, Kind, Model, Row};
 
 /// Models closer than this to the winner are named with it: the difference is noise.
 const TIE: f64 = 0.05;
@@ -19,7 +19,9 @@ pub fn verdict(rows: &[Row]) -> String {
     else {
         return String::from("Nothing was measured.");
     };
-    let serial = rows.iter().find(|row| row.model == Model::Serial);
+    let serial = rows
+        .iter()
+        .find(|row| row.contender == Contender::rust(Model::Serial));
     if let Some(serial) = serial.filter(|serial| is_tie(serial, winner)) {
         return format!(
             "no model beat serial, with {} tasks/s, by more than 5 %.",
@@ -29,8 +31,8 @@ pub fn verdict(rows: &[Row]) -> String {
     let mut sentence = praise(winner, serial);
     let ties: Vec<String> = rows
         .iter()
-        .filter(|row| row.model != winner.model && is_tie(row, winner))
-        .map(|row| row.model.to_string())
+        .filter(|row| row.contender != winner.contender && is_tie(row, winner))
+        .map(|row| row.contender.to_string())
         .collect();
     if !ties.is_empty() {
         let verb = if ties.len() == 1 { "is" } else { "are" };
@@ -39,7 +41,7 @@ pub fn verdict(rows: &[Row]) -> String {
     if let Some(thrifty) = thriftiest(rows, winner) {
         let speed = 100.0 * thrifty.tasks_per_s / winner.tasks_per_s;
         let saving = figure(winner.cpu_s / thrifty.cpu_s);
-        let model = thrifty.model;
+        let model = thrifty.contender;
         sentence += &format!(
             "; {model} gives {speed:.0} % of its speed for {saving} times less processor time"
         );
@@ -54,9 +56,11 @@ fn is_tie(row: &Row, winner: &Row) -> bool {
 /// The winner, its lead over serial, and the reason.
 fn praise(winner: &Row, serial: Option<&Row>) -> String {
     let Row {
-        model, tasks_per_s, ..
+        contender,
+        tasks_per_s,
+        ..
     } = winner;
-    let mut sentence = format!("{model} won with {} tasks/s", figure(*tasks_per_s));
+    let mut sentence = format!("{contender} won with {} tasks/s", figure(*tasks_per_s));
     if let Some(serial) = serial {
         let lead = figure(tasks_per_s / serial.tasks_per_s);
         sentence += &format!(", {lead} times serial");
@@ -95,7 +99,7 @@ fn reason(row: &Row) -> String {
     let busy = busy(row);
     let at_once = row.concurrency.min(row.tasks as usize);
     let waits = row.workload.kind() != Kind::CpuBound;
-    match row.model {
+    match row.contender.model {
         Model::Serial => "there was nothing to compare it with".into(),
         Model::ProcessPerTask if waits => {
             format!("{at_once} processes waited at once, each for one task")
@@ -143,19 +147,23 @@ fn reason(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::verdict;
-    use crate::{Model, Row, Workload};
+    use crate::{Contender, Model, Row, Workload};
 
     fn row(model: Model, tasks_per_s: f64) -> Row {
         Row {
             workload: Workload::Echo,
-            model,
+            contender: Contender::rust(model),
             tasks: 100,
             concurrency: 50,
             workers: 32,
+            runs: 3,
+            spread: 0.1,
             wall_s: 100.0 / tasks_per_s,
             tasks_per_s,
             p50_ms: 20.0,
+            p90_ms: 20.5,
             p99_ms: 21.0,
+            max_ms: 22.0,
             cpu_s: 0.01,
             peak_rss_bytes: 4 << 20,
             ctx_voluntary: 5,

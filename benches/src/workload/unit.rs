@@ -8,8 +8,8 @@ use super::primes::Primes;
 use super::{Computation, Exchange, Turn, Workload, echo, http, mix};
 use crate::{Failed, Outcome, Services, clock};
 
-/// Numbers that a `primes` task looks through: about 10 ms of work.
-const PRIMES_WIDTH: u64 = 32_768;
+/// Numbers that a `primes` task looks through: about 2 ms of work.
+const PRIMES_WIDTH: u64 = 8_192;
 /// Numbers that a `mixed` task looks through: about 2 ms of work.
 const MIXED_WIDTH: u64 = 8_192;
 
@@ -60,6 +60,7 @@ impl Unit {
 
     fn outcome(&self, computed: u64, answered: u64) -> Outcome {
         Outcome {
+            index: self.index,
             checksum: mix(computed, answered),
             latency_ns: clock::now_ns().saturating_sub(self.handed_over_ns),
         }
