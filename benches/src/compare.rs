@@ -1,10 +1,12 @@
 //! The whole comparison: every chosen contender on every chosen workload, at every chosen concurrency.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::rounds::{Entry, Rounds};
 use crate::{
-    Contender, Failed, LeftOut, Model, Plan, Progress, Results, Service, Services, Workload, size,
+    Contender, Failed, LeftOut, Mix, Model, Plan, Progress, Results, Service, Services, Workload,
+    size,
 };
 
 /// What to compare, and how much of it.
@@ -28,6 +30,10 @@ pub struct Options {
     pub limit: Duration,
     /// Fewer tasks.
     pub quick: bool,
+    /// What a task of [`Workload::Mixed`] does.
+    pub mix: Mix,
+    /// A folder in which one for the files that tasks write can be made; it is removed when all is measured.
+    pub folder: PathBuf,
 }
 
 impl Options {
@@ -64,7 +70,7 @@ impl Options {
         concurrency: Option<usize>,
         services: Option<Services>,
     ) -> Plan {
-        let mut plan = Plan::new(workload, 1);
+        let mut plan = Plan::new(workload, 1).with_mix(self.mix);
         if let Some(concurrency) = concurrency {
             plan = plan.with_concurrency(concurrency);
         }
@@ -73,6 +79,7 @@ impl Options {
             .tasks
             .unwrap_or_else(|| size::tasks(contender, &plan, self.quick));
         plan.services = services;
+        plan.folder = Some(scratch(&self.folder));
         plan
     }
 
@@ -110,6 +117,7 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
     }
     let progress = Progress::new(Rounds::runs(options.repeat, rows));
     let service = start_service(&series, &progress)?;
+    let _files = Files::make(scratch(&options.folder))?;
     let rounds = Rounds {
         repeat: options.repeat,
         limit: options.limit,
@@ -124,6 +132,29 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
         results.extend(measured);
     }
     Ok(results)
+}
+
+/// Where tasks write their files.
+fn scratch(folder: &Path) -> PathBuf {
+    folder.join("files")
+}
+
+/// A folder that is removed with all that tasks have left in it.
+struct Files(PathBuf);
+
+impl Files {
+    fn make(path: PathBuf) -> Result<Self, Failed> {
+        std::fs::create_dir_all(&path)
+            .map_err(Failed::at(format!("making the folder {}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // What is left there is of no use, and in nobody's way.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 fn start_service(

@@ -16,19 +16,19 @@
 //! ```
 //!
 //! # What is done
-//! - [`Workload`]: five kinds of work, CPU-bound, IO-bound and mixed.
+//! - [`Workload`]: seven kinds of work, CPU-bound, IO-bound and mixed; [`Mix`] says how mixed.
 //! - [`Unit`]: one task of a workload, run blocking, polled or awaited.
 //! - [`Service`]: the TCP and HTTP services that the IO-bound workloads ask.
 //!
 //! # How it is done
-//! - [`Model`]: seven ways of running many units, one file each.
-//! - [`Plan`] and [`Outcome`]: what goes in and what comes out.
+//! - [`Model`]: nine ways of running many units, one file each.
+//! - [`Plan`] and [`Outcome`]: what goes in and what comes out, with a [`Trace`] of each [`Span`] and [`What`] it did, if wanted.
 //!
 //! # What it cost
 //! - [`Contender`]: a model in a [`Language`].
 //! - [`measure`]: time, processor time, memory and context switches of one [`Run`].
 //! - [`rounds`]: several contenders in turn, several times over; [`size`] says with how many tasks, [`limits`] what
-//!   this machine does not let a model do.
+//!   this machine does not let a model do, [`duration`] reads times.
 //! - [`compare`]: the whole comparison, with its [`Progress`] and its [`Results`]: each is a [`Row`], or [`LeftOut`].
 //! - [`report`]: table, verdicts, page and JSON.
 //!
@@ -38,10 +38,12 @@
 pub mod clock;
 pub mod compare;
 mod contender;
+pub mod duration;
 mod error;
 pub mod limits;
 pub mod measure;
 mod memory;
+mod mix;
 mod model;
 #[cfg(feature = "peers")]
 pub mod peers;
@@ -52,16 +54,19 @@ pub mod rounds;
 mod row;
 mod service;
 pub mod size;
+mod tape;
 mod workload;
 
 pub use contender::{Contender, Language};
 pub use error::Failed;
 pub use measure::Run;
+pub use mix::Mix;
 pub use model::Model;
 pub use plan::{Outcome, Plan, checksum};
 pub use progress::Progress;
 pub use row::{LeftOut, Results, Row};
 pub use service::{Service, Services};
+pub use tape::{Span, Trace, What};
 pub use workload::{Kind, Unit, Workload};
 
 /// The README's programs are run as doc tests: here is the one place that sees all crates.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use benches::compare::{Options, compare};
 use benches::report::{Baseline, Folder, Report};
-use benches::{Failed, Model, Workload, limits};
+use benches::{Failed, Mix, Model, Workload, duration, limits};
 use clap::{Parser, Subcommand};
 
 /// Exit status for what the user asked and cannot be had, as clap uses it for bad arguments.
@@ -46,6 +46,14 @@ struct Arguments {
     /// Tasks in flight at once; several make a series of rows each [default: 50 that wait, or two that compute a processor]
     #[arg(long, value_delimiter = ',', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     concurrency: Vec<u32>,
+
+    /// How long each task of the workload mixed computes, on an idle processor
+    #[arg(long, value_name = "TIME", default_value = "2ms", value_parser = duration::parse)]
+    cpu: Duration,
+
+    /// How long each task of the workload mixed waits
+    #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = duration::parse)]
+    io: Duration,
 
     /// Workers of each pool [default: as many as tasks in flight that wait, or one a processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -90,6 +98,7 @@ Examples:
   compare --quick                               a first impression
   compare --workload echo,http                  only what waits
   compare --workload echo --concurrency 1,10,100,1000
+  compare --workload mixed --cpu 500us --io 5ms --concurrency 100
   compare --workload pi --model thread-pool,process-pool --workers 4 --repeat 9
   compare --baseline before.json --filter 'echo by event'
   compare peers --only threads                  our crates against others, if built with --features peers";
@@ -107,6 +116,8 @@ impl Arguments {
             repeat: self.repeat.unwrap_or(rounds).into(),
             limit: Duration::from_secs(self.limit),
             quick: self.quick,
+            mix: Mix::new(self.cpu, self.io),
+            folder: self.out.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failed;
 
-/// How long the services think before they answer.
+/// How long the HTTP service thinks before it answers.
 const DELAY: Duration = Duration::from_millis(20);
 /// How long the services may take to start.
 const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 /// Where the services listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Services {
-    /// Reads eight bytes, gives them back after 20 ms and closes.
+    /// Reads a number of eight bytes and four bytes of microseconds, gives the number back after these and closes.
     pub echo: SocketAddr,
     /// Answers GET `/hello/{name}` after 20 ms.
     pub http: SocketAddr,
@@ -126,11 +126,15 @@ async fn listen(report_to: SocketAddr) -> std::io::Result<()> {
 
 async fn answer_echo(mut reader: aio::StreamReader, writer: aio::StreamWriter) {
     // A client that hangs up in the middle has ended its own task; there is nobody to tell.
-    let Ok(question) = reader.read_exactly(8).await else {
+    let Ok(question) = reader.read_exactly(12).await else {
         return;
     };
-    aio::sleep(DELAY).await;
-    writer.write(&question);
+    let (number, delay) = question.split_at(8);
+    let delay = delay
+        .iter()
+        .fold(0, |delay, byte| delay << 8 | u64::from(*byte));
+    aio::sleep(Duration::from_micros(delay)).await;
+    writer.write(number);
     let _ = writer.drain().await;
 }
 

@@ -23,6 +23,7 @@ pub fn tasks(contender: Contender, plan: &Plan, quick: bool) -> u32 {
 fn computing(workload: Workload) -> usize {
     match workload {
         Workload::Primes => 96,
+        Workload::Sha256 => 32,
         _ => 24,
     }
 }

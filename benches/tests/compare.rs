@@ -73,6 +73,8 @@ fn writes_a_table_a_page_and_json() {
         "thread-pool",
         "coroutines",
         "event-loop",
+        "event-loop-per-core",
+        "prefork",
     ] {
         let line = format!("{model} ");
         let lines = shown
@@ -91,7 +93,7 @@ fn writes_a_table_a_page_and_json() {
     let results: Value = serde_json::from_str(&out.read("results.json")).unwrap();
     assert!(results["machine"]["processors"].as_u64().unwrap() >= 1);
     let rows = results["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 14);
+    assert_eq!(rows.len(), 18);
     for row in rows {
         assert_eq!(row["tasks"], 3, "{row}");
         assert_eq!(row["workers"], 2, "{row}");
@@ -302,6 +304,7 @@ fn a_bad_argument_is_named_and_gives_status_2() {
         (vec!["--tasks", "0"], "--tasks"),
         (vec!["--workers", "many"], "many"),
         (vec!["--repeat", "0"], "--repeat"),
+        (vec!["--cpu", "soon"], "soon"),
         (vec!["--concurrency", "10,0"], "--concurrency"),
         (vec!["--baseline", "/no/results.json"], "/no/results.json"),
         (vec!["--fast"], "--fast"),

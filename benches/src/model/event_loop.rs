@@ -7,10 +7,17 @@ use crate::{Failed, Outcome, Plan, Unit};
 
 /// Starts the plan's concurrency of tasks, each of which takes one unit after the other.
 pub fn run(plan: &Plan) -> Result<Vec<Outcome>, Failed> {
-    let plan = plan.clone();
+    run_all(plan.units(), plan.concurrency)
+}
+
+/// Runs these units on an event loop of the calling thread, so many at once.
+pub fn run_all(
+    units: impl Iterator<Item = Unit> + 'static,
+    concurrency: usize,
+) -> Result<Vec<Outcome>, Failed> {
     aio::run(async move {
-        let units = Rc::new(RefCell::new(plan.units()));
-        let workers = (0..plan.concurrency).map(|_| work(Rc::clone(&units)));
+        let units = Rc::new(RefCell::new(units));
+        let workers = (0..concurrency).map(|_| work(units.clone()));
         Ok(aio::gather(workers).await?.into_iter().flatten().collect())
     })
     .map_err(Failed::at("running the event loop"))?

@@ -1,10 +1,12 @@
-//! Seven ways of running many tasks, one file each.
+//! Nine ways of running many tasks, one file each.
 //!
 //! Each file has one function, `run`, with the same meaning: run every unit of the plan, keep at
 //! most `concurrency` of them handed over and unfinished, give the outcomes in any order.
 
 mod coroutines;
 mod event_loop;
+mod event_loop_per_core;
+mod prefork;
 mod process_per_task;
 mod process_pool;
 mod serial;
@@ -22,7 +24,7 @@ use crate::{Failed, Outcome, Plan};
 /// use benches::Model;
 ///
 /// assert_eq!(Model::ThreadPool.to_string(), "thread-pool");
-/// assert_eq!(Model::ALL.len(), 7);
+/// assert_eq!(Model::ALL.len(), 9);
 /// ```
 #[derive(
     Debug,
@@ -53,11 +55,15 @@ pub enum Model {
     Coroutines,
     /// Coroutines on one thread that the event loop wakes when their socket is ready.
     EventLoop,
+    /// An event loop on a thread for each processor.
+    EventLoopPerCore,
+    /// An event loop in a process for each processor.
+    Prefork,
 }
 
 impl Model {
     /// Every model, in the order of the report.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Serial,
         Self::ProcessPerTask,
         Self::ProcessPool,
@@ -65,6 +71,8 @@ impl Model {
         Self::ThreadPool,
         Self::Coroutines,
         Self::EventLoop,
+        Self::EventLoopPerCore,
+        Self::Prefork,
     ];
 
     /// Runs every task of the plan and gives their outcomes, in any order.
@@ -80,6 +88,8 @@ impl Model {
             Self::ThreadPool => thread_pool::run(plan),
             Self::Coroutines => coroutines::run(plan),
             Self::EventLoop => event_loop::run(plan),
+            Self::EventLoopPerCore => event_loop_per_core::run(plan),
+            Self::Prefork => prefork::run(plan),
         }
     }
 
@@ -104,6 +114,8 @@ impl Model {
             Self::ThreadPool => "a fixed number of threads that take one task after the other",
             Self::Coroutines => "generators on one thread, resumed in turn; a wait is polled",
             Self::EventLoop => "coroutines on one thread, woken when their socket is ready",
+            Self::EventLoopPerCore => "an event loop on a thread for each processor",
+            Self::Prefork => "an event loop in a process for each processor",
         }
     }
 }
@@ -118,6 +130,8 @@ impl std::fmt::Display for Model {
             Self::ThreadPool => "thread-pool",
             Self::Coroutines => "coroutines",
             Self::EventLoop => "event-loop",
+            Self::EventLoopPerCore => "event-loop-per-core",
+            Self::Prefork => "prefork",
         })
     }
 }

@@ -138,6 +138,14 @@ fn reason(row: &Row) -> String {
             figure(row.cpu_s),
             figure(mebibytes(row.peak_rss_bytes))
         ),
+        Model::EventLoopPerCore | Model::Prefork if waits => format!(
+            "{at_once} waits overlapped on a few threads, which slept until a socket was ready: {} s of processor time and {} MiB for them all",
+            figure(row.cpu_s),
+            figure(mebibytes(row.peak_rss_bytes))
+        ),
+        Model::EventLoopPerCore | Model::Prefork => format!(
+            "its loops kept {busy} processors busy, and switching between tasks costs next to nothing"
+        ),
         Model::Coroutines | Model::EventLoop => {
             "one thread was enough, and switching between tasks costs next to nothing".into()
         }

@@ -11,8 +11,8 @@ use coroutines::Co;
 
 use crate::Failed;
 
-/// No service here takes this long; a wait that does is reported instead of endured.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// No service takes this much longer than it was asked to; a wait that does is reported instead of endured.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A question, whom to ask, and how to understand the answer.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Exchange {
     pub address: SocketAddr,
     /// The bytes to send.
     pub question: Vec<u8>,
+    /// How long to wait for each step of it.
+    pub patience: Duration,
     /// Turns the answer's bytes into a checksum, or says what is wrong with them.
     pub understand: fn(&[u8]) -> Result<u64, Failed>,
 }
@@ -37,9 +39,9 @@ impl Exchange {
     }
 
     fn ask_blocking(&self) -> std::io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut stream = TcpStream::connect_timeout(&self.address, self.patience)?;
+        stream.set_read_timeout(Some(self.patience))?;
+        stream.set_write_timeout(Some(self.patience))?;
         stream.write_all(&self.question)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
@@ -48,7 +50,7 @@ impl Exchange {
 
     /// Yields whenever the socket is not ready, and looks again when it is resumed.
     pub async fn polled(&self, co: &mut Co<'_, Turn>) -> Result<u64, Failed> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         // On loopback the kernel completes a connection without the service's help, so this does
         // not wait; std cannot begin a connection without waiting.
         let mut stream = TcpStream::connect(self.address).map_err(self.failed())?;
@@ -80,7 +82,7 @@ impl Exchange {
 
     /// Suspends the task until the event loop sees the answer.
     pub async fn awaited(&self) -> Result<u64, Failed> {
-        let asked = aio::wait_for(self.ask_awaited(), PATIENCE).await;
+        let asked = aio::wait_for(self.ask_awaited(), self.patience).await;
         let answer = asked.map_err(self.failed())?.map_err(self.failed())?;
         (self.understand)(&answer)
     }

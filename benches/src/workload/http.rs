@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::exchange::PATIENCE;
 use super::{Exchange, mix};
 use crate::Failed;
 
@@ -12,6 +13,7 @@ pub fn ask(index: u32, address: SocketAddr) -> Exchange {
         format!("GET /hello/task-{index} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     Exchange {
         address,
+        patience: PATIENCE,
         question: request.into_bytes(),
         understand,
     }

@@ -1,13 +1,23 @@
-//! Five kinds of work; each task yields a checksum that every model must reproduce.
+//! Seven kinds of work; each task yields a checksum that every model must reproduce.
 
+mod chain;
 mod echo;
 mod exchange;
+mod file;
 mod http;
+mod part;
 mod pi;
 mod primes;
+mod sha256;
 mod unit;
 
-pub use exchange::{Exchange, Turn};
+pub use chain::Chain;
+use exchange::Exchange;
+pub use exchange::Turn;
+use file::File;
+use pi::Pi;
+use primes::Primes;
+use sha256::Buffer;
 pub use unit::Unit;
 
 use serde::{Deserialize, Serialize};
@@ -39,12 +49,18 @@ pub enum Workload {
     Pi,
     /// CPU-bound: the primes of a range by trial division.
     Primes,
+    /// CPU-bound: SHA-256 over a buffer of 1 MiB.
+    Sha256,
     /// IO-bound: a request to a TCP service that answers after 20 ms.
     Echo,
     /// IO-bound: GET /hello/{name} from our own HTTP server, 20 ms each.
     Http,
-    /// Mixed: a computation of a few milliseconds, then a request that takes 20 ms.
+    /// IO-bound: a file of 16 KiB written and forced to the disk.
+    Fsync,
+    /// Mixed: a computation, then a request; how long each takes is the plan's [`Mix`](crate::Mix).
     Mixed,
+    /// Two tasks: a says 0 1 2, b says a b c, with a pause after each. To be looked at, not to be measured.
+    Ab,
 }
 
 /// What a workload spends its time on.
@@ -69,15 +85,23 @@ impl std::fmt::Display for Kind {
 }
 
 impl Workload {
-    /// Every workload, in the order of the report.
-    pub const ALL: [Self; 5] = [Self::Pi, Self::Primes, Self::Echo, Self::Http, Self::Mixed];
+    /// Every workload that is measured, in the order of the report.
+    pub const ALL: [Self; 7] = [
+        Self::Pi,
+        Self::Primes,
+        Self::Sha256,
+        Self::Echo,
+        Self::Http,
+        Self::Fsync,
+        Self::Mixed,
+    ];
 
     /// What this workload spends its time on.
     #[must_use]
     pub fn kind(self) -> Kind {
         match self {
-            Self::Pi | Self::Primes => Kind::CpuBound,
-            Self::Echo | Self::Http => Kind::IoBound,
+            Self::Pi | Self::Primes | Self::Sha256 => Kind::CpuBound,
+            Self::Echo | Self::Http | Self::Fsync | Self::Ab => Kind::IoBound,
             Self::Mixed => Kind::Mixed,
         }
     }
@@ -85,7 +109,7 @@ impl Workload {
     /// Whether its tasks ask a service, which must then be running.
     #[must_use]
     pub fn needs_service(self) -> bool {
-        self.kind() != Kind::CpuBound
+        matches!(self, Self::Echo | Self::Http | Self::Mixed)
     }
 
     /// One sentence for people.
@@ -94,13 +118,14 @@ impl Workload {
         match self {
             Self::Pi => "each task computes 480 digits of pi with big numbers",
             Self::Primes => "each task finds the primes of a range by trial division",
+            Self::Sha256 => "each task hashes a buffer of 1 MiB with SHA-256",
+            Self::Fsync => "each task writes a file of 16 KiB and forces it to the disk",
             Self::Echo => "each task asks a TCP service that answers after 20 ms",
             Self::Http => {
                 "each task GETs /hello/{name} from our own HTTP server, which takes 20 ms"
             }
-            Self::Mixed => {
-                "each task computes for a few milliseconds, then asks a service that takes 20 ms"
-            }
+            Self::Mixed => "each task computes, then asks a service",
+            Self::Ab => "a says 0 1 2, b says a b c, and both pause after each",
         }
     }
 }
@@ -109,6 +134,9 @@ impl std::fmt::Display for Workload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             Self::Pi => "pi",
+            Self::Sha256 => "sha256",
+            Self::Fsync => "fsync",
+            Self::Ab => "ab",
             Self::Primes => "primes",
             Self::Echo => "echo",
             Self::Http => "http",
@@ -124,6 +152,13 @@ pub trait Computation {
 
     /// The result so far, as a number that a wrong result would change.
     fn checksum(&self) -> u64;
+}
+
+/// The first eight bytes of a hash, as a number.
+fn first_eight(hash: &[u8]) -> u64 {
+    hash.iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Folds one value into a checksum (the FNV-1a step, on 64-bit values).
