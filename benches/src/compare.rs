@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::python::Python;
 use crate::rounds::{Entry, Rounds};
 use crate::{
-    Contender, Failed, LeftOut, Mix, Model, Plan, Progress, Results, Service, Services, Workload,
-    size,
+    Contender, Failed, Language, LeftOut, Mix, Model, Plan, Progress, Results, Service, Services,
+    Workload, python, size,
 };
 
 /// What to compare, and how much of it.
@@ -26,6 +27,9 @@ pub struct Options {
     pub workers: Option<usize>,
     /// How many rounds of measuring there are, after the warm-up.
     pub repeat: usize,
+    /// Python, and how many of them it takes part in: its models take longer, and most of them differ by more. None leaves
+    /// Python out.
+    pub python: Option<(Python, usize)>,
     /// How long one run may take.
     pub limit: Duration,
     /// Fewer tasks.
@@ -48,12 +52,20 @@ impl Options {
         models.push(Model::Serial);
         models.sort_unstable();
         models.dedup();
-        let contenders = models.into_iter().map(Contender::rust);
-        contenders
+        let rust = models.iter().copied().map(Contender::rust);
+        let python = models.iter().copied().map(Contender::python);
+        rust.chain(python.filter(|_| self.python.is_some()))
             .filter(|contender| self.is_chosen(workload, *contender))
             .map(|contender| Entry {
                 contender,
                 plan: self.plan(workload, contender, concurrency, services),
+                rounds: match contender.language {
+                    Language::Rust => self.repeat,
+                    Language::Python => self
+                        .python
+                        .as_ref()
+                        .map_or(self.repeat, |(_, rounds)| *rounds),
+                },
             })
             .collect()
     }
@@ -108,18 +120,20 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
             .iter()
             .map(move |(workload, concurrency)| options.entries(*workload, *concurrency, services))
     };
-    let rows: usize = entries(None).map(|entries| entries.len()).sum();
-    if rows == 0 {
+    let runs: usize = entries(None).map(|entries| Rounds::runs(&entries)).sum();
+    if runs == 0 {
         return Err(Failed::new(
             "choosing what to compare",
             "--filter leaves nothing",
         ));
     }
-    let progress = Progress::new(Rounds::runs(options.repeat, rows));
+    let progress = Progress::new(runs);
     let service = start_service(&series, &progress)?;
-    let _files = Files::make(scratch(&options.folder))?;
+    let files = Files::make(scratch(&options.folder))?;
+    if let Some((python, _)) = &options.python {
+        python::install(python, &files.0)?;
+    }
     let rounds = Rounds {
-        repeat: options.repeat,
         limit: options.limit,
         progress: &progress,
     };
@@ -177,12 +191,17 @@ fn without_repetition(entries: Vec<Entry>, so_far: &Results) -> (Vec<Entry>, Vec
                 .iter()
                 .any(|row| row.workload == entry.plan.workload && row.contender == entry.contender)
     });
-    let left_out = again.into_iter().map(|Entry { contender, plan }| LeftOut {
-        workload: plan.workload,
-        contender,
-        concurrency: plan.concurrency,
-        reason: "it has one task at a time whatever the concurrency, and was measured so".into(),
-        failed: false,
-    });
+    let left_out = again.into_iter().map(
+        |Entry {
+             contender, plan, ..
+         }| LeftOut {
+            workload: plan.workload,
+            contender,
+            concurrency: plan.concurrency,
+            reason: "it has one task at a time whatever the concurrency, and was measured so"
+                .into(),
+            failed: false,
+        },
+    );
     (new, left_out.collect())
 }

@@ -28,7 +28,8 @@
 //! - [`Contender`]: a model in a [`Language`].
 //! - [`measure`]: time, processor time, memory and context switches of one [`Run`].
 //! - [`rounds`]: several contenders in turn, several times over; [`size`] says with how many tasks, [`limits`] what
-//!   this machine does not let a model do, [`duration`] reads times.
+//!   this machine does not let a model do, [`duration`] reads times, [`python`] runs the
+//!   models in Python.
 //! - [`compare`]: the whole comparison, with its [`Progress`] and its [`Results`]: each is a [`Row`], or [`LeftOut`].
 //! - [`report`]: table, verdicts, page and JSON.
 //!
@@ -49,6 +50,7 @@ mod model;
 pub mod peers;
 mod plan;
 mod progress;
+pub mod python;
 pub mod report;
 pub mod rounds;
 mod row;

@@ -1,12 +1,13 @@
 //! `compare`: which model for my workload? Measures them all and says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use benches::compare::{Options, compare};
+use benches::python::Python;
 use benches::report::{Baseline, Folder, Report};
-use benches::{Failed, Mix, Model, Workload, duration, limits};
+use benches::{Failed, Mix, Model, Workload, duration, limits, python};
 use clap::{Parser, Subcommand};
 
 /// Exit status for what the user asked and cannot be had, as clap uses it for bad arguments.
@@ -63,6 +64,14 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     repeat: Option<u16>,
 
+    /// Python's counterparts, too; without python3 that is an error [default: if there is a python3]
+    #[arg(long, overrides_with = "no_python")]
+    python: bool,
+
+    /// Rust alone
+    #[arg(long)]
+    no_python: bool,
+
     /// Seconds that one run of one row may take; then it is killed and said to have failed
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
@@ -104,7 +113,7 @@ Examples:
   compare peers --only threads                  our crates against others, if built with --features peers";
 
 impl Arguments {
-    fn options(&self) -> Options {
+    fn options(&self, python: Option<Python>) -> Options {
         let rounds = if self.quick { ROUNDS.1 } else { ROUNDS.0 };
         Options {
             workloads: all_if_none(&self.workload, &Workload::ALL),
@@ -114,6 +123,7 @@ impl Arguments {
             concurrency: self.concurrency.iter().map(|n| *n as usize).collect(),
             workers: self.workers.map(usize::from),
             repeat: self.repeat.unwrap_or(rounds).into(),
+            python: python.map(|python| (python, self.repeat.unwrap_or(1).into())),
             limit: Duration::from_secs(self.limit),
             quick: self.quick,
             mix: Mix::new(self.cpu, self.io),
@@ -141,11 +151,8 @@ fn main() -> ExitCode {
         };
     }
     limits::raise_open_files();
-    // Tried before the minute of measuring, not after it.
     match prepare(&arguments) {
-        Ok((folder, baseline)) => {
-            run(&arguments, &folder, baseline).unwrap_or_else(|failed| fail(&failed, 1))
-        }
+        Ok(prepared) => run(&arguments, prepared).unwrap_or_else(|failed| fail(&failed, 1)),
         Err(failed) => fail(&failed, USAGE),
     }
 }
@@ -163,27 +170,51 @@ fn run_command(command: &Command) -> Result<bool, Failed> {
     }
 }
 
-fn prepare(arguments: &Arguments) -> Result<(Folder, Option<Baseline>), Failed> {
+/// What is worth failing for before a minute of measuring, rather than after it.
+struct Prepared {
+    folder: Folder,
+    baseline: Option<Baseline>,
+    python: Result<Python, Failed>,
+}
+
+fn prepare(arguments: &Arguments) -> Result<Prepared, Failed> {
     let baseline = arguments
         .baseline
         .as_deref()
         .map(Baseline::read)
         .transpose()?;
-    Ok((Folder::create(&arguments.out)?, baseline))
+    let python = if arguments.no_python {
+        Err(Failed::new("Python", "left out, as --no-python says"))
+    } else {
+        python::find()
+    };
+    if arguments.python {
+        python.as_ref().map_err(Failed::clone)?;
+    }
+    Ok(Prepared {
+        folder: Folder::create(&arguments.out)?,
+        baseline,
+        python,
+    })
 }
 
-fn run(
-    arguments: &Arguments,
-    folder: &Folder,
-    baseline: Option<Baseline>,
-) -> Result<ExitCode, Failed> {
-    let results = compare(&arguments.options())?;
+fn run(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Failed> {
+    let Prepared {
+        folder,
+        baseline,
+        python,
+    } = prepared;
+    let results = compare(&arguments.options(python.clone().ok()))?;
     let status = if results.has_failed() {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     };
-    let mut report = Report::new(results);
+    let remark = match python {
+        Ok(python) => python.introduction,
+        Err(failed) => format!("no rows of Python: {failed}"),
+    };
+    let mut report = Report::new(results).with_python(remark);
     if let Some(baseline) = baseline {
         report = report.with_baseline(baseline);
     }
@@ -193,8 +224,7 @@ fn run(
             print!("{}", report.json()?);
             return Ok(status);
         }
-        Some(file) => std::fs::write(file, report.json()?)
-            .map_err(Failed::at(format!("writing {}", file.display())))?,
+        Some(file) => write(file, &report.json()?)?,
         None => {}
     }
     println!(
@@ -203,6 +233,10 @@ fn run(
         folder.json().display()
     );
     Ok(status)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failed> {
+    std::fs::write(file, text).map_err(Failed::at(format!("writing {}", file.display())))
 }
 
 fn fail(failed: &Failed, status: u8) -> ExitCode {

@@ -13,7 +13,7 @@ use procs::{Process, ProcessError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Contender, Failed, Outcome, Plan, memory};
+use crate::{Contender, Failed, Language, Outcome, Plan, memory, python};
 
 /// Between two looks at the memory of a model's processes.
 const SAMPLE_EVERY: Duration = Duration::from_millis(10);
@@ -68,7 +68,7 @@ pub fn measure(contender: Contender, plan: &Plan, limit: Duration) -> Result<Run
     let root = process.pid();
     let over = AtomicBool::new(false);
     let (joined, sampled) = std::thread::scope(|scope| {
-        let sampler = scope.spawn(|| sample(root, &over));
+        let sampler = scope.spawn(|| sample(contender.language, root, &over));
         let joined = process.join_for(limit);
         over.store(true, Ordering::Relaxed);
         (joined, sampler.join().unwrap_or(0))
@@ -97,11 +97,15 @@ fn too_slow<R: DeserializeOwned>(step: String, mut process: Process<R>, limit: D
     )
 }
 
-/// Watches the memory of `root` and its descendants until told that it is over.
-fn sample(root: u32, over: &AtomicBool) -> u64 {
+/// Watches the memory of `root` and its descendants until told that it is over. An interpreter's parent only waits for
+/// it, and does not count.
+fn sample(language: Language, root: u32, over: &AtomicBool) -> u64 {
     let mut peak = 0;
     while !over.load(Ordering::Relaxed) {
-        peak = peak.max(memory::resident_bytes_of_tree(root));
+        peak = peak.max(match language {
+            Language::Rust => memory::resident_bytes_of_tree(root),
+            Language::Python => memory::resident_bytes_below(root),
+        });
         std::thread::sleep(SAMPLE_EVERY);
     }
     peak
@@ -109,7 +113,7 @@ fn sample(root: u32, over: &AtomicBool) -> u64 {
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Usage {
+pub(crate) struct Usage {
     cpu_s: f64,
     voluntary: i64,
     involuntary: i64,
@@ -137,16 +141,20 @@ impl Usage {
 
 /// What the contender's own process knows of its run.
 #[derive(Debug, Serialize, Deserialize)]
-struct Timed {
-    at_start: Usage,
-    wall_s: f64,
-    outcomes: Vec<Outcome>,
-    own_peak_bytes: u64,
+pub(crate) struct Timed {
+    /// What the process had used when the first task was handed over.
+    pub at_start: Usage,
+    pub wall_s: f64,
+    pub outcomes: Vec<Outcome>,
+    pub own_peak_bytes: u64,
 }
 
 /// The body of the contender's process.
 #[procs::task]
 fn run_and_time(contender: Contender, plan: Plan) -> Result<Timed, Failed> {
+    if contender.language == Language::Python {
+        return python::run(contender.model, &plan);
+    }
     let at_start = Usage::of(UsageWho::RUSAGE_SELF)?;
     let start = Instant::now();
     let outcomes = contender.model.run(&plan)?;

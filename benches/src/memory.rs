@@ -8,11 +8,12 @@ use nix::unistd::{SysconfVar, sysconf};
 ///
 /// Pages that several of them share are counted once for each, as `ps` and `top` do.
 pub fn resident_bytes_of_tree(root: u32) -> u64 {
-    let own = resident_bytes(root);
-    own + children(root)
-        .into_iter()
-        .map(resident_bytes_of_tree)
-        .sum::<u64>()
+    resident_bytes(root) + resident_bytes_below(root)
+}
+
+/// The same without this process itself.
+pub fn resident_bytes_below(root: u32) -> u64 {
+    children(root).into_iter().map(resident_bytes_of_tree).sum()
 }
 
 fn resident_bytes(pid: u32) -> u64 {

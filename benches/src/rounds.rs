@@ -21,13 +21,20 @@ pub struct Entry {
     pub contender: Contender,
     /// On what.
     pub plan: Plan,
+    /// In how many rounds, at least one; with one there is no warm-up either.
+    pub rounds: usize,
+}
+
+impl Entry {
+    /// How often it is run, the warm-up counted.
+    fn runs(&self) -> usize {
+        if self.rounds > 1 { self.rounds + 1 } else { 1 }
+    }
 }
 
 /// How to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Rounds<'p> {
-    /// How many rounds there are, at least one.
-    pub repeat: usize,
     /// How long one run may take.
     pub limit: Duration,
     /// Where to say how far it is.
@@ -35,22 +42,33 @@ pub struct Rounds<'p> {
 }
 
 impl Rounds<'_> {
-    /// Measures entries of one workload, each `repeat` times in turn, and checks that they agree on every task.
+    /// Measures entries of one workload, each as many times as it says, in turn, and checks that they agree on every task.
     #[must_use]
     pub fn measure(&self, entries: Vec<Entry>) -> Results {
         let mut agreed = Agreed::default();
         let mut field: Vec<Candidate> = entries.into_iter().map(Candidate::new).collect();
-        for candidate in &mut field {
+        for candidate in field
+            .iter_mut()
+            .filter(|candidate| candidate.entry.rounds > 1)
+        {
             let plan = candidate.entry.plan.clone();
             candidate.run(&warm_up(plan), self, &mut agreed, "warm-up");
             candidate.runs.clear();
         }
-        for round in 0..self.repeat {
+        let rounds = field
+            .iter()
+            .map(|candidate| candidate.entry.rounds)
+            .max()
+            .unwrap_or(0);
+        for round in 0..rounds {
             let first = round % field.len().max(1);
             field.rotate_left(first);
-            for candidate in &mut field {
+            for candidate in field
+                .iter_mut()
+                .filter(|candidate| candidate.entry.rounds > round)
+            {
                 let plan = candidate.entry.plan.clone();
-                let stage = format!("round {} of {}", round + 1, self.repeat);
+                let stage = format!("round {} of {}", round + 1, candidate.entry.rounds);
                 candidate.run(&plan, self, &mut agreed, &stage);
             }
             field.rotate_right(first);
@@ -62,10 +80,10 @@ impl Rounds<'_> {
         results
     }
 
-    /// Runs that measuring so many entries takes.
+    /// Runs that measuring these entries takes.
     #[must_use]
-    pub fn runs(repeat: usize, entries: usize) -> usize {
-        (repeat + 1) * entries
+    pub fn runs(entries: &[Entry]) -> usize {
+        entries.iter().map(Entry::runs).sum()
     }
 }
 
@@ -111,7 +129,9 @@ impl Candidate {
     }
 
     fn finish(self, results: &mut Results) {
-        let Entry { contender, plan } = self.entry;
+        let Entry {
+            contender, plan, ..
+        } = self.entry;
         if let Some((reason, failed)) = self.out {
             results.left_out.push(LeftOut {
                 workload: plan.workload,

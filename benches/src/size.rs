@@ -1,6 +1,6 @@
 //! How many tasks a row has, when nobody says: enough to measure, few enough to measure all in a minute.
 
-use crate::{Contender, Kind, Model, Plan, Workload};
+use crate::{Contender, Kind, Language, Model, Plan, Workload};
 
 /// Times that each place in flight is taken, when tasks wait.
 const TURNS: usize = 4;
@@ -10,9 +10,12 @@ const IN_TURN: usize = 12;
 /// Tasks for this contender, with the plan's concurrency; `quick` is a first impression.
 #[must_use]
 pub fn tasks(contender: Contender, plan: &Plan, quick: bool) -> u32 {
+    let python = contender.language == Language::Python;
     let full = match plan.workload.kind() {
+        Kind::CpuBound if python => computing(plan.workload).min(IN_TURN),
         Kind::CpuBound => computing(plan.workload),
         Kind::IoBound | Kind::Mixed if contender.model == Model::Serial => IN_TURN,
+        Kind::IoBound | Kind::Mixed if python => (2 * plan.concurrency).max(IN_TURN),
         Kind::IoBound | Kind::Mixed => (TURNS * plan.concurrency).max(IN_TURN),
     };
     let tasks = if quick { full / 2 } else { full };

@@ -13,7 +13,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 fn compare(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    // What Python does is tested in a file of its own.
     command.args(arguments).stdin(Stdio::null());
+    if !arguments.contains(&"--help") {
+        command.arg("--no-python");
+    }
     command
 }
 

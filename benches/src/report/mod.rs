@@ -24,6 +24,8 @@ use crate::{Failed, LeftOut, Results, Row, Workload};
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     machine: Machine,
+    /// What Python says of itself, or why it is not there.
+    python: Option<String>,
     rows: Vec<Row>,
     left_out: Vec<LeftOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +40,16 @@ impl Report {
             machine: Machine::this(),
             rows: results.rows,
             left_out: results.left_out,
+            python: None,
             baseline: None,
         }
+    }
+
+    /// The same report, which says this of Python: which one it was, or why there was none.
+    #[must_use]
+    pub fn with_python(mut self, remark: String) -> Self {
+        self.python = Some(remark);
+        self
     }
 
     /// The same report with what has changed since an earlier one.
@@ -93,6 +103,9 @@ impl<'r> Series<'r> {
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}", self.machine)?;
+        if let Some(python) = &self.python {
+            writeln!(f, "{python}")?;
+        }
         for series in self.series() {
             let Series {
                 workload,

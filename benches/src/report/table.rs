@@ -23,7 +23,10 @@ pub const COLUMNS: [Column; 11] = [
         heading: "spread",
         value: |row| {
             let mark = if row.is_noisy() { "~" } else { "" };
-            format!("{mark}{:.0} %", 100.0 * row.spread)
+            match row.runs {
+                1 => String::from("one run"),
+                _ => format!("{mark}{:.0} %", 100.0 * row.spread),
+            }
         },
     },
     Column {

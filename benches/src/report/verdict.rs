@@ -1,7 +1,7 @@
 //! One sentence per workload: which model won, and why.
 
 use super::units::{figure, grouped, mebibytes};
-use crate::{Contender, Kind, Model, Row};
+use crate::{Contender, Kind, Language, Model, Row};
 
 /// Models closer than this to the winner are named with it: the difference is noise.
 const TIE: f64 = 0.05;
@@ -13,10 +13,35 @@ const CHEAPER: f64 = 2.0;
 /// The winner by tasks per second, what the figures say of the reason, who came as close as makes
 /// no difference, and who came near for much less processor time.
 pub fn verdict(rows: &[Row]) -> String {
-    let Some(winner) = rows
+    let (rust, python): (Vec<Row>, Vec<Row>) = rows
         .iter()
+        .cloned()
+        .partition(|row| row.contender.language == Language::Rust);
+    if rust.is_empty() {
+        return of_rust(&python);
+    }
+    of_rust(&rust) + &python_beside(&rust, &python)
+}
+
+/// What Python's quickest model reaches, beside the quickest of all.
+fn python_beside(rust: &[Row], python: &[Row]) -> String {
+    let (Some(best), Some(theirs)) = (fastest(rust), fastest(python)) else {
+        return String::new();
+    };
+    let times = figure(best.tasks_per_s / theirs.tasks_per_s);
+    let (rate, contender) = (figure(theirs.tasks_per_s), theirs.contender);
+    format!(
+        " Of Python's models {contender} is the quickest, with {rate} tasks/s: {times} times less."
+    )
+}
+
+fn fastest(rows: &[Row]) -> Option<&Row> {
+    rows.iter()
         .max_by(|a, b| a.tasks_per_s.total_cmp(&b.tasks_per_s))
-    else {
+}
+
+fn of_rust(rows: &[Row]) -> String {
+    let Some(winner) = fastest(rows) else {
         return String::from("Nothing was measured.");
     };
     let serial = rows
