@@ -335,6 +335,20 @@ fn get_many_takes_each_item_once_and_makes_room() {
 }
 
 #[test]
+fn put_many_waits_for_room_and_wakes_every_getter() {
+    explore(2, || {
+        let queue = Queue::bounded(2);
+        let getters = [queue.clone(), queue.clone()];
+        let getters = getters.map(|source| thread::spawn(move || source.get().unwrap()));
+        let mut items = vec![1, 2, 3];
+        queue.put_many(&mut items).unwrap();
+        assert!(items.is_empty());
+        let got: usize = getters.map(|thread| thread.join().unwrap()).iter().sum();
+        assert_eq!(got + queue.get().unwrap(), 6);
+    });
+}
+
+#[test]
 fn get_many_wakes_every_putter_it_makes_room_for() {
     explore(2, || {
         let queue = Queue::bounded(2);

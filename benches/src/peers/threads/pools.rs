@@ -60,6 +60,7 @@ pub fn rows(rounds: usize, python: &Figures) -> Vec<Row> {
 
     let mut rows = Contest::new("threads", "submit and result, one outstanding")
         .entrant("ours", || ours_one_by_one(&pool))
+        .entrant("by result_here", || ours_here(&pool))
         .entrant("rayon spawn + channel", || one_by_one(to_rayon))
         .entrant("threadpool + channel", || one_by_one(to_threadpool))
         .fixed("ThreadPoolExecutor", python.get("executor").copied())
@@ -70,6 +71,16 @@ pub fn rows(rounds: usize, python: &Figures) -> Vec<Row> {
         )
         .goal("ours", &["threadpool + channel"], Target::None)
         .goal("ours", &["ThreadPoolExecutor"], Target::Ratio(1.0 / 100.0))
+        .goal(
+            "by result_here",
+            &["rayon spawn + channel"],
+            Target::Ratio(1.0 / 25.0),
+        )
+        .goal(
+            "by result_here",
+            &["ThreadPoolExecutor"],
+            Target::Ratio(1.0 / 100.0),
+        )
         .run(rounds);
     rows.extend(
         Contest::new("threads", "submit 10,000, wait for all")
@@ -94,6 +105,15 @@ fn ours_one_by_one(pool: &Pool) -> f64 {
     time(ONE_BY_ONE, || {
         for n in 0..ONE_BY_ONE {
             black_box(pool.submit(move || n).result().expect("a result"));
+        }
+    })
+}
+
+/// As `ours_one_by_one`, but the caller runs what no worker has begun.
+fn ours_here(pool: &Pool) -> f64 {
+    time(ONE_BY_ONE, || {
+        for n in 0..ONE_BY_ONE {
+            black_box(pool.submit(move || n).result_here().expect("a result"));
         }
     })
 }

@@ -114,24 +114,41 @@ impl Load {
         start.elapsed().as_nanos() as f64 / (each * self.pairs) as f64
     }
 
-    /// Nanoseconds per message with one batch-getting thread.
-    fn run_batched(self, queue: Queue<u64>) -> f64 {
+    /// Nanoseconds per message with one batch-getting thread; `put` takes how many a thread has to put.
+    fn run_batched(self, queue: &Queue<u64>, put: fn(&Queue<u64>, u64)) -> f64 {
         let start = Instant::now();
         std::thread::scope(|s| {
             for _ in 0..self.pairs {
-                let sink = queue.clone();
                 let each = (self.messages / self.pairs) as u64;
-                s.spawn(move || (0..each).for_each(|n| sink.put(n).expect("open")));
+                s.spawn(move || put(queue, each));
             }
-            let mut batch = Vec::with_capacity(128);
+            let mut batch = Vec::with_capacity(BATCH);
             let mut got = 0;
             while got < self.messages {
-                got += queue.get_many(&mut batch, 128).expect("open");
+                got += queue.get_many(&mut batch, BATCH).expect("open");
                 black_box(&mut batch).clear();
             }
         });
         start.elapsed().as_nanos() as f64 / self.messages as f64
     }
+}
+
+/// Items put or taken by one call.
+const BATCH: usize = 128;
+
+fn put_each(queue: &Queue<u64>, messages: u64) {
+    (0..messages).for_each(|n| queue.put(n).expect("open"));
+}
+
+fn put_batches(queue: &Queue<u64>, messages: u64) {
+    let mut batch = Vec::with_capacity(BATCH);
+    for n in 0..messages {
+        batch.push(n);
+        if batch.len() == BATCH {
+            queue.put_many(&mut batch).expect("open");
+        }
+    }
+    queue.put_many(&mut batch).expect("open");
 }
 
 fn queue(capacity: Option<usize>) -> Queue<u64> {
@@ -165,7 +182,8 @@ fn goals(contest: Contest<'_>, capacity: Option<usize>) -> Contest<'_> {
         Some(_) => contest
             .goal("ours", BOTH, Target::Ratio(1.1))
             .goal("with task accounting", BOTH, Target::Ratio(1.4))
-            .goal("by get_many", &["ours"], Target::Ratio(1.0 / 3.0)),
+            .goal("by get_many", &["ours"], Target::Ratio(1.0 / 3.0))
+            .goal("by put_many, get_many", &["ours"], Target::Ratio(1.0 / 3.0)),
     };
     contest.goal("ours", &["CPython queue.Queue"], Target::Ratio(1.0 / 40.0))
 }
@@ -182,7 +200,13 @@ fn entrants<'a>(contest: Contest<'a>, load: Load, capacity: Option<usize>) -> Co
         None => contest
             .entrant("SimpleQueue", move || load.run(Simple(SimpleQueue::new())))
             .goal("SimpleQueue", &["crossbeam-channel"], Target::None),
-        Some(_) => contest.entrant("by get_many", move || load.run_batched(queue(capacity))),
+        Some(_) => contest
+            .entrant("by get_many", move || {
+                load.run_batched(&queue(capacity), put_each)
+            })
+            .entrant("by put_many, get_many", move || {
+                load.run_batched(&queue(capacity), put_batches)
+            }),
     }
 }
 

@@ -5,15 +5,15 @@
 //! the queue from there is told instead of blocked.
 
 use super::Shutdown;
+use super::holder_lock::{Held, HolderLock, Reentered};
 use super::task_count::TaskCount;
 use crate::backoff::Backoff;
 use crate::error::{GetError, PutError};
 use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::imp::{self, Mutex, MutexGuard};
 use crate::signal::{Signal, WaitList};
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Instant;
+use std::vec::Drain;
 
 /// What decides which item comes out next.
 pub(super) trait Store {
@@ -37,9 +37,7 @@ struct State<S> {
 
 /// The engine; the queues are shared handles on it.
 pub(super) struct Blocking<S> {
-    state: Mutex<State<S>>,
-    /// The thread that holds the lock and runs foreign code; 0 is none.
-    owner: AtomicUsize,
+    state: HolderLock<State<S>>,
     /// Published under the lock: items ever put, and ever taken.
     put: AtomicUsize,
     taken: AtomicUsize,
@@ -48,54 +46,15 @@ pub(super) struct Blocking<S> {
     closed: AtomicBool,
 }
 
-/// The calling thread asked for a lock that it holds: it comes from the order of an item.
-struct Reentered;
-
-/// A number that no other live thread has.
-fn thread_number() -> usize {
-    imp::per_thread!(
-        static HERE: u8 = const { 0 };
-    );
-    HERE.try_with(|here| std::ptr::from_ref(here).addr())
-        .unwrap_or(usize::MAX)
-}
-
-/// The locked state, which forgets its owner before it is unlocked.
-struct Locked<'a, S> {
-    guard: MutexGuard<'a, State<S>>,
-    owner: &'a AtomicUsize,
-}
-
-impl<S> Drop for Locked<'_, S> {
-    fn drop(&mut self) {
-        self.owner.store(0, Ordering::Relaxed);
-    }
-}
-
-impl<S> Deref for Locked<'_, S> {
-    type Target = State<S>;
-
-    fn deref(&self) -> &State<S> {
-        &self.guard
-    }
-}
-
-impl<S> DerefMut for Locked<'_, S> {
-    fn deref_mut(&mut self) -> &mut State<S> {
-        &mut self.guard
-    }
-}
-
 impl<S: Store> Blocking<S> {
     pub(super) fn new(store: S, capacity: usize) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: HolderLock::new(State {
                 store,
                 closed: false,
                 getters: WaitList::new(),
                 putters: WaitList::new(),
             }),
-            owner: AtomicUsize::new(0),
             put: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             tasks: TaskCount::new(),
@@ -131,20 +90,12 @@ impl<S: Store> Blocking<S> {
         self.taken.load(Ordering::Acquire)
     }
 
-    fn lock(&self) -> Result<Locked<'_, S>, Reentered> {
-        let me = if S::RUNS_FOREIGN_CODE {
-            thread_number()
+    fn lock(&self) -> Result<Held<'_, State<S>>, Reentered> {
+        if S::RUNS_FOREIGN_CODE {
+            self.state.lock_as_holder()
         } else {
-            0
-        };
-        // Only this thread stores its own number, so Relaxed tells the truth about it.
-        if me != 0 && self.owner.load(Ordering::Relaxed) == me {
-            return Err(Reentered);
+            Ok(self.state.lock())
         }
-        let guard = self.state.lock();
-        self.owner.store(me, Ordering::Relaxed);
-        let owner = &self.owner;
-        Ok(Locked { guard, owner })
     }
 
     /// Publishes the counts and returns who may go on. Called with every change of the store.
@@ -182,10 +133,47 @@ impl<S: Store> Blocking<S> {
 
     pub(super) fn put(
         &self,
-        mut item: S::Item,
+        item: S::Item,
         deadline: impl FnOnce() -> Option<Instant>,
     ) -> Result<(), PutError<S::Item>> {
-        match self.offer(item) {
+        self.put_with(|item| self.offer(item), item, deadline)
+    }
+
+    /// Puts as many as there is room for, without waiting. `Full` if some are left.
+    pub(super) fn try_put_many(&self, items: &mut Drain<'_, S::Item>) -> Result<(), PutError<()>> {
+        let mut state = self.lock().map_err(|_| PutError::Reentered(()))?;
+        if state.closed {
+            return Err(PutError::Closed(()));
+        }
+        let room = self.capacity - state.store.len();
+        let before = items.len();
+        items.take(room).for_each(|item| state.store.push(item));
+        self.changed(&mut state, 0);
+        let getters = state.getters.pop_many(before - items.len());
+        drop(state);
+        getters.notify_all();
+        match items.len() {
+            0 => Ok(()),
+            _ => Err(PutError::Full(())),
+        }
+    }
+
+    /// Puts all, waiting for room until the deadline. What was not put is left.
+    pub(super) fn put_many(
+        &self,
+        items: &mut Drain<'_, S::Item>,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<(), PutError<()>> {
+        self.put_with(|()| self.try_put_many(items), (), deadline)
+    }
+
+    fn put_with<I>(
+        &self,
+        mut offer: impl FnMut(I) -> Result<(), PutError<I>>,
+        mut item: I,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<(), PutError<I>> {
+        match offer(item) {
             Err(PutError::Full(back)) => item = back,
             other => return other,
         }
@@ -193,7 +181,7 @@ impl<S: Store> Blocking<S> {
         loop {
             let full = |state: &State<S>| state.store.len() >= self.capacity && !state.closed;
             let in_time = self.sleep(|| self.len() >= self.capacity, full, putters, deadline);
-            match self.offer(item) {
+            match offer(item) {
                 Err(PutError::Full(back)) if !in_time => return Err(PutError::TimedOut(back)),
                 Err(PutError::Full(back)) => item = back,
                 other => return other,

@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::blocking::{Blocking, Store};
-use super::methods::{handle_traits, put_methods, shared_methods};
+use super::methods::{drained, handle_traits, put_methods, shared_methods};
 use super::{Shutdown, TaskGuard};
 use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
 use crate::signal::{self, Signal};

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod fifo;
+mod holder_lock;
 mod lifo;
 mod methods;
 mod priority;
@@ -19,7 +20,7 @@ use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
 use crate::signal::{self, Signal};
 use crate::wait_any::{Source, Waitable};
 pub(crate) use fifo::Fifo;
-use methods::{handle_traits, put_methods, shared_methods};
+use methods::{drained, handle_traits, put_methods, shared_methods};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -103,12 +104,13 @@ pub trait Report {
 /// # Ok::<(), threads::PutError<i32>>(())
 /// ```
 ///
-/// Many items can be taken at once.
+/// Many items can be put and taken at once.
 ///
 /// ```
 /// let queue = threads::Queue::unbounded();
-/// (1..=5).try_for_each(|n| queue.put(n))?;
-/// let mut items = Vec::new();
+/// let mut items = vec![1, 2, 3, 4, 5];
+/// queue.put_many(&mut items)?;
+/// assert!(items.is_empty());
 /// assert_eq!(queue.get_many(&mut items, 3)?, 3);
 /// assert_eq!(items, [1, 2, 3]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -27,6 +27,24 @@ fn the_newest_comes_first() {
 }
 
 #[test]
+fn a_batch_is_stacked_as_there_is_room_and_a_shutdown_leaves_it_the_rest() {
+    within_limit(|| {
+        let stack = LifoQueue::bounded(2);
+        let mut items = vec![1, 2, 3];
+        assert_eq!(stack.try_put_many(&mut items), Err(PutError::Full(())));
+        assert_eq!((stack.get(), stack.get()), (Ok(2), Ok(1)));
+        items.extend([4, 5]);
+        let sink = stack.clone();
+        let mut putter = spawn(move || (sink.put_many(&mut items), items)).unwrap();
+        while stack.len() < 2 {
+            std::thread::yield_now();
+        }
+        assert_eq!(stack.shutdown(Shutdown::Immediate), [4, 3]);
+        assert_eq!(putter.join().unwrap(), (Err(PutError::Closed(())), vec![5]));
+    });
+}
+
+#[test]
 fn the_smallest_priority_comes_first_and_ties_keep_their_order() {
     /// An item without any order.
     #[derive(Debug, PartialEq)]

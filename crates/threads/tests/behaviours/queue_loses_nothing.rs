@@ -43,6 +43,35 @@ fn a_full_queue_hands_the_item_back() {
 }
 
 #[test]
+fn a_batch_is_put_whole_or_the_rest_is_kept() {
+    within_limit(|| {
+        let queue = Queue::bounded(2);
+        let mut items = vec![1, 2, 3, 4, 5];
+        assert_eq!(queue.try_put_many(&mut items), Err(PutError::Full(())));
+        assert_eq!(items, [3, 4, 5]);
+        let start = Instant::now();
+        let late = queue.put_many_for(&mut items, SHORT);
+        assert_eq!((late, items.len()), (Err(PutError::TimedOut(())), 3));
+        assert!(start.elapsed() >= SHORT);
+        let sink = queue.clone();
+        let mut putter = spawn(move || {
+            let outcome = sink.put_many(&mut items);
+            (outcome, items)
+        })
+        .unwrap();
+        for n in 1..=5 {
+            assert_eq!(queue.get_for(LONG), Ok(n));
+        }
+        let (outcome, mut items) = putter.join().unwrap();
+        assert_eq!((outcome, items.len()), (Ok(()), 0));
+        queue.shutdown(Shutdown::Drain);
+        items.push(6);
+        assert_eq!(queue.put_many(&mut items), Err(PutError::Closed(())));
+        assert_eq!(items, [6]);
+    });
+}
+
+#[test]
 fn an_empty_queue_says_so() {
     let queue = Queue::<u8>::unbounded();
     assert_eq!(queue.try_get(), Err(GetError::Empty));

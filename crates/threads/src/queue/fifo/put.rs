@@ -5,6 +5,7 @@ use crate::error::PutError;
 use crate::imp::atomic::Ordering;
 use crate::signal::Signal;
 use std::time::Instant;
+use std::vec::Drain;
 
 /// Why a put did not happen, and its item.
 enum NoRoom<T> {
@@ -64,21 +65,80 @@ impl<T> Fifo<T> {
         match self.offer(item) {
             Ok(()) => Ok(()),
             Err(NoRoom::Closed(item)) => Err(PutError::Closed(item)),
-            Err(NoRoom::Full { item, head }) => self.put_slowly(item, head, deadline()),
+            Err(NoRoom::Full { item, head }) => {
+                self.put_slowly(|item| self.offer(item), item, head, deadline())
+            }
+        }
+    }
+
+    /// Puts as many as there is room for. `Full` if some are left.
+    fn offer_many(&self, items: &mut Drain<'_, T>) -> Result<(), NoRoom<()>> {
+        let (getters, head) = self.put.side.with(|side| {
+            if side.closed {
+                return Err(NoRoom::Closed(()));
+            }
+            let mut room = self.capacity - side.tail.wrapping_sub(side.head_seen);
+            if room < items.len() {
+                // Acquire: as in `offer`.
+                side.head_seen = self.get.count.load(Ordering::Acquire);
+                room = self.capacity - side.tail.wrapping_sub(side.head_seen);
+            }
+            let before = items.len();
+            for item in items.take(room) {
+                // SAFETY: this thread holds the put side, and fewer than `capacity` items are unread.
+                unsafe { self.chain.write(&mut side.cursor, item) };
+            }
+            let n = before - items.len();
+            side.tail = side.tail.wrapping_add(n);
+            // Release: as in `offer`.
+            self.put.count.store(side.tail, Ordering::Release);
+            Ok((side.getters.pop_many(n), side.head_seen))
+        })?;
+        getters.notify_all();
+        match items.len() {
+            0 => Ok(()),
+            _ => Err(NoRoom::Full { item: (), head }),
+        }
+    }
+
+    /// Puts as many as there is room for, without waiting.
+    pub(in crate::queue) fn try_put_many(
+        &self,
+        items: &mut Drain<'_, T>,
+    ) -> Result<(), PutError<()>> {
+        self.offer_many(items).map_err(|refused| match refused {
+            NoRoom::Full { .. } => PutError::Full(()),
+            NoRoom::Closed(()) => PutError::Closed(()),
+        })
+    }
+
+    /// Puts all, waiting for room until the deadline. What was not put is left.
+    pub(in crate::queue) fn put_many(
+        &self,
+        items: &mut Drain<'_, T>,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<(), PutError<()>> {
+        match self.offer_many(items) {
+            Ok(()) => Ok(()),
+            Err(NoRoom::Closed(())) => Err(PutError::Closed(())),
+            Err(NoRoom::Full { head, .. }) => {
+                self.put_slowly(|()| self.offer_many(items), (), head, deadline())
+            }
         }
     }
 
     #[cold]
-    fn put_slowly(
+    fn put_slowly<I>(
         &self,
-        mut item: T,
+        mut offer: impl FnMut(I) -> Result<(), NoRoom<I>>,
+        mut item: I,
         mut head: usize,
         deadline: Option<Instant>,
-    ) -> Result<(), PutError<T>> {
+    ) -> Result<(), PutError<I>> {
         loop {
             let moved = self.spin_while(|| self.get.count.load(Ordering::Relaxed) == head);
             let timed_out = !moved && !self.sleep_until_taken(head, deadline);
-            match self.offer(item) {
+            match offer(item) {
                 Ok(()) => return Ok(()),
                 Err(NoRoom::Closed(item)) => return Err(PutError::Closed(item)),
                 Err(NoRoom::Full { item, .. }) if timed_out => {
