@@ -78,10 +78,14 @@ impl Link {
     pub(crate) fn fill(&mut self) -> Filled {
         for _ in 0..4 {
             match self.input.read_from(&self.stream, self.ahead) {
-                Ok(0) => return Filled::Closed,
-                Ok(count) => {
+                Ok((0, _)) => return Filled::Closed,
+                Ok((count, full)) => {
                     self.received += count as u64;
                     self.ahead -= self.ahead.min(count);
+                    if !full {
+                        // The kernel fills what it is given as long as it has something.
+                        return Filled::Dry;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Filled::Dry,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -36,6 +36,11 @@ impl Wake {
         }
     }
 
+    /// Wakes it also when it sleeps for something else.
+    pub(crate) fn nudge(&self) {
+        self.event.notify();
+    }
+
     pub(crate) fn wake(&self) {
         if self.asleep.load(SeqCst) && self.asleep.swap(false, SeqCst) {
             self.event.notify();

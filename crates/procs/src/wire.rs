@@ -226,19 +226,24 @@ impl ReadBuffer {
         self.end += bytes.len();
     }
 
-    /// Reads once; drops the first `skip` of what arrives. Returns how many bytes arrived.
-    pub(crate) fn read_from(&mut self, mut source: impl Read, skip: usize) -> io::Result<usize> {
+    /// Reads once; drops the first `skip` of what arrives. Returns how many bytes arrived, and whether there may be more.
+    pub(crate) fn read_from(
+        &mut self,
+        mut source: impl Read,
+        skip: usize,
+    ) -> io::Result<(usize, bool)> {
         self.make_room(self.step);
         let room = &mut self.bytes[self.end..];
         let count = source.read(room)?;
-        if count == room.len() {
+        let full = count == room.len();
+        if full {
             self.step = Self::STEP;
         }
         let dropped = skip.min(count);
         self.bytes
             .copy_within(self.end + dropped..self.end + count, self.end);
         self.end += count - dropped;
-        Ok(count)
+        Ok((count, full))
     }
 
     fn make_room(&mut self, count: usize) {

@@ -36,7 +36,7 @@ impl Inlet {
     pub(crate) fn need(&mut self, count: usize) -> io::Result<()> {
         while !self.has(count) {
             match self.buffer.read_from(&self.stream, 0) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok((0, _)) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

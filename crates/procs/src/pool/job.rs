@@ -108,6 +108,10 @@ impl Slot {
         }
     }
 
+    pub(crate) fn is_done(&self) -> bool {
+        !matches!(*self.lock(), End::Pending(_))
+    }
+
     fn lock(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -171,7 +175,7 @@ impl<R> Job<R> {
 
     /// Whether the job has ended, in a result or in an error.
     pub fn is_done(&self) -> bool {
-        !matches!(*self.slot.lock(), End::Pending(_))
+        self.slot.is_done()
     }
 
     /// Whether a worker has the job and it has not ended.

@@ -141,6 +141,11 @@ impl Member {
         [socket, sys::as_poll(self.pidfd.as_fd(), true, false)]
     }
 
+    /// Whether it waits for tasks, and nothing else is expected of it.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.stage == Stage::Ready && self.outstanding == 0 && !self.recalled && !self.closed
+    }
+
     pub(super) fn signal(&self, number: i32) {
         let _ = sys::signal(self.pidfd.as_fd(), number);
     }

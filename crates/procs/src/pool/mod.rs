@@ -8,6 +8,7 @@ mod limits;
 mod map;
 mod member;
 mod scan;
+mod seat;
 mod shared;
 mod supervisor;
 mod work;
@@ -29,6 +30,7 @@ pub use imap::Imap;
 pub use job::Job;
 
 use job::Slot;
+use seat::Seat;
 use shared::{Shared, Stop};
 use supervisor::Supervisor;
 use work::Work;
@@ -62,6 +64,7 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// ```
 pub struct Pool {
     shared: Arc<Shared>,
+    seat: Arc<Seat>,
     size: usize,
     supervisor: Option<thread::JoinHandle<()>>,
 }
@@ -103,13 +106,16 @@ impl Pool {
         let size = plan.workers;
         let shared = Arc::new(Shared::new().map_err(SystemError::new("make an event descriptor"))?);
         let supervisor = Supervisor::new(Arc::clone(&shared), plan);
+        let seat = Arc::new(Seat::new(Arc::clone(&shared), supervisor));
+        let theirs = Arc::clone(&seat);
         let supervisor = thread::Builder::new()
             .name("procs-pool".to_owned())
-            .spawn(move || supervisor.run())
+            .spawn(move || theirs.supervise())
             .map_err(SystemError::new("start a pool's supervisor thread"))?;
         // If it does not come up, the drop of this value cleans up.
         let pool = Self {
             shared,
+            seat,
             size,
             supervisor: Some(supervisor),
         };
@@ -122,31 +128,28 @@ impl Pool {
     /// Never fails: if the arguments cannot be encoded or the pool is closed, the job ends in that error.
     pub fn submit<T: Task>(&self, _task: T, args: T::Args) -> Job<T::Output> {
         let slot = Slot::new();
-        let mut encoded = Vec::new();
-        match codec::encode(&args, &mut encoded) {
-            Err(error) => slot.complete(Err(JobError::Encode(error))),
-            Ok(()) => {
-                let mut items = Vec::with_capacity(encoded.len() + 8);
-                work::put_item(&mut items, &encoded);
-                self.give(Work::new(
-                    task::id_of::<T>(),
-                    items,
-                    0,
-                    1,
-                    Arc::clone(&slot) as _,
-                ));
-            }
+        if let Some(work) = work_of::<T>(&slot, &args) {
+            self.give(work);
         }
         Job::new(slot)
     }
 
     /// Runs one call in a worker and waits for its result.
     ///
+    /// While the pool has nothing else to do, the calling thread supervises it meanwhile: then what other jobs have
+    /// [`on_done`](Job::on_done) is called here.
+    ///
     /// # Errors
     ///
     /// As [`Job::result`].
-    pub fn apply<T: Task>(&self, task: T, args: T::Args) -> Result<T::Output, JobError> {
-        self.submit(task, args).result()
+    pub fn apply<T: Task>(&self, _task: T, args: T::Args) -> Result<T::Output, JobError> {
+        let slot = Slot::new();
+        if let Some(work) = work_of::<T>(&slot, &args)
+            && self.shared.leave(work)
+        {
+            self.seat.see_to(&slot);
+        }
+        Job::new(slot).result()
     }
 
     /// Runs the task on every item and returns the results in the order of the items.
@@ -259,6 +262,24 @@ impl Pool {
             Err(TimedOut)
         }
     }
+}
+
+/// One call as work. `None`: the arguments cannot be encoded, and the job has ended in that error.
+fn work_of<T: Task>(slot: &Arc<Slot>, args: &T::Args) -> Option<Work> {
+    let mut encoded = Vec::new();
+    if let Err(error) = codec::encode(args, &mut encoded) {
+        slot.complete(Err(JobError::Encode(error)));
+        return None;
+    }
+    let mut items = Vec::with_capacity(encoded.len() + 8);
+    work::put_item(&mut items, &encoded);
+    Some(Work::new(
+        task::id_of::<T>(),
+        items,
+        0,
+        1,
+        Arc::clone(slot) as _,
+    ))
 }
 
 impl fmt::Debug for Pool {

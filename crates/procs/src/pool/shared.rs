@@ -81,16 +81,22 @@ impl Shared {
 
     /// Handle: gives work to the supervisor, or fails it if the pool takes no more.
     pub(super) fn give(&self, work: Work) {
+        if self.leave(work) {
+            self.wake.wake();
+        }
+    }
+
+    /// As `give`, but whoever sleeps must still be woken. False: the pool takes no more.
+    pub(super) fn leave(&self, work: Work) -> bool {
         let mut inbox = self.inbox();
         if let Some(refusal) = inbox.refusal.clone() {
             drop(inbox);
             work.fail(&refusal);
-            return;
+            return false;
         }
         inbox.orders.works.push(work);
         inbox.news = true;
-        drop(inbox);
-        self.wake.wake();
+        true
     }
 
     /// Handle: takes no more work, and ends the pool in this way.

@@ -1,4 +1,4 @@
-//! The supervisor: one thread of a pool, which owns every worker and everything that is on its way.
+//! The supervisor of a pool: owns every worker and everything that is on its way.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
@@ -26,6 +26,29 @@ const LONG_TICK: Duration = Duration::from_millis(32);
 /// How long a worker has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(200);
 
+/// What a supervisor waits for, so that it can be let go of meanwhile.
+pub(super) struct Watch {
+    /// The orders' descriptor, then two of each worker.
+    polled: Vec<PollFd>,
+    timeout: Option<Duration>,
+    /// Whether a worker has several tasks.
+    several: bool,
+    /// Whose descriptors these are.
+    crew_number: u64,
+    failed: bool,
+}
+
+impl Watch {
+    /// Sleeps until something happens.
+    pub(super) fn wait(&mut self) {
+        if sys::poll(&mut self.polled, self.timeout).is_err() {
+            // The kernel was out of memory. Everybody is looked at, a little later.
+            thread::sleep(Duration::from_millis(10));
+            self.failed = true;
+        }
+    }
+}
+
 pub(super) struct Supervisor {
     shared: Arc<Shared>,
     plan: Plan,
@@ -41,6 +64,7 @@ pub(super) struct Supervisor {
     short_lives: u32,
     next_start: Instant,
     started: u64,
+    crew_number: u64,
     tick: Duration,
     next_look: Instant,
     broken: Option<StartError>,
@@ -60,23 +84,33 @@ impl Supervisor {
             short_lives: 0,
             next_start: Instant::now(),
             started: 0,
+            crew_number: 0,
             tick: SHORT_TICK,
             next_look: Instant::now(),
             broken: None,
         }
     }
 
-    /// Works until the pool is closed and everything is done, or it is terminated, or broken.
-    pub(super) fn run(mut self) {
-        loop {
-            self.take_orders();
-            self.staff();
-            self.dispatch();
-            if self.is_finished() {
-                break;
-            }
-            self.wait();
-        }
+    /// Does what can be done now. False: the pool has ended.
+    pub(super) fn advance(&mut self) -> bool {
+        self.take_orders();
+        self.staff();
+        self.dispatch();
+        !self.is_finished()
+    }
+
+    /// Whether there is nothing to do but to wait for orders and for workers that die.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.stop == Stop::No
+            && !self.is_stopping()
+            && self.pending.is_empty()
+            && self.crew.len() == self.wanted()
+            && self.crew.iter().all(Member::is_quiet)
+    }
+
+    /// Changes whenever a worker comes or goes.
+    pub(super) fn crew_number(&self) -> u64 {
+        self.crew_number
     }
 
     fn take_orders(&mut self) {
@@ -144,7 +178,8 @@ impl Supervisor {
         }
     }
 
-    fn publish_crew(&self) {
+    fn publish_crew(&mut self) {
+        self.crew_number += 1;
         let crew = self
             .crew
             .iter()
@@ -211,20 +246,33 @@ impl Supervisor {
         self.crew.iter_mut().for_each(Member::flush);
     }
 
-    /// Sleeps until something happens, and attends to it.
-    fn wait(&mut self) {
+    /// What to wait for next.
+    pub(super) fn watch(&self) -> Watch {
         let now = Instant::now();
         let several = self.crew.iter().any(|member| member.outstanding > 1);
-        let timeout = self
-            .next_deadline(now, several)
-            .map(|deadline| deadline.saturating_duration_since(now));
+        let quiet = self.is_quiet();
         let mut polled = vec![sys::as_poll(self.shared.wake.as_fd(), true, false)];
-        polled.extend(self.crew.iter().flat_map(Member::interest));
-        if !self.shared.prepare_to_sleep() {
-            // Orders have come meanwhile: only look at the descriptors.
-            self.attend(&mut polled, Some(Duration::ZERO), several);
+        for member in &self.crew {
+            let [mut socket, end] = member.interest();
+            if quiet {
+                // It has nothing to say. Whoever gives it a task listens.
+                socket.fd = -1;
+            }
+            polled.extend([socket, end]);
+        }
+        let timeout = if self.shared.prepare_to_sleep() {
+            self.next_deadline(now, several)
+                .map(|deadline| deadline.saturating_duration_since(now))
         } else {
-            self.attend(&mut polled, timeout, several);
+            // Orders have come meanwhile: only look at the descriptors.
+            Some(Duration::ZERO)
+        };
+        Watch {
+            polled,
+            timeout,
+            several,
+            crew_number: self.crew_number,
+            failed: false,
         }
     }
 
@@ -238,17 +286,21 @@ impl Supervisor {
         members.chain(start).chain(tick).chain(self.kill_at).min()
     }
 
-    fn attend(&mut self, polled: &mut [PollFd], timeout: Option<Duration>, several: bool) {
-        let found = sys::poll(polled, timeout);
-        self.shared.wake.awake(polled[0].revents != 0);
-        if found.is_err() {
-            // The kernel was out of memory. Everybody is looked at, a little later.
-            thread::sleep(Duration::from_millis(10));
-            polled.iter_mut().for_each(|polled| polled.revents = POLLIN);
+    /// Attends to what a wait has found.
+    pub(super) fn attend(&mut self, mut watch: Watch) {
+        self.shared.wake.awake(watch.polled[0].revents != 0);
+        if watch.failed || watch.crew_number != self.crew_number {
+            // Who was found is not known, or is not who is here now: everybody is looked at.
+            let looked_at = 1 + 2 * self.crew.len();
+            watch.polled.resize(looked_at, watch.polled[0]);
+            watch
+                .polled
+                .iter_mut()
+                .for_each(|polled| polled.revents = POLLIN);
         }
         let now = Instant::now();
-        let mut ended = self.hear(&polled[1..], now);
-        if several && self.next_look <= now {
+        let mut ended = self.hear(&watch.polled[1..], now);
+        if watch.several && self.next_look <= now {
             ended += self.look_behind(now);
             self.tick = if ended > 0 {
                 SHORT_TICK
