@@ -105,6 +105,11 @@ impl Link {
         self.received + self.ahead as u64
     }
 
+    /// Whether so much came out of the shared page that the socket should be emptied of it.
+    pub(crate) fn is_far_ahead(&self) -> bool {
+        self.ahead > 256
+    }
+
     /// Takes bytes that follow the known position, from the shared page.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.input.append(bytes);

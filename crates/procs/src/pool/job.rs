@@ -71,6 +71,8 @@ enum End {
 /// Who wants to know when a job ends, apart from those who wait for it.
 #[derive(Default)]
 struct Watchers {
+    /// Somebody sleeps until the end. Nobody is woken in vain, which would be a system call for each job.
+    sleeper: bool,
     waker: Option<Waker>,
     callbacks: Vec<Box<dyn FnOnce() + Send>>,
 }
@@ -103,7 +105,9 @@ impl Slot {
             let watchers = mem::take(watchers);
             *end = End::Done(outcome);
             drop(end);
-            self.ended.notify_all();
+            if watchers.sleeper {
+                self.ended.notify_all();
+            }
             watchers.notify();
         }
     }
@@ -205,8 +209,8 @@ impl<R> Job<R> {
         } else {
             drop(end);
             Watchers {
-                waker: None,
                 callbacks: vec![Box::new(callback)],
+                ..Watchers::default()
             }
             .notify();
         }
@@ -222,7 +226,8 @@ impl<R: DeserializeOwned> Job<R> {
     /// not be encoded or decoded, or the result was taken by an earlier call.
     pub fn result(self) -> Result<R, JobError> {
         let mut end = self.slot.lock();
-        while matches!(*end, End::Pending(_)) {
+        while let End::Pending(watchers) = &mut *end {
+            watchers.sleeper = true;
             end = self
                 .slot
                 .ended
@@ -241,7 +246,8 @@ impl<R: DeserializeOwned> Job<R> {
     pub fn result_for(&mut self, time: Duration) -> Result<R, JobError> {
         let deadline = Instant::now().checked_add(time);
         let mut end = self.slot.lock();
-        while matches!(*end, End::Pending(_)) {
+        while let End::Pending(watchers) = &mut *end {
+            watchers.sleeper = true;
             // A time beyond the clock's range is for ever; an hour at a time is as good.
             let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
                 deadline.saturating_duration_since(Instant::now())

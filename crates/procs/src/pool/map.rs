@@ -28,6 +28,8 @@ struct Arrived {
     /// By the index of their first item.
     runs: BTreeMap<usize, Run>,
     items: usize,
+    /// Who waits wants so many items to have arrived, and is not woken for fewer; `None`: nobody waits.
+    wanted: Option<usize>,
 }
 
 /// What has become of items that follow each other.
@@ -56,14 +58,18 @@ impl Results {
         let mut arrived = self.lock();
         arrived.items += run.len();
         arrived.runs.insert(first, run);
+        let enough = arrived.wanted.is_some_and(|wanted| arrived.items >= wanted);
         drop(arrived);
-        self.more.notify_one();
+        if enough {
+            self.more.notify_one();
+        }
     }
 
     /// Waits for all of `count` items.
     fn wait(&self, count: usize) -> BTreeMap<usize, Run> {
         let mut arrived = self.lock();
         while arrived.items < count {
+            arrived.wanted = Some(count);
             arrived = self
                 .more
                 .wait(arrived)
@@ -81,8 +87,10 @@ impl Results {
                 None => arrived.runs.pop_first(),
             };
             if let Some(found) = found {
+                arrived.wanted = None;
                 return found;
             }
+            arrived.wanted = Some(0);
             arrived = self
                 .more
                 .wait(arrived)

@@ -20,6 +20,8 @@ use super::work::Work;
 
 /// A worker is given about this much work in advance, so that it never waits for the next task.
 const AHEAD_NANOS: u64 = 500_000;
+/// A task that takes less is worth a look before a sleep.
+const SHORT_NANOS: u64 = 5_000;
 /// No worker holds more tasks than this.
 const MAX_WINDOW: u64 = 1024;
 /// No more tasks are queued for a worker that has this many bytes still to come.
@@ -221,13 +223,24 @@ impl Member {
         ended
     }
 
-    /// Looks for results that wait in the shared page behind a long task. Returns how many tasks have ended.
+    /// Looks for results that wait in the shared page, behind a long task or on their way. Returns how many tasks have
+    /// ended.
     pub(super) fn peek(&mut self, now: Instant) -> usize {
         let Some(bytes) = self.page.peek(self.link.position()) else {
             return 0;
         };
         self.link.append(&bytes);
-        self.parse(now)
+        let ended = self.parse(now);
+        // What has been seen here comes once more, and must not fill the socket.
+        if self.link.is_far_ahead() {
+            self.listen(now);
+        }
+        ended
+    }
+
+    /// Whether it is at a task that will not take long.
+    pub(super) fn is_short(&self) -> bool {
+        self.outstanding > 0 && self.pace.is_some_and(|pace| pace < SHORT_NANOS)
     }
 
     fn parse(&mut self, now: Instant) -> usize {

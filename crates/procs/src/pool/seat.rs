@@ -64,6 +64,10 @@ impl Seat {
         };
         let crew = supervisor.crew_number();
         while supervisor.advance() && !job.is_done() {
+            supervisor.linger();
+            if job.is_done() {
+                break;
+            }
             let mut watch = supervisor.watch();
             watch.wait();
             supervisor.attend(watch);

@@ -1,6 +1,7 @@
 //! The supervisor of a pool: owns every worker and everything that is on its way.
 
 use std::collections::VecDeque;
+use std::hint;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
@@ -23,6 +24,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const SHORT_TICK: Duration = Duration::from_millis(1);
 /// And while they do not.
 const LONG_TICK: Duration = Duration::from_millis(32);
+/// How long a short task is looked for before its worker is waited for.
+const MOMENT: Duration = Duration::from_micros(8);
 /// How long a worker has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -284,6 +287,22 @@ impl Supervisor {
         let start = (self.crew.len() < self.wanted()).then_some(self.next_start);
         let tick = several.then_some(self.next_look.max(now + SHORT_TICK / 2));
         members.chain(start).chain(tick).chain(self.kill_at).min()
+    }
+
+    /// Looks for results of short tasks for a moment before a sleep, which would cost more than most of them take.
+    pub(super) fn linger(&mut self) {
+        let begun = Instant::now();
+        let mut now = begun;
+        while now - begun < MOMENT {
+            let mut short = self.crew.iter_mut().filter(|member| member.is_short());
+            let Some(member) = short.next() else { return };
+            if member.peek(now) > 0 {
+                self.thrive();
+                return;
+            }
+            hint::spin_loop();
+            now = Instant::now();
+        }
     }
 
     /// Attends to what a wait has found.
