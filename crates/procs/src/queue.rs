@@ -19,17 +19,21 @@ use crate::shm::Packed;
 /// How many bytes wait in a queue at most, unless it is made otherwise. The kernel gives memory to what is used only.
 const BYTES: usize = 64 << 20;
 
+/// How much memory a thread keeps from one call to the next.
+const KEPT: usize = 4 << 20;
+
 thread_local! {
     /// Where values become bytes and bytes values, kept from one call to the next.
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends the thread's buffer, empty. A large value does not hold its memory for ever.
+/// Lends the thread's buffer, with whatever is in it. A large value does not hold its memory for ever.
 fn with_buffer<R>(use_it: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let mut buffer = BUFFER.take();
-    buffer.clear();
     let result = use_it(&mut buffer);
-    buffer.shrink_to(1 << 20);
+    if buffer.capacity() > KEPT {
+        buffer = Vec::new();
+    }
     BUFFER.set(buffer);
     result
 }
@@ -170,6 +174,7 @@ impl<T: Serialize> Queue<T> {
 
     fn put_by(&self, value: &T, deadline: Option<Instant>) -> Result<(), PutError> {
         with_buffer(|bytes| {
+            bytes.clear();
             codec::encode(value, bytes).map_err(PutError::Encode)?;
             let (needs, has) = (bytes.len(), self.ring.largest());
             if needs > has {

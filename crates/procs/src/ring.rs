@@ -129,6 +129,17 @@ impl Ring {
         self.map.word(word).store(value, Release);
     }
 
+    /// Where a position lies in the ring. A division is as slow as all the rest of a put; most sizes need none.
+    fn rest(&self, at: u64) -> usize {
+        let size = self.size as u64;
+        let rest = if size.is_power_of_two() {
+            at & (size - 1)
+        } else {
+            at % size
+        };
+        rest as usize
+    }
+
     /// How many items wait, at this moment.
     pub(crate) fn count(&self) -> u64 {
         // Takes first: items that are put in between make the number too large rather than negative.
@@ -178,7 +189,7 @@ impl Ring {
 
     /// What lies at a position before the tail: an item's length and number, or a gap and where it ends.
     fn item(&self, at: u64, tail: u64) -> Result<(u64, Option<(usize, u64)>), Stop> {
-        let place = (at % self.size as u64) as usize;
+        let place = self.rest(at);
         let left = self.size - place;
         if tail.wrapping_sub(at) > self.size as u64 || !place.is_multiple_of(UNIT) {
             return Err(Stop::Broken);
@@ -202,7 +213,7 @@ impl Ring {
 
     /// Leaves out what remains at the end of the ring after a position.
     fn skip(&self, at: u64) -> u64 {
-        let place = (at % self.size as u64) as usize;
+        let place = self.rest(at);
         self.set(DATA + place, SKIP);
         at + (self.size - place) as u64
     }
@@ -210,7 +221,7 @@ impl Ring {
     /// Where an item of this size begins if there is room.
     fn place(&self, room: usize) -> Option<u64> {
         let (mut head, mut tail) = (self.get(HEAD), self.get(TAIL));
-        let left = |at: u64| self.size - (at % self.size as u64) as usize;
+        let left = |at: u64| self.size - self.rest(at);
         if self.count() == 0 {
             if left(tail) < room || self.size - left(tail) > WARM {
                 // First the gap, then the two ends: each of the three leaves a ring without items.
@@ -240,7 +251,7 @@ impl Ring {
             let Some(at) = (if full { None } else { self.place(room) }) else {
                 return Ok(Err(held));
             };
-            let place = DATA + (at % self.size as u64) as usize;
+            let place = DATA + self.rest(at);
             self.set(place, bytes.len() as u64);
             self.set(place + 8, puts);
             self.map.write(place + HEADER, bytes);
@@ -251,7 +262,7 @@ impl Ring {
         })
     }
 
-    /// Takes the oldest item, into `bytes`.
+    /// Takes the oldest item, into `bytes`, whatever was there. (Bytes that are there already need not be cleared first.)
     pub(crate) fn take(&self, bytes: &mut Vec<u8>, deadline: Option<Instant>) -> Result<(), Stop> {
         self.repeat(Bell::Items, deadline, || {
             let held = self.lock(deadline)?;
@@ -269,7 +280,7 @@ impl Ring {
             }
             let (length, _) = item.ok_or(Stop::Broken)?;
             bytes.resize(length, 0);
-            let place = DATA + (at % self.size as u64) as usize;
+            let place = DATA + self.rest(at);
             self.map.read(place + HEADER, bytes);
             self.set(HEAD, at + room_of(length) as u64);
             self.set(TAKES, self.get(TAKES) + 1);

@@ -101,18 +101,19 @@ impl Tag {
     }
 
     fn from_byte(byte: u8) -> Option<Self> {
-        [
-            Self::Ready,
-            Self::Refused,
-            Self::Initialized,
-            Self::Resumed,
-            Self::Value,
-            Self::Panicked,
-            Self::BadArguments,
-            Self::BadOutput,
-        ]
-        .into_iter()
-        .find(|tag| *tag as u8 == byte)
+        const TAGS: [Tag; 8] = [
+            Tag::Ready,
+            Tag::Refused,
+            Tag::Initialized,
+            Tag::Resumed,
+            Tag::Value,
+            Tag::Panicked,
+            Tag::BadArguments,
+            Tag::BadOutput,
+        ];
+        let tag = TAGS.get(usize::from(byte).wrapping_sub(1)).copied();
+        debug_assert!(tag.is_none_or(|tag| tag as u8 == byte));
+        tag
     }
 }
 
@@ -167,8 +168,37 @@ pub(crate) fn put_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.push(rest as u8);
 }
 
+/// Appends what `write` appends, with its length before it; nothing, if it fails.
+pub(crate) fn put_with_length<E>(
+    bytes: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let before = bytes.len();
+    // Most lengths take one byte. Where one takes more, what was written makes room.
+    bytes.push(0);
+    if let Err(error) = write(bytes) {
+        bytes.truncate(before);
+        return Err(error);
+    }
+    let length = bytes.len() - before - 1;
+    if length < 0x80 {
+        bytes[before] = length as u8;
+    } else {
+        let mut prefix = Vec::new();
+        put_length(&mut prefix, length);
+        bytes.splice(before..=before, prefix);
+    }
+    Ok(())
+}
+
 /// Reads a length and how many bytes it took, or `None` while it is incomplete.
+#[inline]
 pub(crate) fn length_at(bytes: &[u8]) -> Result<Option<(usize, usize)>, Corrupt> {
+    if let Some(&byte) = bytes.first()
+        && byte < 0x80
+    {
+        return Ok(Some((usize::from(byte), 1)));
+    }
     let mut value = 0_u64;
     for (index, &byte) in bytes.iter().enumerate() {
         if index == 6 {

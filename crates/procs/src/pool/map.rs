@@ -125,7 +125,6 @@ pub(super) struct Feeder<'a> {
     task: u64,
     results: Arc<Results>,
     items: Vec<u8>,
-    encoded: Vec<u8>,
     first: usize,
     count: usize,
 }
@@ -138,7 +137,6 @@ impl<'a> Feeder<'a> {
             task,
             results: Arc::clone(results),
             items: Vec::new(),
-            encoded: Vec::new(),
             first: 0,
             count: 0,
         }
@@ -146,12 +144,8 @@ impl<'a> Feeder<'a> {
 
     /// Adds the next item.
     pub(super) fn add<A: serde::Serialize>(&mut self, args: &A) {
-        self.encoded.clear();
-        match codec::encode(args, &mut self.encoded) {
-            Ok(()) => {
-                work::put_item(&mut self.items, &self.encoded);
-                self.count += 1;
-            }
+        match work::put_item(&mut self.items, args) {
+            Ok(()) => self.count += 1,
             Err(error) => {
                 self.send();
                 self.results.fail(self.first, JobError::Encode(error));

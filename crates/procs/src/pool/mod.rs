@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::codec;
 use crate::error::{JobError, SpawnError, SystemError, TimedOut};
 use crate::info::ProcessInfo;
 use crate::task::{self, Task};
@@ -266,13 +265,11 @@ impl Pool {
 
 /// One call as work. `None`: the arguments cannot be encoded, and the job has ended in that error.
 fn work_of<T: Task>(slot: &Arc<Slot>, args: &T::Args) -> Option<Work> {
-    let mut encoded = Vec::new();
-    if let Err(error) = codec::encode(args, &mut encoded) {
+    let mut items = Vec::new();
+    if let Err(error) = work::put_item(&mut items, args) {
         slot.complete(Err(JobError::Encode(error)));
         return None;
     }
-    let mut items = Vec::with_capacity(encoded.len() + 8);
-    work::put_item(&mut items, &encoded);
     Some(Work::new(
         task::id_of::<T>(),
         items,

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::error::JobError;
+use serde::Serialize;
+
+use crate::codec;
+use crate::error::{EncodeError, JobError};
 use crate::wire::{self, Corrupt};
 
 /// Where results go. Each item ends in exactly one of `records`, `fail` and `abandon`.
@@ -158,10 +161,9 @@ fn skip_items(items: &[u8], mut at: usize, count: usize) -> usize {
     at
 }
 
-/// Appends an encoded item.
-pub(crate) fn put_item(items: &mut Vec<u8>, encoded: &[u8]) {
-    wire::put_length(items, encoded.len());
-    items.extend_from_slice(encoded);
+/// Appends an item. On an error `items` is as before.
+pub(crate) fn put_item<A: Serialize>(items: &mut Vec<u8>, args: &A) -> Result<(), EncodeError> {
+    wire::put_with_length(items, |items| codec::encode(args, items))
 }
 
 /// Calls `each` with the record of every item in `records`.
