@@ -142,6 +142,8 @@ fn all_if_none<T: Copy + PartialEq>(chosen: &[T], all: &[T]) -> Vec<T> {
 
 fn main() -> ExitCode {
     procs::init();
+    #[cfg(feature = "peers")]
+    benches::peers::procs::init();
     let arguments = Arguments::parse();
     if let Some(command) = &arguments.command {
         return match run_command(command) {

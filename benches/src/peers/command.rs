@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ROUNDS, Row, Table, coroutines, threads};
+use super::{ROUNDS, Row, Table, coroutines, procs, threads};
 use crate::Failed;
 
 /// Holds each crate against its peers: every ratio with its target, measured in turn in this run.
@@ -31,6 +31,7 @@ pub struct Peers {
 /// A crate that has peers.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 enum Crate {
+    Procs,
     Threads,
     Coroutines,
 }
@@ -38,6 +39,7 @@ enum Crate {
 impl Crate {
     fn rows(self, rounds: usize) -> Vec<Row> {
         match self {
+            Self::Procs => procs::rows(rounds),
             Self::Threads => threads::rows(rounds),
             Self::Coroutines => coroutines::rows(rounds),
         }

@@ -9,6 +9,7 @@ mod allocations;
 mod command;
 mod contest;
 pub mod coroutines;
+pub mod procs;
 pub mod python;
 mod row;
 mod spread;

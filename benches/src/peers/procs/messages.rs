@@ -1,6 +1,5 @@
 //! Values from one process to another.
 
-use std::hint::black_box;
 use std::sync::Mutex;
 
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
@@ -17,6 +16,10 @@ const MEBIBYTE: usize = 1 << 20;
 
 /// Sixteen bytes.
 type Item = [u64; 2];
+
+fn check([one, other]: Item) {
+    assert_eq!(one, other);
+}
 
 /// Bytes that serde takes as bytes, and not one by one.
 struct Bytes(Vec<u8>);
@@ -55,7 +58,7 @@ fn put(orders: Queue<u64>, queue: Queue<Item>) {
 #[procs::task]
 fn get(orders: JoinableQueue<u64>, queue: Queue<Item>) {
     while let Ok(count) = orders.get() {
-        (0..count).for_each(|_| drop(black_box(queue.get().expect("it is open"))));
+        (0..count).for_each(|_| check(queue.get().expect("it is open")));
         orders.task_done().expect("one was got");
     }
 }
@@ -113,7 +116,7 @@ fn one_to_one(rounds: usize, python: &Original) -> Vec<Row> {
     let ours = || {
         time(MESSAGES as usize, || {
             orders_here.put(&MESSAGES).expect("it is open");
-            (0..MESSAGES).for_each(|_| drop(black_box(queue.get().expect("it is open"))));
+            (0..MESSAGES).for_each(|_| check(queue.get().expect("it is open")));
         })
     };
     let orders_there = orders();
@@ -125,7 +128,7 @@ fn one_to_one(rounds: usize, python: &Original) -> Vec<Row> {
         time(MESSAGES as usize, || {
             orders_there.put(&MESSAGES).expect("it is open");
             let receiver = receiver.lock().expect("nobody has panicked");
-            (0..MESSAGES).for_each(|_| drop(black_box(receiver.recv().expect("it is open"))));
+            (0..MESSAGES).for_each(|_| check(receiver.recv().expect("it is open")));
         })
     };
     let contest = Contest::new("procs", "Queue of 16 bytes, 1 writer, 1 reader")

@@ -14,12 +14,6 @@ const STARTS: usize = 50;
 #[procs::task]
 fn nothing() {}
 
-/// Waits to be killed.
-#[procs::task]
-fn linger() {
-    std::thread::sleep(Duration::from_secs(3600));
-}
-
 /// Rows for processes, programs and a worker's death.
 pub fn rows(rounds: usize, python: &Original) -> Vec<Row> {
     let mut rows = starts(rounds, python);
@@ -143,5 +137,5 @@ fn deaths(rounds: usize, python: &Original) -> Vec<Row> {
 fn kill_itself() {
     let own = nix::unistd::Pid::this();
     let _ = nix::sys::signal::kill(own, nix::sys::signal::Signal::SIGKILL);
-    linger();
+    std::thread::sleep(Duration::from_secs(3600));
 }
