@@ -31,7 +31,7 @@ pub(crate) fn as_poll(descriptor: BorrowedFd<'_>, read: bool, write: bool) -> Po
 /// Waits until a descriptor is ready or the time is up; returns how many are ready. A signal counts as "none yet".
 pub(crate) fn poll(descriptors: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
     let limit = timeout.map(|time| libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: time.subsec_nanos().into(),
     });
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);

@@ -162,7 +162,7 @@ pub(crate) fn unlock_mutex(map: &SharedMap, offset: usize) {
 /// Sleeps until somebody wakes this word, unless it is no longer as expected; at most for a time.
 pub(crate) fn futex_wait(map: &SharedMap, offset: usize, expected: u32, time: Duration) {
     let limit = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: time.subsec_nanos().into(),
     };
     let word = ptr::from_ref(map.half_word(offset));
