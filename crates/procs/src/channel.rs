@@ -169,8 +169,8 @@ impl<T: Serialize, U> Connection<T, U> {
         let refused = |error| SendError::System(SystemError::new("send a message")(error));
         let mut bytes = Vec::new();
         // One place is the memory file's.
-        let mut descriptors = luggage::encode_few(value, &mut bytes, luggage::LIMIT - 1)
-            .map_err(SendError::Encode)?;
+        let mut descriptors =
+            luggage::encode(value, &mut bytes, luggage::LIMIT - 1).map_err(SendError::Encode)?;
         let (inline, rest) = bytes.split_at(bytes.len().min(INLINE));
         if !rest.is_empty() {
             descriptors.push(sys::memory_file(rest).map_err(refused)?);

@@ -121,7 +121,7 @@ fn tie_to_parent(parent: u32) {
 
 fn serve(stream: &UnixStream) -> io::Result<i32> {
     let mut first = [0; 4096];
-    let (count, descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
+    let (count, mut descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
     let mut inlet = Inlet::new(stream.try_clone()?, &first[..count]);
     let length = inlet.u32()? as usize;
     let setup: Setup = postcard::from_bytes(&inlet.bytes(length)?).map_err(io::Error::other)?;
@@ -131,6 +131,9 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
         return refuse(stream, &Refusal::BuildDiffers);
     }
     if let Err(error) = setup.limits.iter().try_for_each(|limit| limit.apply()) {
+        return refuse_for_want(stream, &error);
+    }
+    if let Err(error) = replace_streams(setup.replaced, &mut descriptors) {
         return refuse_for_want(stream, &error);
     }
     sys::name_thread(&setup.name);
@@ -162,6 +165,18 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
             Ok(0)
         }
     }
+}
+
+/// Puts the first descriptors where the standard streams are.
+fn replace_streams(replaced: [bool; 3], descriptors: &mut Vec<OwnedFd>) -> io::Result<()> {
+    let targets: Vec<_> = (0..).zip(replaced).filter(|(_, is)| *is).collect();
+    if targets.len() > descriptors.len() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    targets
+        .iter()
+        .zip(descriptors.drain(..targets.len()))
+        .try_for_each(|((target, _), descriptor)| sys::replace_stream(*target, descriptor.as_fd()))
 }
 
 /// Finds a task, and checks that it is the one that the parent means.

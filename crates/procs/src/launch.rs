@@ -15,6 +15,7 @@ use crate::keeper::Keeper;
 use crate::limits::RawLimit;
 use crate::link;
 use crate::status::{ExitStatus, ResourceUsage};
+use crate::stdio::Streams;
 use crate::sys;
 use crate::task::{self, Task};
 use crate::wire::{Duty, Setup, TaskName};
@@ -44,6 +45,7 @@ pub(crate) struct Surroundings {
     pub(crate) env: Vec<(OsString, Option<OsString>)>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) limits: Vec<RawLimit>,
+    pub(crate) streams: Streams,
 }
 
 /// A child that has been started, and nothing said to it yet.
@@ -121,11 +123,12 @@ pub(crate) fn name_of<T: Task>() -> Result<TaskName, SpawnError> {
     })
 }
 
-/// The first bytes to a child: its set-up.
+/// The first bytes to a child: its set-up. `replaced`: the standard streams whose descriptors come with it.
 pub(crate) fn setup(
     name: &str,
     depth: u32,
     surroundings: &Surroundings,
+    replaced: [bool; 3],
     duty: Duty,
 ) -> Result<Vec<u8>, SystemError> {
     let setup = Setup {
@@ -134,6 +137,7 @@ pub(crate) fn setup(
         name: name.to_owned(),
         parent_name: info::current().name().to_owned(),
         limits: surroundings.limits.clone(),
+        replaced,
         duty,
     };
     let body = postcard::to_stdvec(&setup)

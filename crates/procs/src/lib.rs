@@ -18,9 +18,10 @@
 //!
 //! - **Tasks**: [`task`](macro@task) marks a function that may run in another process ([`Task`]); [`init`] or
 //!   [`main`](macro@main) stands first in the program, [`test_support!`] in a test file.
-//! - **Processes**: [`spawn`] runs a task in a [`Process`] of its own, within a [`Limit`]; [`fork`](fn@fork) and [`fork_checked`] duplicate
+//! - **Processes**: [`spawn`] runs a task in a [`Process`] of its own, within a [`Limit`] and with [`Stdio`] of its own; [`fork`](fn@fork) and [`fork_checked`] duplicate
 //!   this one.
-//! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`Imap`]
+//! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`wait`] waits
+//!   for them, [`Imap`]
 //!   reads a long input as results are taken.
 //! - **Between processes**: a [`Queue`] or [`JoinableQueue`] has many writers and readers; [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
 //!   [`Descriptor`]. [`SharedMemory`], a [`SharedArray`] and a [`SharedValue`] are the same for all who have them.
@@ -115,10 +116,16 @@ mod limits;
 pub use limits::Limit;
 
 mod process;
-pub use process::{Process, ProcessBuilder, spawn};
+pub use process::{Process, spawn};
+
+mod process_builder;
+pub use process_builder::ProcessBuilder;
+
+mod stdio;
+pub use stdio::Stdio;
 
 mod pool;
-pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, as_completed};
+pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, WaitFor, as_completed, wait, wait_for};
 
 mod channel;
 pub use channel::{Connection, channel};

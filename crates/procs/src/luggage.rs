@@ -40,16 +40,8 @@ impl Drop for Restore {
     }
 }
 
-/// Appends a value to `bytes` and returns copies of the descriptors in it.
+/// Appends a value to `bytes` and returns copies of the descriptors in it, of which there may be so many.
 pub(crate) fn encode<T: Serialize>(
-    value: &T,
-    bytes: &mut Vec<u8>,
-) -> Result<Vec<OwnedFd>, EncodeError> {
-    encode_few(value, bytes, LIMIT)
-}
-
-/// As [`encode`], with another limit to the number of descriptors.
-pub(crate) fn encode_few<T: Serialize>(
     value: &T,
     bytes: &mut Vec<u8>,
     limit: usize,

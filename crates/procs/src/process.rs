@@ -1,28 +1,21 @@
 //! One function in one new process: start it, wait for it, stop it.
 
-use std::ffi::OsString;
 use std::fmt;
+use std::io::{PipeReader, PipeWriter};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
 use crate::codec;
-use crate::entry;
 use crate::error::{ProcessError, SpawnError};
-use crate::keeper::{Keeper, Ward};
-use crate::launch::{self, StartMethod, Surroundings};
-use crate::limits::Limit;
-use crate::link::Link;
-use crate::luggage;
+use crate::process_builder::ProcessBuilder;
 use crate::status::ExitStatus;
+use crate::stdio::Pipes;
 use crate::sys::{self, SIGKILL, SIGTERM};
 use crate::task::Task;
-use crate::wire::Duty;
 
 /// The encoded result of a task, or why there is none.
 pub(crate) type Outcome = Result<Vec<u8>, ProcessError>;
@@ -42,6 +35,15 @@ struct End {
 }
 
 impl ProcessState {
+    pub(crate) fn new(pid: u32, pidfd: OwnedFd) -> Arc<Self> {
+        Arc::new(Self {
+            pid,
+            pidfd,
+            end: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
@@ -110,6 +112,7 @@ pub struct Process<R> {
     state: Arc<ProcessState>,
     name: String,
     daemon: bool,
+    pipes: Pipes,
     result: PhantomData<fn() -> R>,
 }
 
@@ -137,6 +140,16 @@ impl Process<()> {
 }
 
 impl<R> Process<R> {
+    pub(crate) fn new(state: Arc<ProcessState>, name: String, daemon: bool, pipes: Pipes) -> Self {
+        Self {
+            state,
+            name,
+            daemon,
+            pipes,
+            result: PhantomData,
+        }
+    }
+
     /// The process id. After the end the system may give the number to another process; signals sent through this
     /// handle do not reach that one.
     pub fn pid(&self) -> u32 {
@@ -158,6 +171,22 @@ impl<R> Process<R> {
     /// Ends the process (SIGKILL). It cannot refuse. Does nothing to a process that has ended.
     pub fn kill(&self) {
         self.state.signal(SIGKILL);
+    }
+
+    /// This side of the process's standard input, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    /// Dropping it ends the input.
+    pub fn take_stdin(&mut self) -> Option<PipeWriter> {
+        self.pipes.stdin.take()
+    }
+
+    /// This side of the process's standard output, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    pub fn take_stdout(&mut self) -> Option<PipeReader> {
+        self.pipes.stdout.take()
+    }
+
+    /// This side of the process's standard error, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    pub fn take_stderr(&mut self) -> Option<PipeReader> {
+        self.pipes.stderr.take()
     }
 
     /// How the process ended, or `None` while it runs.
@@ -260,115 +289,5 @@ impl<R> Drop for Process<R> {
         if self.daemon {
             self.kill();
         }
-    }
-}
-
-/// What a new process is to be like. Made by [`Process::builder`].
-#[derive(Clone, Debug, Default)]
-pub struct ProcessBuilder {
-    name: Option<String>,
-    daemon: bool,
-    surroundings: Surroundings,
-}
-
-impl ProcessBuilder {
-    /// The name that [`current`](crate::current) gives in the process and that tools show (its first 15 bytes).
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Ties the process to its handle: dropping the handle kills it. Without this, dropping the handle detaches it.
-    #[must_use]
-    pub fn daemon(mut self, daemon: bool) -> Self {
-        self.daemon = daemon;
-        self
-    }
-
-    /// Sets a variable in the environment of the process.
-    #[must_use]
-    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.surroundings.env.push((key.into(), Some(value.into())));
-        self
-    }
-
-    /// Removes a variable from the environment that the process inherits.
-    #[must_use]
-    pub fn env_remove(mut self, key: impl Into<OsString>) -> Self {
-        self.surroundings.env.push((key.into(), None));
-        self
-    }
-
-    /// The working directory of the process.
-    #[must_use]
-    pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.surroundings.cwd = Some(directory.into());
-        self
-    }
-
-    /// Sets a limit to what the process may use; several calls set several limits.
-    #[must_use]
-    pub fn limit(mut self, limit: Limit) -> Self {
-        self.surroundings.limits.push(limit.into());
-        self
-    }
-
-    /// How the process comes to be: from the fork server, if this is not called.
-    #[must_use]
-    pub fn start_method(mut self, method: StartMethod) -> Self {
-        self.surroundings.method = method;
-        self
-    }
-
-    /// Starts `task` with `args` in a new process.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn`].
-    pub fn spawn<T: Task>(
-        &self,
-        _task: T,
-        args: T::Args,
-    ) -> Result<Process<T::Output>, SpawnError> {
-        static COUNTER: AtomicU64 = AtomicU64::new(1);
-        let depth = entry::permit()?;
-        let mut encoded = Vec::new();
-        let descriptors = luggage::encode(&args, &mut encoded)?;
-        drop(args);
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => format!("Process-{}", COUNTER.fetch_add(1, Relaxed)),
-        };
-        let greeting = launch::setup(
-            &name,
-            depth,
-            &self.surroundings,
-            Duty::Once(launch::name_of::<T>()?),
-        )?;
-        let child = launch::start(&self.surroundings, &name)?;
-        let (sent, greeted) = launch::pass(&child, &greeting, &descriptors);
-        drop(descriptors);
-        let mut link = Link::new(child.stream);
-        link.out().extend_from_slice(&greeting[sent..]);
-        launch::put_args(link.out(), &encoded);
-        link.flush();
-        let state = Arc::new(ProcessState {
-            pid: child.pid,
-            pidfd: child.pidfd,
-            end: Mutex::default(),
-            ended: Condvar::new(),
-        });
-        if greeted.is_err() {
-            state.signal(SIGKILL);
-        }
-        Keeper::get()?.keep(Ward::new(Arc::clone(&state), link));
-        greeted?;
-        Ok(Process {
-            state,
-            name,
-            daemon: self.daemon,
-            result: PhantomData,
-        })
     }
 }

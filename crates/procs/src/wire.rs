@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) parent_name: String,
     /// What the system shall allow it.
     pub(crate) limits: Vec<RawLimit>,
+    /// Which of the standard streams are replaced by the first descriptors that come with this.
+    pub(crate) replaced: [bool; 3],
     /// What the child shall do.
     pub(crate) duty: Duty,
 }

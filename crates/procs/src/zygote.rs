@@ -324,7 +324,7 @@ impl Newborn {
         let outputs = outputs.iter().zip(1..);
         let set = outputs
             .filter_map(|(output, target)| {
-                Some(sys::replace_output(target, output.as_ref()?.as_fd()))
+                Some(sys::replace_stream(target, output.as_ref()?.as_fd()))
             })
             .collect::<io::Result<()>>();
         let set = set.and_then(|()| match wish.cwd {

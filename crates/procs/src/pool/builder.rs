@@ -55,6 +55,7 @@ impl Plan {
             name,
             self.depth,
             &self.surroundings,
+            [false; 3],
             Duty::Pool(self.initializer.clone()),
         )
     }
@@ -95,7 +96,7 @@ impl PoolBuilder {
     ) -> Result<Self, SpawnError> {
         let mut encoded = Vec::new();
         // One place is the worker's page's.
-        let descriptors = luggage::encode_few(&args, &mut encoded, luggage::LIMIT - 1)?;
+        let descriptors = luggage::encode(&args, &mut encoded, luggage::LIMIT - 1)?;
         self.initializer = Some((launch::name_of::<T>()?, (encoded, descriptors.into())));
         Ok(self)
     }

@@ -187,6 +187,11 @@ impl<R> Job<R> {
         self.slot.phase.load(Acquire) == HANDED && !self.is_done()
     }
 
+    /// Whether the job has ended in an error that nobody has taken yet.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(*self.slot.lock(), End::Done(Err(_)))
+    }
+
     /// Cancels the job if no worker has it yet; it then ends in [`JobError::Cancelled`] and is never run.
     ///
     /// Returns false when a worker has it already (see [`Pool`](crate::Pool) for how to stop that one) or it has ended.

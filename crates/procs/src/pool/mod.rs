@@ -11,6 +11,7 @@ mod scan;
 mod seat;
 mod shared;
 mod supervisor;
+mod wait;
 mod work;
 
 use std::fmt;
@@ -27,6 +28,7 @@ pub(crate) use builder::Plan;
 pub use builder::PoolBuilder;
 pub use imap::Imap;
 pub use job::Job;
+pub use wait::{WaitFor, wait, wait_for};
 
 use job::Slot;
 use seat::Seat;

@@ -197,9 +197,9 @@ pub(crate) fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     .map(drop)
 }
 
-/// Makes `target` (1 or 2) another name of an open descriptor.
-pub(crate) fn replace_output(target: RawFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: dup2 takes two integers; standard outputs are owned by nobody, so that nobody's descriptor is closed.
+/// Makes `target` (0, 1 or 2) another name of an open descriptor.
+pub(crate) fn replace_stream(target: RawFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: dup2 takes two integers; standard streams are owned by nobody, so that nobody's descriptor is closed.
     owned(unsafe { libc::dup2(descriptor.as_raw_fd(), target) }).map(drop)
 }
 

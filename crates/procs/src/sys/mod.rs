@@ -8,7 +8,7 @@ mod robust;
 
 pub(crate) use descriptor::{
     EventFd, POLLIN, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream,
-    packet_pair, peer_pid, poll, release_stdin, replace_output, set_nonblocking,
+    packet_pair, peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{

@@ -12,8 +12,10 @@ mod memory_is_shared_and_leaves_nothing;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;
 mod process_returns_result_or_reason;
+mod processes_have_streams_of_their_own;
 mod programs_run_without_deadlock;
 mod queue_survives_its_users;
 mod waiters_are_woken_whoever_dies;
+mod waits_end_when_they_should;
 
 procs::test_support!();

@@ -1,0 +1,146 @@
+//! What a new process is to be like.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::entry;
+use crate::error::{SpawnError, SystemError};
+use crate::keeper::{Keeper, Ward};
+use crate::launch::{self, StartMethod, Surroundings};
+use crate::limits::Limit;
+use crate::link::Link;
+use crate::luggage;
+use crate::process::{Process, ProcessState};
+use crate::stdio::Stdio;
+use crate::sys::SIGKILL;
+use crate::task::Task;
+use crate::wire::Duty;
+
+/// What a new process is to be like. Made by [`Process::builder`].
+#[derive(Clone, Debug, Default)]
+pub struct ProcessBuilder {
+    name: Option<String>,
+    daemon: bool,
+    surroundings: Surroundings,
+}
+
+impl ProcessBuilder {
+    /// The name that [`current`](crate::current) gives in the process and that tools show (its first 15 bytes).
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Ties the process to its handle: dropping the handle kills it. Without this, dropping the handle detaches it.
+    #[must_use]
+    pub fn daemon(mut self, daemon: bool) -> Self {
+        self.daemon = daemon;
+        self
+    }
+
+    /// Sets a variable in the environment of the process.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.surroundings.env.push((key.into(), Some(value.into())));
+        self
+    }
+
+    /// Removes a variable from the environment that the process inherits.
+    #[must_use]
+    pub fn env_remove(mut self, key: impl Into<OsString>) -> Self {
+        self.surroundings.env.push((key.into(), None));
+        self
+    }
+
+    /// The working directory of the process.
+    #[must_use]
+    pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.surroundings.cwd = Some(directory.into());
+        self
+    }
+
+    /// The standard input of the process: nothing, if this is not called.
+    #[must_use]
+    pub fn stdin(mut self, stdin: Stdio) -> Self {
+        self.surroundings.streams.0[0] = Some(stdin);
+        self
+    }
+
+    /// The standard output of the process: this process's, if this is not called.
+    #[must_use]
+    pub fn stdout(mut self, stdout: Stdio) -> Self {
+        self.surroundings.streams.0[1] = Some(stdout);
+        self
+    }
+
+    /// The standard error of the process: this process's, if this is not called.
+    #[must_use]
+    pub fn stderr(mut self, stderr: Stdio) -> Self {
+        self.surroundings.streams.0[2] = Some(stderr);
+        self
+    }
+
+    /// Sets a limit to what the process may use; several calls set several limits.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.surroundings.limits.push(limit.into());
+        self
+    }
+
+    /// How the process comes to be: from the fork server, if this is not called.
+    #[must_use]
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        self.surroundings.method = method;
+        self
+    }
+
+    /// Starts `task` with `args` in a new process.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](crate::spawn).
+    pub fn spawn<T: Task>(
+        &self,
+        _task: T,
+        args: T::Args,
+    ) -> Result<Process<T::Output>, SpawnError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(1);
+        let depth = entry::permit()?;
+        let mut encoded = Vec::new();
+        let (replaced, mut descriptors, pipes) = self
+            .surroundings
+            .streams
+            .open()
+            .map_err(SystemError::new("open the streams of a new process"))?;
+        let room = luggage::LIMIT - descriptors.len();
+        descriptors.extend(luggage::encode(&args, &mut encoded, room)?);
+        drop(args);
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => format!("Process-{}", COUNTER.fetch_add(1, Relaxed)),
+        };
+        let greeting = launch::setup(
+            &name,
+            depth,
+            &self.surroundings,
+            replaced,
+            Duty::Once(launch::name_of::<T>()?),
+        )?;
+        let child = launch::start(&self.surroundings, &name)?;
+        let (sent, greeted) = launch::pass(&child, &greeting, &descriptors);
+        drop(descriptors);
+        let mut link = Link::new(child.stream);
+        link.out().extend_from_slice(&greeting[sent..]);
+        launch::put_args(link.out(), &encoded);
+        link.flush();
+        let state = ProcessState::new(child.pid, child.pidfd);
+        if greeted.is_err() {
+            state.signal(SIGKILL);
+        }
+        Keeper::get()?.keep(Ward::new(state.clone(), link));
+        greeted?;
+        Ok(Process::new(state, name, self.daemon, pipes))
+    }
+}
