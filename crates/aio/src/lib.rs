@@ -23,8 +23,9 @@
 //! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`],
 //!   [`on_cancel`], [`shield`]; [`task_group`] and [`TaskGroup`] for tasks that fail together, [`scope`] for children
 //!   that borrow.
-//! - **Waiting**: [`sleep`], [`yield_now`], [`create_future`], [`to_thread`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
+//! - **Waiting**: [`sleep`], [`yield_now`], [`create_future`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
 //!   [`wait_for`], [`timeout`].
+//! - **Off the loop**: [`to_thread`]; [`EventLoop::run_in_executor`] with [`Threads`] or any [`Executor`].
 //! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`];
 //!   [`open_unix_connection`], [`start_unix_server`], [`UCred`]; [`DatagramEndpoint`].
@@ -117,6 +118,9 @@ pub use stream::{
 pub use tokio::net::unix::UCred;
 
 pub mod echo;
+
+mod hook;
+pub use hook::{Done, Executor, InExecutor, Threads};
 
 mod subprocess;
 pub use subprocess::{Process, Subprocess, create_subprocess_exec, create_subprocess_shell};

@@ -43,6 +43,13 @@ impl LoopCore {
         &self.engine
     }
 
+    /// Calls `f` within the runtime, where tokio's functions find it.
+    pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> Result<R, LoopClosed> {
+        let runtime = self.runtime.try_borrow().map_err(|_| LoopClosed)?;
+        let _entered = runtime.as_ref().ok_or(LoopClosed)?.enter();
+        Ok(f())
+    }
+
     /// Spawns a future on tokio's side, so that it is no task of the loop. `make` may register sockets and signals.
     pub(crate) fn beside<F>(
         &self,

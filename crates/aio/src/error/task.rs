@@ -2,6 +2,8 @@
 
 use std::{any::Any, error::Error, fmt, io};
 
+use super::LoopClosed;
+
 /// Why a [`Task`](crate::Task) has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,6 +55,12 @@ impl Error for TaskError {
             TaskError::Panicked(panicked) => Some(panicked),
             _ => None,
         }
+    }
+}
+
+impl From<LoopClosed> for TaskError {
+    fn from(LoopClosed: LoopClosed) -> Self {
+        TaskError::LoopClosed
     }
 }
 
