@@ -20,7 +20,7 @@
 //! - **The loop**: [`run`] for a program's main coroutine; [`EventLoop`] ([`LoopBuilder`]) with [`Handle`] and [`TimerHandle`] for
 //!   callbacks, [`LoopHandle`] and [`RemoteTask`] for other threads; [`get_running_loop`], [`ExceptionContext`].
 //! - **Several loops**: [`run_per_core`], [`run_loops`], [`Core`]; [`SharedListener`] for an address that all of them serve.
-//! - **Tasks**: [`create_task`], [`Task`], [`TaskRef`], [`current_task`],
+//! - **Tasks**: [`create_task`], [`spawn_eager`], [`Task`], [`TaskRef`], [`Outcome`], [`current_task`],
 //!   [`on_cancel`], [`shield`]; [`task_group`] and [`TaskGroup`] for tasks that fail together, [`scope`] for children
 //!   that borrow.
 //! - **Waiting**: [`sleep`], [`yield_now`], [`create_future`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
@@ -88,7 +88,7 @@ pub use per_core::{Core, run_loops, run_per_core};
 mod task;
 pub use task::{
     CancelGuard, Scope, ScopedTask, Shield, Task, TaskGroup, TaskRef, create_task, current_task,
-    on_cancel, scope, shield, task_group,
+    on_cancel, scope, shield, spawn_eager, task_group,
 };
 
 mod sleep;

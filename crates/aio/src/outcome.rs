@@ -1,21 +1,107 @@
 //! What becomes of a result that nobody waits for.
 
-use std::fmt;
+use std::{any::Any, error::Error, fmt, io};
 
-/// What a handler may return: nothing, or a result whose error is told to the loop's exception handler.
-pub trait Outcome {
-    /// The failure to report, if there is one.
-    fn failure(self) -> Option<String>;
-}
+use crate::error::{ReadError, RunError, TaskError, TimedOut};
 
-impl Outcome for () {
+/// What a handler or a task may result in when nobody looks at the result: a value to forget, or a `Result` whose error
+/// is told to the loop's exception handler.
+///
+/// For types of your own that cannot fail, an empty `impl` does.
+///
+/// ```
+/// struct Statistics;
+/// impl aio::Outcome for Statistics {}
+///
+/// aio::run(async { aio::create_task(async { Statistics }).detach() })?;
+/// # Ok::<(), aio::RunError>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may hold a failure that nobody would hear of",
+    note = "return `()` or a `Result` whose error can be displayed, or write `impl aio::Outcome for` your type"
+)]
+pub trait Outcome: Sized {
+    /// The failure to report, if there is one. `None` unless it is written otherwise.
     fn failure(self) -> Option<String> {
         None
     }
 }
 
-impl<E: fmt::Display> Outcome for Result<(), E> {
+impl<T, E: fmt::Display> Outcome for Result<T, E> {
     fn failure(self) -> Option<String> {
         self.err().map(|error| error.to_string())
     }
+}
+
+macro_rules! cannot_fail {
+    ($($value:ty),*) => { $(impl Outcome for $value {})* };
+}
+
+cannot_fail!(
+    (),
+    bool,
+    char,
+    u8,
+    u16,
+    u32,
+    u64,
+    u128,
+    usize,
+    i8,
+    i16,
+    i32,
+    i64,
+    i128,
+    isize,
+    f32,
+    f64,
+    String,
+    &'static str
+);
+
+/// Names the type of what never returns, which has no name of its own yet.
+trait Returns {
+    type Value;
+}
+
+impl<T> Returns for fn() -> T {
+    type Value = T;
+}
+
+/// A body that runs for ever, or panics.
+impl Outcome for <fn() -> ! as Returns>::Value {}
+
+/// An answer that nobody waits for any more, whatever it says.
+#[cfg(feature = "http")]
+impl Outcome for crate::http::Response {}
+
+impl<T> Outcome for Option<T> {}
+impl<T> Outcome for Vec<T> {}
+
+/// The failure in an output of type `T` that has lost its type.
+pub(crate) fn failure_of<T: Outcome + 'static>(output: Box<dyn Any>) -> Option<String> {
+    output.downcast::<T>().ok()?.failure()
+}
+
+/// The failure in an output of any type, if it is among the most common ones.
+pub(crate) fn common_failure(output: Box<dyn Any>) -> Option<String> {
+    macro_rules! first_of {
+        ($($error:ty),*) => {
+            $(if output.is::<Result<(), $error>>() {
+                return failure_of::<Result<(), $error>>(output);
+            })*
+        };
+    }
+    first_of!(
+        io::Error,
+        Box<dyn Error>,
+        Box<dyn Error + Send + Sync>,
+        String,
+        &'static str,
+        TaskError,
+        ReadError,
+        RunError,
+        TimedOut
+    );
+    None
 }

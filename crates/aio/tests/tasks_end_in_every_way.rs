@@ -271,3 +271,87 @@ fn run_cancels_what_is_left_and_main_can_be_cancelled() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn an_error_that_nobody_awaits_is_reported_with_the_tasks_name() -> Result<(), aio::RunError> {
+    #[derive(Debug)]
+    struct Odd;
+    impl std::fmt::Display for Odd {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an odd failure")
+        }
+    }
+    let reports = Rc::new(RefCell::new(Vec::new()));
+    let seen = reports.clone();
+    aio::run(async {
+        aio::get_running_loop()
+            .unwrap()
+            .set_exception_handler(move |context| seen.borrow_mut().push(context.to_string()));
+        let early = create_task(async { Err::<u32, Odd>(Odd) });
+        early.set_name("detached before");
+        early.detach();
+        let late = create_task(async { Err::<(), &str>("as told") });
+        late.set_name("detached after");
+        aio::yield_now().await;
+        aio::yield_now().await;
+        late.detach();
+        let dropped =
+            create_task(async { Err::<(), _>(std::io::Error::other("of a common type")) });
+        dropped.set_name("dropped");
+        drop(dropped);
+        create_task(async { Ok::<(), Odd>(()) }).detach();
+        create_task(async { Some("value") }).detach();
+        create_task(async { Err::<(), Odd>(Odd) })
+            .await
+            .unwrap()
+            .unwrap_err();
+        aio::yield_now().await;
+        aio::yield_now().await;
+    })?;
+    let expected = [
+        "a task that nobody awaits failed (detached before): an odd failure",
+        "a task that nobody awaits failed (detached after): as told",
+        "a task that nobody awaits failed (dropped): of a common type",
+    ];
+    assert_eq!(*reports.borrow(), expected);
+    Ok(())
+}
+
+#[test]
+fn an_eager_task_runs_up_to_its_first_wait() -> Result<(), aio::RunError> {
+    aio::run(async {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let outer = aio::current_task().unwrap();
+        let said = log.clone();
+        let eager = aio::spawn_eager(async move {
+            said.borrow_mut().push(aio::current_task().unwrap().name());
+            aio::yield_now().await;
+            said.borrow_mut().push("after its wait".to_owned());
+            7
+        });
+        assert_eq!(*log.borrow(), [eager.name()]);
+        assert_eq!(
+            aio::current_task().unwrap(),
+            outer,
+            "the caller is itself again"
+        );
+        log.borrow_mut().push("the caller".to_owned());
+        assert_eq!(eager.await, Ok(7));
+        assert_eq!(log.borrow()[1..], ["the caller", "after its wait"]);
+
+        let panicked = aio::spawn_eager(async { panic!("at once") });
+        assert!(panicked.is_done(), "and the caller goes on");
+        assert!(matches!(panicked.await, Err(TaskError::Panicked(_))));
+        let cancelled = aio::spawn_eager(std::future::pending::<()>());
+        assert!(cancelled.cancel());
+        assert!(matches!(cancelled.await, Err(TaskError::Cancelled(_))));
+        let nested = aio::spawn_eager(async { aio::spawn_eager(async { 1 }).await.unwrap() + 1 });
+        assert!(nested.is_done());
+        assert_eq!(nested.await, Ok(2));
+    })?;
+    assert!(
+        aio::spawn_eager(async {}).is_done(),
+        "refused where no loop runs"
+    );
+    Ok(())
+}

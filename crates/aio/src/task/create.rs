@@ -2,7 +2,10 @@
 
 use std::{panic::Location, rc::Rc};
 
-use super::{Flags, Task, TaskRef, table::Stage};
+use super::{
+    Flags, Task, TaskRef,
+    table::{Stage, TaskKey},
+};
 use crate::{
     current,
     error::NoRunningLoop,
@@ -39,6 +42,33 @@ where
     }
 }
 
+/// As [`create_task`], but the body runs at once, within this call, up to its first wait. A task that need not wait is
+/// done when this returns, without a turn of the loop.
+///
+/// Within a task the caller is suspended meanwhile, as in any call; [`current_task`] is the new task.
+///
+/// ```
+/// aio::run(async {
+///     let cached = aio::spawn_eager(async { 42 });
+///     assert!(cached.is_done());
+///     assert_eq!(cached.await, Ok(42));
+/// })?;
+/// # Ok::<(), aio::RunError>(())
+/// ```
+#[track_caller]
+pub fn spawn_eager<F>(future: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let Ok(engine) = current::engine() else {
+        return Task::without_loop();
+    };
+    let key = enter(&engine, future);
+    engine.step(key.into());
+    Task::new(engine, key)
+}
+
 /// The task whose body is running now; `None` in a callback and outside a loop.
 ///
 /// ```
@@ -61,9 +91,20 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
+    let key = enter(engine, future);
+    engine.push(Ready::Step(key.into()));
+    Task::new(engine.clone(), key)
+}
+
+/// Enters a task that is about to run.
+#[track_caller]
+fn enter<F>(engine: &Engine, future: F) -> TaskKey
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
     let body = Stage::Pending(Box::pin(future));
     let key = engine.tasks.borrow_mut().insert(body, Flags::QUEUED);
     engine.debug.created(key, Location::caller());
-    engine.push(Ready::Step(key.into()));
-    Task::new(engine.clone(), key)
+    key
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     error::{Cancelled, TaskError},
     executor::Engine,
+    outcome::Outcome,
 };
 
 /// A task of the loop: await it for its result, cancel it, name it.
@@ -23,9 +24,10 @@ use crate::{
 /// Awaiting gives `Result<T, TaskError>`; a second await gives [`TaskError::Taken`].
 ///
 /// **Dropping** a handle that nobody has awaited lets the task go on by itself; if it panics, the loop's exception
-/// handler hears of it. Dropping one *in the middle of an await* cancels the task, as in asyncio the cancellation of
-/// a waiter reaches what it waits for: a timeout or a failed `gather` leaves nothing running. [`Task::detach`] lets
-/// go in any case.
+/// handler hears of it, and of an error of a common type, such as [`std::io::Error`]. [`Task::detach`] reports every
+/// error. Dropping one *in the middle of an await* cancels the task, as in asyncio the cancellation of
+/// a waiter reaches what it waits for: a timeout or a failed `gather` leaves nothing running. `detach` lets go in any
+/// case.
 ///
 /// ```
 /// use aio::TaskError;
@@ -165,8 +167,20 @@ impl<T> Task<T> {
         }
     }
 
-    /// Lets the task go on by itself, also if it was awaited before. A panic of its body is reported.
-    pub fn detach(mut self) {
+    /// Lets the task go on by itself, also if it was awaited before. A panic of its body, and the error that it returns, are
+    /// reported to the loop's exception handler when it ends.
+    pub fn detach(self)
+    where
+        T: Outcome + 'static,
+    {
+        if let State::Live(live) = &self.state {
+            live.engine.expect_unseen::<T>(live.key);
+        }
+        self.release();
+    }
+
+    /// As [`detach`](Task::detach), where it is not known whether the output may be a failure.
+    pub(crate) fn release(mut self) {
         if let State::Live(live) = std::mem::replace(&mut self.state, State::Detached) {
             live.let_go();
         }
@@ -188,20 +202,10 @@ impl<T> Live<T> {
         if tasks.set(self.key, Flags::DETACHED).is_some() {
             return;
         }
-        // Done, and its result was never looked at: a panic in it must not be lost.
+        // Done, and its result was never looked at: a failure in it must not be lost.
         let removed = tasks.remove(self.key);
         drop(tasks);
-        if let Some(Removed {
-            stage: Stage::Failed(error),
-            extra,
-        }) = &removed
-            && let TaskError::Panicked(panicked) = &**error
-        {
-            let name = extra.as_ref().and_then(|extra| extra.name.clone());
-            self.engine.report_panic(self.key, name, panicked);
-        }
-        self.engine
-            .drop_quietly("a task's result panicked when dropped", removed);
+        self.engine.discard(self.key, removed);
     }
 }
 

@@ -11,12 +11,13 @@ mod scope;
 mod shield;
 mod step;
 mod table;
+mod unseen;
 mod waker;
 
 pub use cleanup::{CancelGuard, on_cancel};
 pub(crate) use cleanup::{Ending, take as cleanups};
 pub(crate) use create::spawn;
-pub use create::{create_task, current_task};
+pub use create::{create_task, current_task, spawn_eager};
 pub(crate) use ended::Ended;
 pub(crate) use flags::Flags;
 pub use group::{TaskGroup, task_group};

@@ -50,7 +50,7 @@ impl<T: 'static> Future for Shield<T> {
 impl<T> Drop for Shield<T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
-            task.detach();
+            task.release();
         }
     }
 }

@@ -4,7 +4,6 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    rc::Rc,
     task::{Context, Poll},
 };
 
@@ -71,7 +70,6 @@ impl Engine {
                     .put_back(key, Stage::Pending(body), waker);
             }
             Ok(stage) => {
-                self.report_if_unseen(key, &stage);
                 self.debug.ended(key);
                 let (awaiter, unwanted) = self.tasks.borrow_mut().finish(key, stage, waker);
                 match awaiter {
@@ -79,7 +77,7 @@ impl Engine {
                     Some(Awaiter::Other(awaiter)) => awaiter.wake(),
                     None => {}
                 }
-                self.drop_quietly("a task's result panicked when dropped", unwanted);
+                self.discard(key, unwanted);
             }
         }
         false
@@ -134,28 +132,6 @@ impl Engine {
                 .extra(key.id)
                 .and_then(|extra| extra.cancel_message.clone()),
         )
-    }
-
-    /// A panic that no handle will ever tell of.
-    fn report_if_unseen(&self, key: TaskKey, stage: &Stage) {
-        let Stage::Failed(error) = stage else { return };
-        let TaskError::Panicked(panicked) = &**error else {
-            return;
-        };
-        if self
-            .tasks
-            .borrow()
-            .flags(key)
-            .is_some_and(|flags| flags.any(Flags::DETACHED))
-        {
-            self.report_panic(key, None, panicked);
-        }
-    }
-
-    pub(crate) fn report_panic(&self, key: TaskKey, name: Option<Rc<str>>, panicked: &Panicked) {
-        let name = name.unwrap_or_else(|| self.tasks.borrow().name(key.id));
-        self.reporter
-            .report("a task that nobody awaits panicked", Some(&name), panicked);
     }
 
     /// Drops a value that may be anything.

@@ -2,7 +2,7 @@
 
 use std::{any::Any, collections::HashMap, pin::Pin, rc::Rc, task::Waker};
 
-use super::{cleanup::Cleanup, flags::Flags, step::Step, waker};
+use super::{cleanup::Cleanup, flags::Flags, step::Step, unseen::Failure, waker};
 use crate::error::TaskError;
 
 /// Marks the end of the list of vacant slots.
@@ -67,6 +67,8 @@ pub(crate) struct Extra {
     pub(crate) cancel_message: Option<String>,
     /// With numbers, by which their guards find them; the latest last.
     pub(crate) cleanups: Vec<(u64, Cleanup)>,
+    /// Of a detached task.
+    pub(super) failure: Option<Failure>,
 }
 
 /// A task in the ready queue. With a part of its number: a slot may have passed to another task meanwhile.
