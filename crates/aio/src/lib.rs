@@ -25,6 +25,7 @@
 //!   that borrow.
 //! - **Waiting**: [`sleep`], [`yield_now`], [`create_future`], [`gather`], [`gather_settled`], [`as_completed`], [`wait`],
 //!   [`wait_for`], [`timeout`].
+//! - **Async generators**: [`async_generator`], [`AsyncGenerator`], [`Yielder`]; a `Stream` with the feature `stream`.
 //! - **Off the loop**: [`to_thread`]; [`EventLoop::run_in_executor`] with [`Threads`] or any [`Executor`].
 //! - **Sync**: [`sync`]'s `Lock`, `Event`, `Condition`, `Semaphore`, `Barrier`, and its queues.
 //! - **Streams**: [`open_connection`], [`start_server`], [`StreamReader`], [`StreamWriter`], [`Server`], [`echo`];
@@ -102,6 +103,9 @@ pub use combine::{
     AsCompleted, Deadline, Gather, GatherSettled, Until, WaitFor, as_completed, gather,
     gather_settled, timeout, wait, wait_for,
 };
+
+mod async_generator;
+pub use async_generator::{AsyncGenerator, CloseGuard, Yielder, async_generator};
 
 pub mod sync;
 

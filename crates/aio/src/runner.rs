@@ -89,23 +89,29 @@ impl<F: Future> Future for Noting<F> {
 /// How often it is looked whether the clean-ups are done.
 const CLEANUP_POLL: Duration = Duration::from_millis(1);
 
+/// How often what the destructors of cancelled tasks have started is cancelled in its turn.
+const ROUNDS: usize = 16;
+
 /// Cancels every task and lets the loop run until they have ended.
 fn wind_up(event_loop: &EventLoop) {
-    let tasks = event_loop.all_tasks();
-    if tasks.is_empty() {
-        return;
-    }
-    for task in &tasks {
-        task.cancel();
-    }
-    let all_ended = async {
-        // A body is dropped within one iteration of its cancellation; its clean-ups take at most their 5 s. What a
-        // destructor starts meanwhile is left to `close`.
-        crate::yield_now().await;
-        while tasks.iter().any(|task| !task.is_done()) {
-            crate::sleep(CLEANUP_POLL).await;
+    for _ in 0..ROUNDS {
+        let tasks = event_loop.all_tasks();
+        if tasks.is_empty() {
+            return;
         }
-    };
-    // Within a foreign runtime the loop has not run and cannot; closing it drops the tasks.
-    let _ = event_loop.run_until_complete(all_ended);
+        for task in &tasks {
+            task.cancel();
+        }
+        let all_ended = async {
+            // A body is dropped within one iteration of its cancellation; its clean-ups take at most their 5 s.
+            crate::yield_now().await;
+            while tasks.iter().any(|task| !task.is_done()) {
+                crate::sleep(CLEANUP_POLL).await;
+            }
+        };
+        // Within a foreign runtime the loop has not run and cannot; closing it drops the tasks.
+        if event_loop.run_until_complete(all_ended).is_err() {
+            return;
+        }
+    }
 }

@@ -182,6 +182,20 @@ fn signals() {
 }
 
 #[test]
+fn async_generator() {
+    let expected = [
+        "connected",
+        "row 1",
+        "row 2",
+        "that is enough",
+        "disconnecting",
+        "disconnected",
+        "the generator has ended",
+    ];
+    assert_eq!(run("async_generator", &[]), expected);
+}
+
+#[test]
 fn async_subprocess() {
     let lines = run("async_subprocess", &[]);
     let of = |name: &str| -> Vec<&str> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Flags,
+    Flags, spawn,
     table::{Body, TaskKey},
 };
 use crate::{combine::wait_for, current, executor::Engine};
@@ -117,22 +117,43 @@ pub(crate) fn take(engine: &Engine, key: TaskKey) -> Option<Body> {
     }
     tasks.clean(key);
     let name = tasks.name(key.id);
-    Some(Box::pin(async move {
-        let all = async {
-            for (_, cleanup) in cleanups.into_iter().rev() {
-                cleanup.await;
-            }
-        };
-        if let Err(timed_out) = wait_for(all, PATIENCE).await
-            && let Ok(engine) = current::engine()
-        {
-            engine.reporter.report(
-                "a cancelled task's clean-ups were cut off",
-                Some(&name),
-                &timed_out,
-            );
+    Some(Box::pin(finish_cleanups(cleanups, name)))
+}
+
+/// Runs clean-ups, the latest first, for as long as they may take together.
+pub(crate) async fn finish_cleanups(cleanups: Vec<(u64, Cleanup)>, name: Rc<str>) {
+    let all = async {
+        for (_, cleanup) in cleanups.into_iter().rev() {
+            cleanup.await;
         }
-    }))
+    };
+    if let Err(timed_out) = wait_for(all, PATIENCE).await
+        && let Ok(engine) = current::engine()
+    {
+        engine
+            .reporter
+            .report("clean-ups were cut off", Some(&name), &timed_out);
+    }
+}
+
+/// Runs clean-ups in a task that cannot be cancelled. What this gives ends with it, and may be dropped.
+#[track_caller]
+pub(crate) fn spawn_cleanups(
+    engine: &Rc<Engine>,
+    cleanups: Vec<(u64, Cleanup)>,
+    name: &str,
+) -> impl Future<Output = ()> + use<> {
+    let cleaning = spawn(engine, finish_cleanups(cleanups, name.into()));
+    cleaning.set_name(name);
+    if let Some(key) = cleaning.key() {
+        engine.tasks.borrow_mut().clean(key);
+    }
+    let ended = cleaning.ended();
+    // Its result says that it was cancelled, which is nobody's business.
+    cleaning.release();
+    async move {
+        ended.await;
+    }
 }
 
 /// Marks, while it lives, that a body is being dropped because its task was cancelled.
@@ -157,4 +178,4 @@ impl Drop for Ending<'_> {
 }
 
 /// The type of a clean-up.
-pub(super) type Cleanup = Pin<Box<dyn Future<Output = ()>>>;
+pub(crate) type Cleanup = Pin<Box<dyn Future<Output = ()>>>;

@@ -15,7 +15,7 @@ mod unseen;
 mod waker;
 
 pub use cleanup::{CancelGuard, on_cancel};
-pub(crate) use cleanup::{Ending, take as cleanups};
+pub(crate) use cleanup::{Cleanup, Ending, finish_cleanups, spawn_cleanups, take as cleanups};
 pub(crate) use create::spawn;
 pub use create::{create_task, current_task, spawn_eager};
 pub(crate) use ended::Ended;
