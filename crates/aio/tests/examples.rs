@@ -182,6 +182,23 @@ fn signals() {
 }
 
 #[test]
+fn wget() {
+    let lines = run("wget", &[]);
+    let hosts: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("wget ")?.strip_suffix("..."))
+        .collect();
+    assert_eq!(hosts.len(), 3, "{lines:?}");
+    for host in hosts {
+        for header in ["HTTP/1.0 200 OK", "Content-Length: 5"] {
+            let expected = format!("{host} header > {header}");
+            assert!(lines.contains(&expected), "{expected} is not in {lines:?}");
+        }
+    }
+    assert_eq!(lines.len(), 9);
+}
+
+#[test]
 fn async_generator() {
     let expected = [
         "connected",
