@@ -131,7 +131,7 @@ fn methods_are_kept_apart() -> io::Result<()> {
         )
         .await?;
         assert_eq!(status(&put), "405");
-        assert!(put.contains("allow: GET, HEAD, POST"), "{put}");
+        assert!(put.contains("allow: GET, HEAD, OPTIONS, POST"), "{put}");
         assert_eq!(status(&get(&server, "/other").await?), "405");
         Ok(())
     })

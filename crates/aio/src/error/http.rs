@@ -72,16 +72,43 @@ pub enum BodyError {
     },
     /// The client hung up, or sent what is no body.
     Broken(String),
+    /// The client stopped sending it, or sends it too slowly.
+    TimedOut,
     /// It was to be text and is not UTF-8.
     NotText,
+    /// The client says that it is something else than what is expected.
+    WrongType {
+        /// The media type that was expected.
+        expected: &'static str,
+        /// What the client said.
+        got: String,
+    },
+    /// It is not the JSON that was expected.
+    BadJson {
+        /// The line of the fault, from 1.
+        line: usize,
+        /// The column of the fault, from 1; 0 for an end that comes too early.
+        column: usize,
+        /// What is wrong there.
+        why: String,
+    },
+    /// It is not the form that was expected.
+    BadForm(String),
+    /// It has more parts, or a part has more bytes, than the limits allow.
+    TooManyParts,
 }
 
 impl BodyError {
     /// The status to answer with.
     pub fn status(&self) -> StatusCode {
         match self {
-            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::Broken(_) | BodyError::NotText => StatusCode::BAD_REQUEST,
+            BodyError::TooLarge { .. } | BodyError::TooManyParts => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            BodyError::WrongType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            BodyError::Broken(_)
+            | BodyError::NotText
+            | BodyError::BadJson { .. }
+            | BodyError::BadForm(_) => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -96,9 +123,57 @@ impl fmt::Display for BodyError {
                 )
             }
             BodyError::Broken(why) => write!(f, "the body is incomplete: {why}"),
+            BodyError::TimedOut => f.write_str("the body did not come in time: send it faster"),
+            BodyError::WrongType { expected, got } => {
+                write!(
+                    f,
+                    "the body is called {got}: send {expected}, and say so in content-type"
+                )
+            }
+            BodyError::BadJson { line, column, why } => {
+                write!(
+                    f,
+                    "the JSON is wrong at line {line}, column {column}: {why}"
+                )
+            }
+            BodyError::BadForm(why) => write!(f, "the form is wrong: {why}"),
+            BodyError::TooManyParts => f.write_str("the form has too many parts: send fewer"),
             BodyError::NotText => f.write_str("the body is not UTF-8 text: read it as bytes"),
         }
     }
 }
 
 impl Error for BodyError {}
+
+/// A part of a path that is not of the type that a handler wants; see
+/// [`Request::param`](crate::http::Request::param).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParamError {
+    /// The name in the pattern.
+    pub name: String,
+    /// What it stood for.
+    pub value: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ParamError { name, value, why } = self;
+        write!(f, "{value:?} is no {name}: {why}")
+    }
+}
+
+impl Error for ParamError {}
+
+/// A response has ended, so nothing more can be written to it: the client hung up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the response has ended: stop writing to it")
+    }
+}
+
+impl Error for Gone {}

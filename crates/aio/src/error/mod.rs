@@ -11,7 +11,7 @@ mod task;
 mod tls;
 
 #[cfg(feature = "http")]
-pub use http::{BodyError, RouteError};
+pub use http::{BodyError, Gone, ParamError, RouteError};
 pub use per_core::{FailureCause, LoopFailure, PerCoreError};
 pub use running::{LoopClosed, LoopRunning, NoRunningLoop, RunError};
 pub use stream::ReadError;

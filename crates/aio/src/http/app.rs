@@ -1,70 +1,57 @@
-//! The application: routes and their handlers.
+//! The application: routes, what is around them, and what they share.
 
-use std::{
-    fmt,
-    future::poll_fn,
-    net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    rc::Rc,
-    task::Poll,
-};
+use std::{fmt, rc::Rc};
 
-use ::http::{HeaderValue, Method, StatusCode, header};
-use hyper::body::Incoming;
+use ::http::Method;
 
 use super::{
+    hooks::{Hook, Setup},
     limits::Limits,
+    middleware::{Middleware, Next, middleware},
     request::Request,
-    response::{IntoResponse, Response},
-    router::{Router, Undecodable, decode_path},
+    response::IntoResponse,
+    route::Route,
+    scope::State,
+    site::Site,
 };
-use crate::{
-    current,
-    error::{Panicked, RouteError},
-};
-
-pub(crate) type Handling = Pin<Box<dyn Future<Output = Response>>>;
-
-/// What becomes of a request.
-pub(crate) enum Handled {
-    /// A handler answers it.
-    Later(Handling),
-    /// No handler is needed.
-    Now(Response),
-}
-
-type Handler = Rc<dyn Fn(Request) -> Handling>;
+use crate::error::RouteError;
 
 /// Routes and the functions that answer them.
 ///
-/// A pattern is made of segments: a literal, `{name}` for any one segment, or `{name:*}` for all that is left. A
-/// literal wins over a `{name}`, and that over a `{name:*}`, whatever the order in which they were added. A handler is
-/// any `async fn(Request)` that returns a [`Response`] or what becomes one; it need not be `Send`.
+/// A pattern is made of segments: a literal, `{name}` for any one segment, `{name:regex}` for one that a regular
+/// expression describes, or `{name:*}` for all that is left. A literal wins over a `{name:regex}`, that over a
+/// `{name}`, and that over a `{name:*}`, whatever the order in which they were added. A handler is any
+/// `async fn(Request)` that returns a [`Response`](super::Response) or what becomes one; it need not be `Send`.
 ///
 /// An unknown path is answered with 404, a known one with another method with 405 and `Allow`, `HEAD` as `GET` without
-/// the body. A handler that panics answers 500, and the loop's exception handler hears of it. When the client hangs up,
-/// the handler is run to its end.
+/// the body, `OPTIONS` with `Allow` unless it has a handler. A handler that panics answers 500, and the loop's
+/// exception handler hears of it. When the client hangs up, the handler is run to its end, unless its
+/// [route](Route::on_disconnect) says otherwise.
 ///
-/// A pattern that cannot be is remembered and reported by [`check`](App::check) and when the app is served.
+/// A pattern that cannot be is reported by [`check`](App::check) and when the app is served.
 ///
 /// An example is at the [module](super).
 pub struct App {
-    router: Router<Methods>,
-    limits: Limits,
-    error: Option<RouteError>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) nested: Vec<(String, App)>,
+    pub(crate) chain: Vec<Middleware>,
+    pub(crate) state: State,
+    pub(crate) startup: Vec<Hook>,
+    pub(crate) limits: Limits,
+    pub(crate) request_ids: bool,
 }
-
-/// The handlers of one pattern. Few, so a list is faster than a map.
-type Methods = Vec<(Method, Handler)>;
 
 impl App {
     /// An app that answers everything with 404.
     pub fn new() -> Self {
         App {
-            router: Router::new(),
+            routes: Vec::new(),
+            nested: Vec::new(),
+            chain: Vec::new(),
+            state: State::default(),
+            startup: Vec::new(),
             limits: Limits::default(),
-            error: None,
+            request_ids: false,
         }
     }
 
@@ -86,26 +73,138 @@ impl App {
         self.route(Method::POST, pattern, handler)
     }
 
-    /// Answers `method` of `pattern` with `handler`.
-    pub fn route<H, R>(mut self, method: Method, pattern: &str, handler: H) -> Self
+    /// Answers `PUT` of `pattern` with `handler`.
+    pub fn put<H, R>(self, pattern: &str, handler: H) -> Self
     where
         H: AsyncFn(Request) -> R + 'static,
         R: IntoResponse + 'static,
     {
-        let handler = Rc::new(handler);
-        let handler: Handler = Rc::new(move |request| {
-            let handler = handler.clone();
-            Box::pin(async move { handler(request).await.into_response() })
-        });
-        if let Err(error) = self.add(method, pattern, handler) {
-            self.error.get_or_insert(error);
-        }
+        self.route(Method::PUT, pattern, handler)
+    }
+
+    /// Answers `PATCH` of `pattern` with `handler`.
+    pub fn patch<H, R>(self, pattern: &str, handler: H) -> Self
+    where
+        H: AsyncFn(Request) -> R + 'static,
+        R: IntoResponse + 'static,
+    {
+        self.route(Method::PATCH, pattern, handler)
+    }
+
+    /// Answers `DELETE` of `pattern` with `handler`.
+    pub fn delete<H, R>(self, pattern: &str, handler: H) -> Self
+    where
+        H: AsyncFn(Request) -> R + 'static,
+        R: IntoResponse + 'static,
+    {
+        self.route(Method::DELETE, pattern, handler)
+    }
+
+    /// Answers `method` of `pattern` with `handler`.
+    pub fn route<H, R>(self, method: Method, pattern: &str, handler: H) -> Self
+    where
+        H: AsyncFn(Request) -> R + 'static,
+        R: IntoResponse + 'static,
+    {
+        self.add_route(Route::new(method, pattern, handler))
+    }
+
+    /// Adds a route that was made apart.
+    pub fn add_route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Has `app` answer what begins with `prefix`, which may have `{name}`s.
+    ///
+    /// The nested app keeps its own state, which wins over this app's, and its own middleware, which runs within this
+    /// app's. Its limits are of no effect: those of the app that is served hold for all.
+    ///
+    /// ```
+    /// use aio::http::{App, Request, TestClient};
+    ///
+    /// aio::run(async {
+    ///     let posts = App::new().get("/{post}", async |request: Request| {
+    ///         format!("{} of {}", request.match_info("post").unwrap(), request.match_info("user").unwrap())
+    ///     });
+    ///     let client = TestClient::new(App::new().nest("/users/{user}/posts", posts)).await?;
+    ///     assert_eq!(client.get("/users/ann/posts/7").send().await.text(), "7 of ann");
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nest(mut self, prefix: &str, app: App) -> Self {
+        self.nested.push((prefix.to_owned(), app));
+        self
+    }
+
+    /// Runs `middleware` around every handler, nested apps' and the answers 404 and 405 included. The first that was
+    /// added is the outermost. An example is at [`Next`].
+    pub fn wrap<M, R>(mut self, middleware: M) -> Self
+    where
+        M: AsyncFn(Request, Next) -> R + 'static,
+        R: IntoResponse + 'static,
+    {
+        self.chain.push(self::middleware(middleware));
+        self
+    }
+
+    /// Puts a value where handlers find it by its type, with [`Request::state`]. A second of the same type takes the
+    /// first one's place.
+    pub fn state<T: 'static>(self, value: T) -> Self {
+        self.state.insert(value);
+        self
+    }
+
+    /// Runs `hook` before the server accepts its first connection, in the order in which hooks were added, an app's own
+    /// before those of the apps nested in it. An error keeps the server from starting; what was set up until then is
+    /// cleaned up.
+    ///
+    /// ```
+    /// use aio::http::{App, Request, Setup, TestClient};
+    ///
+    /// struct Database(&'static str);
+    ///
+    /// async fn open_database(setup: Setup) -> Result<(), std::io::Error> {
+    ///     setup.insert(Database("rows"));
+    ///     setup.on_cleanup(async || println!("the database is closed"));
+    ///     Ok(())
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let app = App::new().on_startup(open_database).get("/", async |request: Request| {
+    ///         request.state::<Database>().map_or("none", |database| database.0)
+    ///     });
+    ///     let client = TestClient::new(app).await?;
+    ///     assert_eq!(client.get("/").send().await.text(), "rows");
+    ///     client.close().await;
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_startup<H, E>(mut self, hook: H) -> Self
+    where
+        H: AsyncFn(Setup) -> Result<(), E> + 'static,
+        E: fmt::Display + 'static,
+    {
+        let hook = Rc::new(hook);
+        self.startup.push(Rc::new(move |setup| {
+            let hook = hook.clone();
+            Box::pin(async move { hook(setup).await.map_err(|error| error.to_string()) })
+        }));
         self
     }
 
     /// What clients may use up.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Gives every request an id, sent back as `x-request-id`. One that the client sent is kept when it is of at most 64
+    /// letters, digits and `-_.`; otherwise 128 random bits make one. Handlers see it with [`Request::id`].
+    pub fn request_ids(mut self) -> Self {
+        self.request_ids = true;
         self
     }
 
@@ -124,41 +223,7 @@ impl App {
     /// assert!(matches!(app.check(), Err(RouteError::Duplicate { .. })));
     /// ```
     pub fn check(&self) -> Result<(), RouteError> {
-        self.error.clone().map_or(Ok(()), Err)
-    }
-
-    fn add(&mut self, method: Method, pattern: &str, handler: Handler) -> Result<(), RouteError> {
-        let methods = self.router.entry(pattern, Vec::new)?;
-        if methods.iter().any(|(known, _)| *known == method) {
-            return Err(RouteError::Duplicate {
-                method: method.to_string(),
-                pattern: pattern.to_owned(),
-            });
-        }
-        methods.push((method, handler));
-        Ok(())
-    }
-
-    pub(crate) fn limit(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Finds the handler and starts it; or the answer that needs none.
-    pub(crate) fn handle(&self, request: ::http::Request<Incoming>, peer: SocketAddr) -> Handled {
-        let path = request.uri().path();
-        let (found, decoded) = match (self.router.find(path), decode_path(path)) {
-            (Ok(Some(found)), Ok(decoded)) => (found, decoded.into_owned()),
-            (Ok(None), Ok(_)) => return Handled::Now(StatusCode::NOT_FOUND.into_response()),
-            (Err(Undecodable), _) | (_, Err(Undecodable)) => {
-                return Handled::Now(StatusCode::BAD_REQUEST.into_response());
-            }
-        };
-        let Some(handler) = choose(&found.leaf.value, request.method()) else {
-            return Handled::Now(not_allowed(&found.leaf.value));
-        };
-        let mut request = Request::new(request, peer, self.limits.body);
-        request.set_match(decoded, found.leaf.names.clone(), found.values);
-        Handled::Later(guarded(handler, request))
+        Site::new(self).map(|_| ())
     }
 }
 
@@ -171,60 +236,10 @@ impl Default for App {
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
+            .field("routes", &self.routes)
+            .field("nested", &self.nested)
+            .field("state", &self.state)
             .field("limits", &self.limits)
-            .field("error", &self.error)
             .finish_non_exhaustive()
     }
-}
-
-fn choose<'a>(methods: &'a Methods, method: &Method) -> Option<&'a Handler> {
-    let of = |method: &Method| {
-        methods
-            .iter()
-            .find(|(known, _)| known == method)
-            .map(|(_, handler)| handler)
-    };
-    of(method).or_else(|| {
-        if *method == Method::HEAD {
-            of(&Method::GET)
-        } else {
-            None
-        }
-    })
-}
-
-fn not_allowed(methods: &Methods) -> Response {
-    let mut names: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
-    if names.contains(&"GET") && !names.contains(&"HEAD") {
-        names.push("HEAD");
-    }
-    names.sort_unstable();
-    let response = StatusCode::METHOD_NOT_ALLOWED.into_response();
-    match HeaderValue::from_str(&names.join(", ")) {
-        Ok(allowed) => response.with_header(header::ALLOW, allowed),
-        Err(_) => response,
-    }
-}
-
-/// The handler's future; a panic in it, or in the call that makes it, becomes a 500.
-fn guarded(handler: &Handler, request: Request) -> Handling {
-    let mut handling = match catch_unwind(AssertUnwindSafe(|| handler(request))) {
-        Ok(handling) => handling,
-        Err(payload) => return Box::pin(std::future::ready(failed(Panicked::new(payload)))),
-    };
-    Box::pin(poll_fn(move |cx| {
-        match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
-            Ok(polled) => polled,
-            Err(payload) => Poll::Ready(failed(Panicked::new(payload))),
-        }
-    }))
-}
-
-fn failed(panicked: Panicked) -> Response {
-    if let Ok(engine) = current::engine() {
-        engine
-            .reporter
-            .report("a request's handler panicked", None, &panicked);
-    }
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

@@ -1,27 +1,29 @@
-//! One connection, from its first byte to its last: the only file that knows which codec is used.
+//! One connection, from its first byte to its last: with `http2`, the only files that know which codec is used.
 
 use std::{
     cell::Cell,
-    convert::Infallible,
     future::poll_fn,
     net::SocketAddr,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
+use ::http::StatusCode;
 use hyper::{server::conn::http1, service::service_fn};
-use tokio::net::TcpStream;
 
 use super::{
-    app::{App, Handled, Handling},
+    answer::answer,
+    gate::{Gate, Phase},
     io::{Io, Scratch, Wire},
     limits::Limits,
-    response::Response,
-    timer::LoopTimer,
+    site::Site,
+    socket::Socket,
+    timer::Alarm,
+    upgrade::Upgrade,
 };
-use crate::{combine::wait_for, current, task};
+use crate::combine::wait_for;
 
 /// What a server tells its connections.
 #[derive(Default)]
@@ -32,60 +34,175 @@ pub(crate) struct Course {
     pub(crate) aborting: Cell<bool>,
 }
 
-pub(crate) async fn serve(stream: TcpStream, app: Rc<App>, scratch: Scratch, course: Rc<Course>) {
-    let Ok(peer) = stream.peer_addr() else { return };
-    if stream.set_nodelay(true).is_err() {
+/// What a connection is told, and tells, while it is served.
+#[derive(Default)]
+pub(crate) struct Standing {
+    /// Nothing is asked at the moment.
+    pub(crate) idle: Cell<bool>,
+    /// Its place is needed, or its time is over.
+    pub(crate) shed: Cell<bool>,
+}
+
+/// Whom a connection serves, and how.
+pub(crate) struct Service {
+    pub(crate) site: Rc<Site>,
+    pub(crate) scratch: Scratch,
+    pub(crate) course: Rc<Course>,
+}
+
+/// How a connection's codec has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// In good order, or by its client.
+    Over,
+    /// The codec has queued a refusal.
+    Refused,
+    /// The client takes nothing.
+    Stuck,
+}
+
+pub(crate) async fn serve(
+    socket: Socket,
+    peer: Option<SocketAddr>,
+    service: Rc<Service>,
+    standing: Rc<Standing>,
+) {
+    let wire = Wire::new(socket, service.scratch.clone());
+    #[cfg(feature = "http2")]
+    match super::http2::is_spoken(&wire, &service.site.limits).await {
+        Some(true) => return super::http2::serve(wire, peer, service, standing).await,
+        Some(false) => {}
+        None => return,
+    }
+    wire.set_gate(Gate::new(&service.site.limits));
+    let upgrade = Upgrade::default();
+    let (of_service, of_wire, of_upgrade) = (service.clone(), wire.clone(), upgrade.clone());
+    let answers =
+        service_fn(move |request| answer(&of_service, request, peer, &of_wire, Some(&of_upgrade)));
+    let mut connection = codec(&service.site.limits).serve_connection(Io(wire.clone()), answers);
+    let end = drive(&wire, &service, &standing, |cx, close| {
+        if close {
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        connection.poll_without_shutdown(cx)
+    })
+    .await;
+    if let Some(switched) = upgrade.take() {
+        let early = connection.into_parts().read_buf;
+        switched(wire.take_socket(), early, service.course.clone()).await;
         return;
     }
-    let builder = codec(app.limit());
-    let wire = Wire::new(stream, scratch);
-    let handlers = course.clone();
-    let service = service_fn(move |request| answer(&app, request, peer, &handlers));
-    let mut connection = std::pin::pin!(builder.serve_connection(Io(wire.clone()), service));
-    let mut told = false;
-    let ended = poll_fn(|cx| {
-        if course.closing.get() && !told {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        let polled = connection.as_mut().poll(cx);
-        match wire.poll_drain(cx) {
-            // The client is gone; whatever hyper still hopes for will not come.
-            Poll::Ready(Err(_)) => Poll::Ready(Ok(())),
-            Poll::Ready(Ok(())) | Poll::Pending => polled,
-        }
-    });
-    if let Err(error) = ended.await {
-        turn_away(&wire, &error).await;
-    }
+    drop(connection);
+    finish(&wire, end).await;
 }
 
 fn codec(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
+    // The gate and the watch before the codec know more exact limits of size and time. A client that has ended its side
+    // still gets its answers.
     builder
-        .timer(LoopTimer)
-        .header_read_timeout(limits.header_time)
-        .max_header_size(limits.header_bytes);
-    if limits.headers != Limits::default().headers {
+        .header_read_timeout(None)
+        .half_close(true)
+        .max_header_size(2 * (limits.header_bytes + limits.request_line));
+    if limits.headers > Limits::default().headers {
         // Any other number than hyper's own costs an allocation per request.
         builder.max_headers(limits.headers);
     }
     builder
 }
 
-/// Ends a connection whose request was refused: hyper has queued the answer, save for one that came too slowly.
-async fn turn_away(wire: &Wire, error: &hyper::Error) {
-    if error.is_timeout() && wire.in_request.get() {
-        wire.push(
-            b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        );
+/// Polls a codec, sends what it has written, and holds the client to the limits of time.
+pub(crate) async fn drive(
+    wire: &Wire,
+    service: &Service,
+    standing: &Standing,
+    mut poll: impl FnMut(&mut Context<'_>, bool) -> Poll<hyper::Result<()>>,
+) -> End {
+    let limits = &service.site.limits;
+    let mut told = false;
+    let mut alarm = Alarm::default();
+    poll_fn(move |cx| {
+        loop {
+            let close = !told && (service.course.closing.get() || standing.shed.get());
+            told |= close;
+            let polled = poll(cx, close);
+            if let Poll::Ready(Err(_)) = wire.poll_drain(cx) {
+                // The client is gone; whatever the codec still hopes for will not come.
+                return Poll::Ready(End::Over);
+            }
+            match polled {
+                Poll::Ready(Err(error)) if error.is_parse() => return Poll::Ready(End::Refused),
+                Poll::Ready(_) => return Poll::Ready(End::Over),
+                Poll::Pending => {}
+            }
+            let between = matches!(wire.phase(), Phase::Between | Phase::Open);
+            standing.idle.set(between && wire.busy.get() == 0);
+            let Some(due) = wire.due(limits) else {
+                return Poll::Pending;
+            };
+            if alarm.poll_until(due, cx).is_pending() {
+                return Poll::Pending;
+            }
+            if let Some(end) = expire(wire, standing, told, cx) {
+                return Poll::Ready(end);
+            }
+        }
+    })
+    .await
+}
+
+/// Patience has ended: what follows from it, unless the codec is to be polled again.
+fn expire(wire: &Wire, standing: &Standing, told: bool, cx: &mut Context<'_>) -> Option<End> {
+    if wire.watch.is_writing() {
+        return Some(End::Stuck);
     }
-    // A socket that is closed with bytes unread is reset, and the client might lose the answer: read them first.
+    match wire.phase() {
+        Phase::Between | Phase::Open if told => return Some(End::Over),
+        Phase::Between | Phase::Open => standing.shed.set(true),
+        Phase::Head => wire.refusal.set(Some(StatusCode::REQUEST_TIMEOUT)),
+        Phase::Body if wire.poll_readable(cx).is_ready() => wire.watch.not_the_client(),
+        Phase::Body => wire.fault.set(Some(std::io::ErrorKind::TimedOut)),
+    }
+    None
+}
+
+/// Says the last word and closes.
+async fn finish(wire: &Wire, end: End) {
+    match (end, wire.refusal.get()) {
+        (End::Stuck, _) => wire.reset(),
+        (End::Over, Some(status)) => {
+            wire.push(&refusal(status));
+            linger(wire).await;
+        }
+        (End::Over, None) if wire.fault.get().is_none() => {
+            // A client that is gone need not be told.
+            let _ = wait_for(poll_fn(|cx| wire.poll_shutdown(cx)), LINGER_TIME).await;
+        }
+        (End::Over | End::Refused, _) => linger(wire).await,
+    }
+}
+
+fn refusal(status: StatusCode) -> Vec<u8> {
+    let reason = status.canonical_reason().unwrap_or("Refused");
+    let text = format!("{}: {reason}", status.as_u16());
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    format!(
+        "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\ndate: {date}\r\n\r\n{text}",
+        status.as_u16(),
+        text.len()
+    )
+    .into_bytes()
+}
+
+/// Ends a connection whose client was refused. A socket that is closed with bytes unread is reset, and the client might
+/// lose the answer: read them first.
+async fn linger(wire: &Wire) {
     let lingering = async {
         poll_fn(|cx| wire.poll_shutdown(cx)).await?;
         let mut discarded = 0;
         while discarded < LINGER_BYTES {
-            match poll_fn(|cx| wire.poll_discard(cx)).await? {
+            match poll_fn(|cx| wire.poll_piece(cx)).await?.len() {
                 0 => break,
                 count => discarded += count,
             }
@@ -99,64 +216,3 @@ async fn turn_away(wire: &Wire, error: &hyper::Error) {
 /// How long, and for how many bytes, a refused client is listened to.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 * 1024;
-
-type Answer = Result<::http::Response<super::body::Payload>, Infallible>;
-
-fn answer(
-    app: &App,
-    request: ::http::Request<hyper::body::Incoming>,
-    peer: SocketAddr,
-    course: &Rc<Course>,
-) -> Answering {
-    let course = course.clone();
-    match app.handle(request, peer) {
-        Handled::Later(handling) => Answering {
-            handling: Some(handling),
-            answer: None,
-            course,
-        },
-        Handled::Now(answer) => Answering {
-            handling: None,
-            answer: Some(answer),
-            course,
-        },
-    }
-}
-
-/// A handler at work. Dropped before its end, because the client hung up, it goes on as a task of its own: what it does
-/// to a database is not cut off in the middle.
-struct Answering {
-    handling: Option<Handling>,
-    answer: Option<Response>,
-    course: Rc<Course>,
-}
-
-impl Future for Answering {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let this = &mut *self;
-        if let Some(handling) = &mut this.handling {
-            let Poll::Ready(answer) = handling.as_mut().poll(cx) else {
-                return Poll::Pending;
-            };
-            this.handling = None;
-            this.answer = Some(answer);
-        }
-        match this.answer.take() {
-            Some(answer) => Poll::Ready(Ok(answer.into_inner())),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        let Some(handling) = self.handling.take() else {
-            return;
-        };
-        if let (false, Ok(engine)) = (self.course.aborting.get(), current::engine()) {
-            task::spawn(&engine, handling).detach();
-        }
-    }
-}

@@ -1,4 +1,4 @@
-//! A tokio socket as hyper reads and writes it.
+//! A socket as hyper reads and writes it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -6,12 +6,18 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
+    time::Instant,
 };
 
+use ::http::StatusCode;
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    gate::{Gate, Phase},
+    socket::Socket,
+    watch::Watch,
 };
 
 /// Where bytes land before hyper takes them. One for all connections of a server: hyper's own buffer is uninitialised,
@@ -30,11 +36,22 @@ const HIGH_WATER: usize = 32 * 1024;
 /// What hyper writes is sent when its poll is over: the answers to pipelined requests leave in one system call, and no
 /// answer ever waits for a later request.
 pub(crate) struct Wire {
-    stream: RefCell<TcpStream>,
+    socket: RefCell<Socket>,
     outbox: RefCell<Outbox>,
     scratch: Scratch,
-    /// Bytes have come since the last answer: a request has begun.
-    pub(crate) in_request: Cell<bool>,
+    /// What came while it was found out which protocol is spoken.
+    prefix: RefCell<Bytes>,
+    /// None for HTTP/2, whose frames cannot be read in two ways.
+    gate: RefCell<Option<Gate>>,
+    /// The client's next request is refused with this; hyper sees the end of the stream.
+    pub(crate) refusal: Cell<Option<StatusCode>>,
+    /// The body under way is broken, or too slow.
+    pub(crate) fault: Cell<Option<io::ErrorKind>>,
+    /// The client has ended its side.
+    pub(crate) ended: Cell<bool>,
+    /// Requests whose responses are not done.
+    pub(crate) busy: Cell<usize>,
+    pub(crate) watch: Watch,
 }
 
 #[derive(Default)]
@@ -44,50 +61,110 @@ struct Outbox {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, scratch: Scratch) -> Rc<Self> {
+    pub(crate) fn new(socket: Socket, scratch: Scratch) -> Rc<Self> {
         Rc::new(Wire {
-            stream: RefCell::new(stream),
+            socket: RefCell::new(socket),
             outbox: RefCell::new(Outbox::default()),
             scratch,
-            in_request: Cell::new(false),
+            prefix: RefCell::new(Bytes::new()),
+            gate: RefCell::new(None),
+            refusal: Cell::new(None),
+            fault: Cell::new(None),
+            ended: Cell::new(false),
+            busy: Cell::new(0),
+            watch: Watch::new(),
         })
+    }
+
+    /// What the client is in the middle of.
+    pub(crate) fn phase(&self) -> Phase {
+        let gate = self.gate.borrow();
+        gate.as_ref().map_or(Phase::Open, Gate::phase)
+    }
+
+    pub(crate) fn set_gate(&self, gate: Gate) {
+        *self.gate.borrow_mut() = Some(gate);
+    }
+
+    /// What comes is no longer HTTP/1.
+    pub(crate) fn open_gate(&self) {
+        if let Some(gate) = &mut *self.gate.borrow_mut() {
+            gate.open();
+        }
+    }
+
+    /// Gives back what was read to find out which protocol is spoken.
+    pub(crate) fn unread(&self, prefix: Bytes) {
+        *self.prefix.borrow_mut() = prefix;
+    }
+
+    /// The socket itself, for another protocol. What is queued must have been sent.
+    pub(crate) fn take_socket(&self) -> Socket {
+        self.socket.replace(Socket::Taken)
     }
 
     /// Queues bytes behind what is unsent.
     pub(crate) fn push(&self, bytes: &[u8]) {
         self.outbox.borrow_mut().bytes.extend_from_slice(bytes);
-        self.in_request.set(false);
     }
 
     /// Sends what is queued.
     pub(crate) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outbox = &mut *self.outbox.borrow_mut();
         while outbox.sent < outbox.bytes.len() {
-            let mut stream = self.stream.borrow_mut();
-            match ready!(Pin::new(&mut *stream).poll_write(cx, &outbox.bytes[outbox.sent..]))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => outbox.sent += count,
+            let mut socket = self.socket.borrow_mut();
+            match Pin::new(&mut *socket).poll_write(cx, &outbox.bytes[outbox.sent..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    self.watch.wrote();
+                    outbox.sent += count;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.watch.cannot_write();
+                    return Poll::Pending;
+                }
             }
         }
-        outbox.sent = 0;
-        outbox.bytes.clear();
-        if outbox.bytes.capacity() > HIGH_WATER {
-            outbox.bytes = Vec::new();
+        if outbox.sent > 0 {
+            outbox.sent = 0;
+            outbox.bytes.clear();
+            if outbox.bytes.capacity() > HIGH_WATER {
+                outbox.bytes = Vec::new();
+            }
         }
-        Poll::Ready(Ok(()))
+        self.socket.borrow_mut().poll_flushed(cx)
     }
 
     pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
-        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
+        Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)
     }
 
-    /// Reads and throws away; gives how much it was.
-    pub(crate) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads as much as the scratch takes.
+    pub(crate) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         let mut scratch = self.scratch.borrow_mut();
         let mut landing = ReadBuf::new(&mut scratch);
-        ready!(Pin::new(&mut *self.stream.borrow_mut()).poll_read(cx, &mut landing))?;
-        Poll::Ready(Ok(landing.filled().len()))
+        ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut landing))?;
+        Poll::Ready(Ok(Bytes::copy_from_slice(landing.filled())))
+    }
+
+    /// Whether something waits to be read: then it is not the client who is slow.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.socket.borrow().poll_readable(cx)
+    }
+
+    /// Ends when the client has closed its side; bytes that come before are left where they are.
+    pub(crate) fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ended.get() {
+            return Poll::Ready(());
+        }
+        self.socket.borrow().poll_hung_up(cx)
+    }
+
+    /// Lets the connection be reset instead of ended: the client does not read.
+    pub(crate) fn reset(&self) {
+        self.socket.borrow().reset_when_dropped();
     }
 
     fn poll_send(
@@ -102,8 +179,50 @@ impl Wire {
             return Poll::Ready(Ok(size));
         }
         ready!(self.poll_drain(cx))?;
-        self.in_request.set(false);
-        Pin::new(&mut *self.stream.borrow_mut()).poll_write_vectored(cx, slices)
+        let sent = Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, slices);
+        match &sent {
+            Poll::Pending => self.watch.cannot_write(),
+            Poll::Ready(_) => self.watch.wrote(),
+        }
+        sent
+    }
+
+    /// What came, into `landing`: first what was unread.
+    fn poll_fill(&self, cx: &mut Context<'_>, landing: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut prefix = self.prefix.borrow_mut();
+        if !prefix.is_empty() {
+            let count = prefix.len().min(landing.remaining());
+            landing.put_slice(&prefix.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
+        let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, landing);
+        match &polled {
+            Poll::Pending => self.watch.cannot_read(self.phase()),
+            Poll::Ready(_) => self.watch.read(landing.filled().len()),
+        }
+        polled
+    }
+
+    /// How much of a piece hyper may see.
+    fn admit(&self, piece: &[u8]) -> io::Result<usize> {
+        let mut gate = self.gate.borrow_mut();
+        let Some(Err(refusal)) = gate.as_mut().map(|gate| gate.look(piece)) else {
+            return Ok(piece.len());
+        };
+        if !refusal.in_body {
+            self.refusal.set(Some(refusal.status));
+        } else {
+            self.fault.set(Some(io::ErrorKind::InvalidData));
+            if refusal.pass == 0 {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        Ok(refusal.pass)
+    }
+
+    /// When the next limit of time is reached.
+    pub(crate) fn due(&self, limits: &super::limits::Limits) -> Option<Instant> {
+        self.watch.due(self.phase(), self.busy.get() > 0, limits)
     }
 }
 
@@ -116,14 +235,23 @@ impl Read for Io {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut scratch = self.0.scratch.borrow_mut();
+        let wire = &*self.0;
+        if let Some(fault) = wire.fault.get() {
+            return Poll::Ready(Err(fault.into()));
+        }
+        if wire.refusal.get().is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut scratch = wire.scratch.borrow_mut();
         let room = buffer.remaining().min(scratch.len());
         let mut landing = ReadBuf::new(&mut scratch[..room]);
-        ready!(Pin::new(&mut *self.0.stream.borrow_mut()).poll_read(cx, &mut landing))?;
-        buffer.put_slice(landing.filled());
-        if !landing.filled().is_empty() {
-            self.0.in_request.set(true);
+        ready!(wire.poll_fill(cx, &mut landing))?;
+        let came = landing.filled();
+        if came.is_empty() {
+            wire.ended.set(true);
         }
+        let pass = wire.admit(came)?;
+        buffer.put_slice(&came[..pass]);
         Poll::Ready(Ok(()))
     }
 }

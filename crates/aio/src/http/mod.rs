@@ -20,26 +20,74 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "tracing")]
+mod access;
+mod answer;
 mod app;
 mod body;
+mod clients;
+#[cfg(feature = "compress")]
+mod compress;
+mod conditional;
 mod connection;
+mod cookies;
+mod flight;
+mod gate;
+mod hooks;
+#[cfg(feature = "http2")]
+mod http2;
+mod intake;
 mod io;
 mod limits;
+mod listener;
+mod media;
+mod middleware;
+#[cfg(feature = "multipart")]
+mod multipart;
+mod range;
 mod request;
 mod response;
+mod route;
 mod router;
 mod run_app;
+mod scope;
 mod server;
+mod site;
+mod socket;
+mod sse;
+mod static_files;
+mod testing;
 mod text;
 mod timer;
+#[cfg(feature = "tower")]
+mod tower;
+mod upgrade;
+mod watch;
 
-pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 pub use app::App;
+pub use body::{BodyWriter, ResponseBody};
+pub use conditional::Validators;
+#[cfg(feature = "cookies")]
+pub use cookies::Key;
+pub use cookies::{Cookie, SameSite};
+pub use hooks::Setup;
+pub use intake::RequestBody;
 pub use limits::Limits;
+pub use listener::Listener;
+pub use middleware::Next;
+#[cfg(feature = "multipart")]
+pub use multipart::{Multipart, Part};
 pub use request::Request;
 pub use response::{IntoResponse, Response};
-pub use run_app::run_app;
+pub use route::{OnDisconnect, Route};
+pub use run_app::{run_app, serve_until_signal};
 pub use server::Server;
+pub use sse::{Event, EventSender};
+pub use static_files::StaticFiles;
+pub use testing::{TestClient, TestRequest, TestResponse, TestServer};
 pub use text::escape;
+#[cfg(feature = "tower")]
+pub use tower::{AppService, NextService};
 
-pub use crate::error::{BodyError, RouteError};
+pub use crate::error::{BodyError, Gone, ParamError, RouteError};

@@ -1,53 +1,54 @@
 //! What a client asks.
 
-use std::{borrow::Cow, fmt, net::SocketAddr, rc::Rc};
+use std::{borrow::Cow, fmt, future::poll_fn, net::SocketAddr, rc::Rc, str::FromStr};
 
-use ::http::{HeaderMap, Method, request::Parts};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use ::http::{HeaderMap, Method, Version, request::Parts};
 
 use super::{
+    intake::{Context, RequestBody, Source},
+    io::Wire,
     response::{IntoResponse, Response},
+    scope::Scope,
+    site::Site,
     text::query_decode,
 };
-use crate::error::BodyError;
+use crate::error::ParamError;
 
 /// A request: method, path, headers, body, and what the route's pattern matched.
 pub struct Request {
-    head: Parts,
-    body: Incoming,
-    path: Option<String>,
-    names: Rc<[Box<str>]>,
-    values: Vec<String>,
-    peer: SocketAddr,
-    body_limit: usize,
+    pub(super) head: Parts,
+    pub(super) body: RequestBody,
 }
 
 impl Request {
-    pub(crate) fn new(
-        request: ::http::Request<Incoming>,
-        peer: SocketAddr,
-        body_limit: usize,
-    ) -> Self {
-        let (head, body) = request.into_parts();
+    pub(crate) fn new(head: Parts, source: Source, site: Rc<Site>) -> Self {
         Request {
             head,
-            body,
-            path: None,
-            names: Rc::new([]),
-            values: Vec::new(),
-            peer,
-            body_limit,
+            body: RequestBody {
+                source,
+                context: Context::new(site),
+            },
         }
+    }
+
+    pub(crate) fn set_wire(&mut self, wire: Rc<Wire>, peer: Option<SocketAddr>) {
+        self.body.context.wire = Some(wire);
+        self.body.context.peer = peer;
     }
 
     pub(crate) fn set_match(&mut self, path: String, names: Rc<[Box<str>]>, values: Vec<String>) {
         if path != self.head.uri.path() {
-            self.path = Some(path);
+            self.body.context.path = Some(path);
         }
-        self.names = names;
-        self.values = values;
+        self.body.context.names = names;
+        self.body.context.values = values;
+    }
+
+    pub(crate) fn set_scope(&mut self, scope: Rc<Scope>, body_limit: Option<usize>) {
+        self.body.context.scope = Some(scope);
+        if let Some(limit) = body_limit {
+            self.body.context.body_limit = limit;
+        }
     }
 
     /// The method.
@@ -57,7 +58,8 @@ impl Request {
 
     /// The path, percent-decoded, without the query.
     pub fn path(&self) -> &str {
-        self.path.as_deref().unwrap_or(self.head.uri.path())
+        let decoded = self.body.context.path.as_deref();
+        decoded.unwrap_or(self.head.uri.path())
     }
 
     /// The path as the client sent it, without the query.
@@ -65,21 +67,71 @@ impl Request {
         self.head.uri.path()
     }
 
+    /// The version of HTTP that is spoken.
+    pub fn version(&self) -> Version {
+        self.head.version
+    }
+
+    /// The host that the client asked, with its port if it named one: from the request's target, else from `Host`.
+    pub fn host(&self) -> Option<&str> {
+        let authority = self.head.uri.authority();
+        authority.map_or_else(|| self.header("host"), |authority| Some(authority.as_str()))
+    }
+
     /// What the pattern's `{name}` stands for, percent-decoded; `None` when the pattern has no such name.
     pub fn match_info(&self, name: &str) -> Option<&str> {
-        let place = self
+        let context = &self.body.context;
+        let place = context
             .names
             .iter()
             .position(|candidate| **candidate == *name)?;
-        self.values.get(place).map(String::as_str)
+        context.values.get(place).map(String::as_str)
+    }
+
+    /// What the pattern's `{name}` stands for, as a value of another type.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`], which answers 400, when it is no such value, or when the pattern has no such name.
+    ///
+    /// ```
+    /// use aio::http::{App, ParamError, Request, TestClient};
+    ///
+    /// async fn double(request: Request) -> Result<String, ParamError> {
+    ///     let number: u32 = request.param("number")?;
+    ///     Ok((2 * number).to_string())
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let client = TestClient::new(App::new().get("/double/{number}", double)).await?;
+    ///     assert_eq!(client.get("/double/21").send().await.text(), "42");
+    ///     assert_eq!(client.get("/double/x").send().await.status(), 400);
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn param<T>(&self, name: &str) -> Result<T, ParamError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        let value = self.match_info(name);
+        let wrong = |why: String| ParamError {
+            name: name.to_owned(),
+            value: value.unwrap_or_default().to_owned(),
+            why,
+        };
+        value
+            .ok_or_else(|| wrong("the pattern has no such name".to_owned()))?
+            .parse()
+            .map_err(|error: T::Err| wrong(error.to_string()))
     }
 
     /// All names and values that the pattern matched, in its order.
     pub fn matches(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.names
-            .iter()
-            .map(|name| &**name)
-            .zip(self.values.iter().map(String::as_str))
+        let context = &self.body.context;
+        let names = context.names.iter().map(|name| &**name);
+        names.zip(context.values.iter().map(String::as_str))
     }
 
     /// What follows the `?`, as the client sent it; empty without one.
@@ -115,44 +167,71 @@ impl Request {
         self.head.headers.get(name)?.to_str().ok()
     }
 
-    /// The address of the client, or of the proxy before it.
-    pub fn peer_addr(&self) -> SocketAddr {
-        self.peer
+    /// The address of the client, or of the proxy before it. None over a Unix socket, and in tests without a socket.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.body.context.peer
     }
 
-    /// Reads the whole body. The second time it is empty.
+    /// The value of this type that the app, or one that it is nested in, was given with
+    /// [`App::state`](super::App::state) or in a startup hook.
     ///
-    /// # Errors
+    /// ```
+    /// use std::cell::Cell;
+    /// use aio::http::{App, Request, TestClient};
     ///
-    /// [`BodyError::TooLarge`] above [`Limits::body`](super::Limits::body), [`BodyError::Broken`] when the client hung
-    /// up or sent nonsense.
-    pub async fn read(&mut self) -> Result<Bytes, BodyError> {
-        let limit = self.body_limit;
-        if self.body.size_hint().lower() > limit as u64 {
-            return Err(BodyError::TooLarge { limit });
-        }
-        let mut whole = BytesMut::new();
-        while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| BodyError::Broken(error.to_string()))?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            if whole.len() + data.len() > limit {
-                return Err(BodyError::TooLarge { limit });
-            }
-            whole.extend_from_slice(&data);
-        }
-        Ok(whole.freeze())
+    /// async fn count(request: Request) -> String {
+    ///     let hits = request.state::<Cell<u32>>().expect("the app has it");
+    ///     hits.set(hits.get() + 1);
+    ///     hits.get().to_string()
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let client = TestClient::new(App::new().state(Cell::new(0u32)).get("/", count)).await?;
+    ///     client.get("/").send().await;
+    ///     assert_eq!(client.get("/").send().await.text(), "2");
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn state<T: 'static>(&self) -> Option<Rc<T>> {
+        self.body.context.scope.as_ref()?.find()
     }
 
-    /// Reads the whole body as text.
+    /// This request's id; empty unless the app has [`request_ids`](super::App::request_ids).
+    pub fn id(&self) -> &str {
+        self.body.context.id.as_deref().unwrap_or("")
+    }
+
+    pub(crate) fn set_id(&mut self, id: Rc<str>) {
+        self.body.context.id = Some(id);
+    }
+
+    /// The id of the last event that a client of server-sent events has seen, when it connects again.
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.header("last-event-id")
+    }
+
+    /// A future that ends when the client has hung up, for a handler that would rather stop than work for nobody. It
+    /// never ends over HTTP/2, over TLS, or without a socket.
     ///
-    /// # Errors
+    /// ```no_run
+    /// use aio::http::Request;
     ///
-    /// As [`read`](Request::read), and [`BodyError::NotText`] when it is not UTF-8.
-    pub async fn text(&mut self) -> Result<String, BodyError> {
-        let bytes = self.read().await?;
-        String::from_utf8(bytes.into()).map_err(|_| BodyError::NotText)
+    /// async fn search(request: Request) -> String {
+    ///     let gone = request.disconnected();
+    ///     aio::create_task(async move {
+    ///         gone.await;
+    ///         println!("nobody waits for this any more");
+    ///     });
+    ///     "found".to_owned()
+    /// }
+    /// ```
+    pub fn disconnected(&self) -> impl Future<Output = ()> + use<> {
+        let wire = self.body.context.wire.clone();
+        poll_fn(move |cx| match &wire {
+            Some(wire) => wire.poll_hung_up(cx),
+            None => std::task::Poll::Pending,
+        })
     }
 }
 
@@ -162,14 +241,13 @@ impl fmt::Debug for Request {
             .field("method", self.method())
             .field("uri", &self.head.uri)
             .field("headers", self.headers())
-            .field("peer", &self.peer)
+            .field("peer", &self.peer_addr())
             .finish_non_exhaustive()
     }
 }
 
-impl IntoResponse for BodyError {
-    /// 413 for a body that is too large, 400 for one that is broken.
+impl IntoResponse for ParamError {
     fn into_response(self) -> Response {
-        Response::text(self.to_string()).with_status(self.status())
+        Response::text(self.to_string()).with_status(::http::StatusCode::BAD_REQUEST)
     }
 }

@@ -1,11 +1,14 @@
 //! What a handler answers.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
+use futures_core::Stream;
+use serde::Serialize;
 
-use super::body::Payload;
+use super::body::{BodyWriter, BoxError, ResponseBody};
+use crate::current;
 
 /// A response: status, headers, body.
 ///
@@ -17,7 +20,7 @@ use super::body::Payload;
 /// assert_eq!(made.headers()[header::CONTENT_TYPE], "text/plain; charset=utf-8");
 /// ```
 pub struct Response {
-    inner: ::http::Response<Payload>,
+    inner: ::http::Response<ResponseBody>,
 }
 
 impl Response {
@@ -50,8 +53,113 @@ impl Response {
         Response::with_body(StatusCode::OK, Some(kind), bytes.into())
     }
 
+    /// `value` as JSON, status 200. A value that JSON cannot express (a map whose keys are no strings) answers 500, and
+    /// the loop's exception handler hears of it.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(json) => {
+                let kind = HeaderValue::from_static("application/json");
+                Response::with_body(StatusCode::OK, Some(kind), Bytes::from(json))
+            }
+            Err(error) => {
+                if let Ok(engine) = current::engine() {
+                    engine
+                        .reporter
+                        .report("a response is not expressible as JSON", None, &error);
+                }
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+
+    /// Sends the client to `location`, with status 302. What a header must not hold is percent-encoded; a location that
+    /// comes from a user may lead anywhere, so check it first.
+    pub fn redirect(location: &str) -> Self {
+        Response::redirect_with(StatusCode::FOUND, location)
+    }
+
+    /// Sends the client to `location` with another status: 303 after a form, 307 and 308 to repeat the request there,
+    /// 301 and 308 for good.
+    pub fn redirect_with(status: StatusCode, location: &str) -> Self {
+        let mut safe = String::with_capacity(location.len());
+        for byte in location.bytes() {
+            match byte {
+                b'!'..=b'~' => safe.push(byte as char),
+                other => safe.push_str(&format!("%{other:02X}")),
+            }
+        }
+        let response = Response::new(status);
+        match HeaderValue::from_str(&safe) {
+            Ok(location) => response.with_header(header::LOCATION, location),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+
+    /// What a stream gives, as `application/octet-stream`, status 200. The stream is polled as fast as the client reads,
+    /// and dropped when it hangs up. An error ends the connection in the middle of the body, so that the client does
+    /// not take it for whole, and is told to the loop's exception handler.
+    pub fn stream<S, E>(stream: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let body = ResponseBody::pieces(stream, None);
+        Response::streamed("application/octet-stream", body)
+    }
+
+    /// A body that a coroutine writes while it is sent, as `application/octet-stream`, status 200. The coroutine runs as
+    /// fast as the client reads, and is dropped when it hangs up. Its error is treated as in
+    /// [`stream`](Response::stream).
+    ///
+    /// ```
+    /// use aio::http::{App, Gone, Request, Response, TestClient};
+    ///
+    /// async fn count(_: Request) -> Response {
+    ///     Response::write_with(async |body| {
+    ///         for number in 1..=3 {
+    ///             body.write(format!("{number}\n")).await?;
+    ///         }
+    ///         Ok::<(), Gone>(())
+    ///     })
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let client = TestClient::new(App::new().get("/", count)).await?;
+    ///     assert_eq!(client.get("/").send().await.text(), "1\n2\n3\n");
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_with<W, E>(write: W) -> Self
+    where
+        W: AsyncFnOnce(BodyWriter) -> Result<(), E> + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let body = Response::writing(write, None);
+        Response::streamed("application/octet-stream", body)
+    }
+
+    pub(crate) fn writing<W, E>(write: W, keep_alive: Option<Duration>) -> ResponseBody
+    where
+        W: AsyncFnOnce(BodyWriter) -> Result<(), E> + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let slot = std::rc::Rc::default();
+        let writer = BodyWriter {
+            slot: std::rc::Rc::clone(&slot),
+        };
+        ResponseBody::written(slot, async move { write(writer).await }, keep_alive)
+    }
+
+    pub(crate) fn streamed(kind: &'static str, body: ResponseBody) -> Self {
+        let mut inner = ::http::Response::new(body);
+        let kind = HeaderValue::from_static(kind);
+        inner.headers_mut().insert(header::CONTENT_TYPE, kind);
+        Response { inner }
+    }
+
     fn with_body(status: StatusCode, kind: Option<HeaderValue>, body: Bytes) -> Self {
-        let mut inner = ::http::Response::new(Payload::new(body));
+        let mut inner = ::http::Response::new(ResponseBody::whole(body));
         *inner.status_mut() = status;
         if let Some(kind) = kind {
             inner.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -86,13 +194,33 @@ impl Response {
         self.inner.headers_mut()
     }
 
-    /// The body.
-    pub fn body(&self) -> &[u8] {
-        self.inner.body().bytes()
+    /// The same with this content type in place of its own; text that no header can hold leaves it as it was.
+    pub fn with_type(self, kind: &str) -> Self {
+        match HeaderValue::from_str(kind) {
+            Ok(kind) => self.with_header(header::CONTENT_TYPE, kind),
+            Err(_) => self,
+        }
     }
 
-    pub(crate) fn into_inner(self) -> ::http::Response<Payload> {
+    /// The body, when it is at hand as a whole; `None` for one that is streamed.
+    pub fn body(&self) -> Option<&[u8]> {
+        self.inner.body().bytes().map(|bytes| &**bytes)
+    }
+
+    #[cfg(feature = "compress")]
+    pub(crate) fn body_size(&self) -> Option<u64> {
+        use hyper::body::Body;
+        self.inner.body().size_hint().exact()
+    }
+
+    /// As `tower`'s and hyper's services have it.
+    pub fn into_http(self) -> ::http::Response<ResponseBody> {
         self.inner
+    }
+
+    #[cfg(any(feature = "compress", feature = "tower"))]
+    pub(crate) fn from_http(inner: ::http::Response<ResponseBody>) -> Self {
+        Response { inner }
     }
 }
 
@@ -101,7 +229,7 @@ impl fmt::Debug for Response {
         f.debug_struct("Response")
             .field("status", &self.status())
             .field("headers", self.headers())
-            .field("body_bytes", &self.body().len())
+            .field("body", self.inner.body())
             .finish()
     }
 }
@@ -152,3 +280,20 @@ impl<R: IntoResponse, E: IntoResponse> IntoResponse for Result<R, E> {
         }
     }
 }
+
+macro_rules! becomes_a_response {
+    ($($error:ty),*) => {$(
+        /// So that `?` ends a handler that returns `Result<Response, Response>`.
+        impl From<$error> for Response {
+            fn from(error: $error) -> Self {
+                error.into_response()
+            }
+        }
+    )*};
+}
+
+becomes_a_response!(
+    crate::error::BodyError,
+    crate::error::ParamError,
+    StatusCode
+);

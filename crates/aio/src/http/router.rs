@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, collections::HashMap, rc::Rc};
 
+use regex_lite::Regex;
+
 use super::text::percent_decode;
 use crate::error::RouteError;
 
@@ -12,13 +14,15 @@ pub(crate) struct Leaf<T> {
     pub(crate) value: T,
 }
 
-/// Routes by segment: at each place a literal wins over `{name}`, and that over `{name:*}`.
+/// Routes by segment: at each place a literal wins over `{name:regex}`, that over `{name}`, and that over `{name:*}`.
 pub(crate) struct Router<T> {
     root: Node<T>,
 }
 
 struct Node<T> {
     literal: HashMap<Box<str>, Node<T>>,
+    /// In the order in which they were added.
+    shaped: Vec<(Regex, Node<T>)>,
     any: Option<Box<Node<T>>>,
     rest: Option<Leaf<T>>,
     leaf: Option<Leaf<T>>,
@@ -28,6 +32,7 @@ impl<T> Default for Node<T> {
     fn default() -> Self {
         Node {
             literal: HashMap::new(),
+            shaped: Vec::new(),
             any: None,
             rest: None,
             leaf: None,
@@ -43,6 +48,7 @@ pub(crate) struct Found<'a, T> {
 
 enum Segment<'a> {
     Literal(&'a str),
+    Shaped(&'a str, Regex),
     Any(&'a str),
     Rest(&'a str),
 }
@@ -67,6 +73,10 @@ impl<T> Router<T> {
         for segment in segments {
             match segment {
                 Segment::Literal(text) => node = node.literal.entry(text.into()).or_default(),
+                Segment::Shaped(name, shape) => {
+                    names.push(name.into());
+                    node = node.shaped(shape);
+                }
                 Segment::Any(name) => {
                     names.push(name.into());
                     node = node.any.get_or_insert_default();
@@ -108,6 +118,19 @@ impl<T> Router<T> {
 pub(crate) struct Undecodable;
 
 impl<T> Node<T> {
+    /// Where segments of this shape lead.
+    fn shaped(&mut self, shape: Regex) -> &mut Node<T> {
+        let known = self
+            .shaped
+            .iter()
+            .position(|(other, _)| other.as_str() == shape.as_str());
+        let place = known.unwrap_or_else(|| {
+            self.shaped.push((shape, Node::default()));
+            self.shaped.len() - 1
+        });
+        &mut self.shaped[place].1
+    }
+
     /// `path` is what is left, without the slash before it.
     fn find(&self, path: &str, values: &mut Vec<String>) -> Result<Option<&Leaf<T>>, Undecodable> {
         let (segment, left) = match path.split_once('/') {
@@ -119,6 +142,15 @@ impl<T> Node<T> {
             && let Some(leaf) = next.go_on(left, values)?
         {
             return Ok(Some(leaf));
+        }
+        for (shape, next) in &self.shaped {
+            if shape.is_match(&decoded) {
+                values.push(decoded.clone().into_owned());
+                if let Some(leaf) = next.go_on(left, values)? {
+                    return Ok(Some(leaf));
+                }
+                values.pop();
+            }
         }
         if let Some(next) = &self.any
             && !segment.is_empty()
@@ -172,8 +204,14 @@ fn parse(pattern: &str) -> Result<Vec<Segment<'_>>, RouteError> {
             segments.push(Segment::Literal(part));
             continue;
         };
-        let (name, segment) = match inner.strip_suffix(":*") {
-            Some(name) => (name, Segment::Rest(name)),
+        let (name, segment) = match inner.split_once(':') {
+            Some((name, "*")) => (name, Segment::Rest(name)),
+            Some((name, shape)) => {
+                // The whole segment must be of this shape, not a part of it.
+                let shape = Regex::new(&format!("^(?:{shape})$"))
+                    .map_err(|error| bad(&format!("its regular expression is wrong: {error}")))?;
+                (name, Segment::Shaped(name, shape))
+            }
             None => (inner, Segment::Any(inner)),
         };
         if matches!(segment, Segment::Rest(_)) && parts.peek().is_some() {

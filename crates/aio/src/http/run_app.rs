@@ -8,16 +8,17 @@ use std::{
 
 use tokio::net::ToSocketAddrs;
 
-use super::{app::App, server::Server};
+use super::{app::App, listener::Listener, server::Server};
 use crate::{runner::run, signal::shutdown_signal};
 
 /// How long requests may take to finish once a signal has come.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Runs a loop that serves `app` on `address` until SIGINT (ctrl-c) or SIGTERM comes.
 ///
 /// Prints "Server started at http://ADDRESS..." once it accepts. When the signal has come it listens no more, gives
-/// requests 10 s to finish, and returns; so a `main` that returns this ends with status 0.
+/// requests 30 s to finish, and returns; so a `main` that returns this ends with status 0. A second signal ends the
+/// wait. Sockets that systemd hands over (`LISTEN_FDS`) take the place of `address`.
 ///
 /// # Errors
 ///
@@ -35,18 +36,66 @@ where
     A: ToSocketAddrs + fmt::Debug,
 {
     run(async {
-        let asked_to_stop = shutdown_signal()?;
-        let server = Server::bind(app, address).await?;
-        announce(&server);
-        asked_to_stop.await;
-        server.close(GRACE).await;
-        Ok(())
+        let mut listeners = Listener::inherited()?;
+        if listeners.is_empty() {
+            listeners.push(Listener::tcp(address).await?);
+        }
+        serve_until_signal(app, listeners, GRACE).await
     })?
 }
 
-fn announce(server: &Server) {
+/// Serves `app` on all `listeners` until SIGINT or SIGTERM comes, gives requests `grace` to finish, and returns: what
+/// [`run_app`] does, for a loop that is there already, and for Unix sockets and several addresses.
+///
+/// # Errors
+///
+/// As [`Server::start`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use aio::http::{App, Listener, Request, serve_until_signal};
+///
+/// aio::run(async {
+///     let listeners = [Listener::tcp("127.0.0.1:8000").await?, Listener::unix("/run/app.sock").await?];
+///     let app = App::new().get("/", async |_: Request| "hello");
+///     serve_until_signal(app, listeners, Duration::from_secs(10)).await
+/// })??;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub async fn serve_until_signal(
+    app: App,
+    listeners: impl IntoIterator<Item = Listener>,
+    grace: Duration,
+) -> io::Result<()> {
+    let asked_to_stop = shutdown_signal()?;
+    let listeners: Vec<Listener> = listeners.into_iter().collect();
+    let places: Vec<String> = listeners.iter().map(Listener::to_string).collect();
+    let server = Server::start(app, listeners).await?;
+    announce(&places);
+    asked_to_stop.await;
+    let at_once = shutdown_signal()?;
+    let hurried = async {
+        at_once.await;
+        server.close(Duration::ZERO).await;
+    };
+    // Whichever ends first: the second closes what the first still waits for.
+    let (mut patient, mut hurried) = (std::pin::pin!(server.close(grace)), std::pin::pin!(hurried));
+    std::future::poll_fn(|cx| {
+        let hurried = hurried.as_mut().poll(cx);
+        patient
+            .as_mut()
+            .poll(cx)
+            .is_ready()
+            .then_some(())
+            .map_or(hurried, std::task::Poll::Ready)
+    })
+    .await;
+    Ok(())
+}
+
+fn announce(places: &[String]) {
     let mut out = io::stdout();
     // A closed standard output is no reason not to serve.
-    let _ = writeln!(out, "Server started at http://{}...", server.local_addr());
+    let _ = writeln!(out, "Server started at {}...", places.join(", "));
     let _ = out.flush();
 }

@@ -9,7 +9,7 @@ use std::{
 use hyper::rt::{Sleep, Timer};
 
 use crate::{
-    current,
+    clock, current,
     timer::{Due, TimerKey},
 };
 
@@ -69,5 +69,37 @@ impl Drop for LoopSleep {
                 engine.cancel_timer(key);
             }
         });
+    }
+}
+
+/// Tells a connection when its patience ends. A time that moves further away costs nothing: the timer fires at the old
+/// one, and is set again.
+#[derive(Default)]
+pub(crate) struct Alarm {
+    armed: Option<(Instant, LoopSleep)>,
+}
+
+impl Alarm {
+    pub(crate) fn poll_until(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match &mut self.armed {
+                Some((when, sleep)) if *when <= due => {
+                    if Pin::new(sleep).poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    self.armed = None;
+                    if clock::now() >= due {
+                        return Poll::Ready(());
+                    }
+                }
+                _ => {
+                    let sleep = LoopSleep {
+                        deadline: due,
+                        armed: None,
+                    };
+                    self.armed = Some((due, sleep));
+                }
+            }
+        }
     }
 }

@@ -165,23 +165,6 @@ impl<A> Server<A> {
         self.shared.notify();
     }
 
-    /// Lets every connection look at what has changed.
-    #[cfg(feature = "http")]
-    pub(crate) fn wake_clients(&self) {
-        self.stop_listening();
-        let connections: Vec<TaskRef> =
-            self.shared.connections.borrow().values().cloned().collect();
-        connections.iter().for_each(TaskRef::wake);
-    }
-
-    /// Waits until no connection is open.
-    #[cfg(feature = "http")]
-    pub(crate) async fn drained(&self) {
-        self.shared
-            .wait(|shared| shared.connections.borrow().is_empty())
-            .await;
-    }
-
     /// Cancels the handlers of all open connections, which closes those.
     pub fn abort_clients(&self) {
         let connections: Vec<TaskRef> =

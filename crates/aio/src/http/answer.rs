@@ -1,0 +1,210 @@
+//! From a request's head to its response.
+
+use std::{
+    error::Error,
+    fmt,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use ::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use hyper::body::Incoming;
+
+use super::{
+    body::ResponseBody,
+    connection::{Course, Service},
+    flight::Flight,
+    intake::Source,
+    io::Wire,
+    request::Request,
+    response::{IntoResponse, Response},
+    route::{Handling, OnDisconnect},
+    site::Handled,
+    upgrade::Upgrade,
+};
+use crate::{current, error::Panicked, task};
+
+/// The client hung up on a handler that is not to be run to its end.
+#[derive(Debug)]
+pub(crate) struct HungUp;
+
+impl fmt::Display for HungUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client hung up")
+    }
+}
+
+impl Error for HungUp {}
+
+pub(crate) type Answer = Result<::http::Response<ResponseBody>, HungUp>;
+
+pub(crate) fn answer(
+    service: &Service,
+    request: ::http::Request<Incoming>,
+    peer: Option<SocketAddr>,
+    wire: &Rc<Wire>,
+    upgrade: Option<&Upgrade>,
+) -> Answering {
+    let site = &service.site;
+    let (head, body) = request.into_parts();
+    let id = site.request_ids.then(|| request_id(&head));
+    let full = site.handling.get() >= site.limits.requests;
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(unused_mut, reason = "the log is tracing's")
+    )]
+    let mut flight = Flight::new(wire, site);
+    #[cfg(feature = "tracing")]
+    let span = {
+        flight.access = super::access::Access::begin(&head, peer, id.as_deref());
+        super::access::span(&head, id.as_deref())
+    };
+    let mut request = Request::new(head, Source::Incoming(body), site.clone());
+    request.set_wire(wire.clone(), peer);
+    if let Some(id) = &id {
+        request.set_id(id.clone());
+    }
+    let begun = if full {
+        Ok(Handled::Now(Box::new(overloaded())))
+    } else {
+        catch_unwind(AssertUnwindSafe(|| site.handle(request)))
+    };
+    let mut answering = Answering {
+        handling: None,
+        answer: None,
+        flight: Some(flight),
+        id,
+        policy: OnDisconnect::Finish,
+        course: service.course.clone(),
+        wire: wire.clone(),
+        upgrade: upgrade.cloned(),
+    };
+    match begun {
+        Ok(Handled::Later(handling, policy)) => {
+            #[cfg(feature = "tracing")]
+            let handling = super::access::within(handling, span);
+            answering.handling = Some(handling);
+            answering.policy = policy;
+        }
+        Ok(Handled::Now(answer)) => answering.answer = Some(*answer),
+        Err(payload) => answering.answer = Some(failed(Panicked::new(payload))),
+    }
+    answering
+}
+
+fn overloaded() -> Response {
+    StatusCode::SERVICE_UNAVAILABLE
+        .into_response()
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+fn request_id(head: &Parts) -> Rc<str> {
+    let sent = head.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match sent {
+        Some(id) if !id.is_empty() && id.len() <= 64 && id.bytes().all(harmless) => id.into(),
+        _ => {
+            let mut bytes = [0; 16];
+            // Without the system's randomness all ids are alike, which harms no one but who reads the log.
+            let _ = getrandom::fill(&mut bytes);
+            format!("{:032x}", u128::from_ne_bytes(bytes)).into()
+        }
+    }
+}
+
+/// A handler at work. Dropped before its end, because the client hung up, it goes on as a task of its own: what it does
+/// to a database is not cut off in the middle.
+pub(crate) struct Answering {
+    handling: Option<Handling>,
+    answer: Option<Response>,
+    flight: Option<Flight>,
+    id: Option<Rc<str>>,
+    policy: OnDisconnect,
+    course: Rc<Course>,
+    wire: Rc<Wire>,
+    upgrade: Option<Upgrade>,
+}
+
+impl Future for Answering {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let this = &mut *self;
+        if let Some(handling) = &mut this.handling {
+            match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
+                Ok(Poll::Ready(answer)) => this.answer = Some(answer),
+                Ok(Poll::Pending) => {
+                    let gone = this.policy == OnDisconnect::Cancel
+                        && this.wire.poll_hung_up(cx).is_ready();
+                    return if gone {
+                        Poll::Ready(Err(HungUp))
+                    } else {
+                        Poll::Pending
+                    };
+                }
+                Err(payload) => this.answer = Some(failed(Panicked::new(payload))),
+            }
+            this.handling = None;
+        }
+        match this.answer.take() {
+            Some(answer) => Poll::Ready(Ok(this.send_off(answer))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Answering {
+    fn send_off(&mut self, answer: Response) -> ::http::Response<ResponseBody> {
+        let mut answer = answer.into_http();
+        if let Some(id) = &self.id
+            && let Ok(id) = HeaderValue::from_str(id)
+        {
+            answer.headers_mut().insert(REQUEST_ID, id);
+        }
+        if let (Some(switch), Some(upgrade)) = (answer.body_mut().switch.take(), &self.upgrade) {
+            upgrade.set(switch);
+            self.wire.open_gate();
+        }
+        #[cfg(feature = "tracing")]
+        if let Some(access) = self
+            .flight
+            .as_mut()
+            .and_then(|flight| flight.access.as_mut())
+        {
+            access.answered(&answer);
+        }
+        answer.body_mut().flight = self.flight.take();
+        answer
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let Some(handling) = self.handling.take() else {
+            return;
+        };
+        let finish = self.policy == OnDisconnect::Finish && !self.course.aborting.get();
+        if let (true, Ok(engine)) = (finish, current::engine()) {
+            let flight = self.flight.take();
+            let rest = async move {
+                handling.await;
+                drop(flight);
+            };
+            task::spawn(&engine, rest).detach();
+        }
+    }
+}
+
+fn failed(panicked: Panicked) -> Response {
+    if let Ok(engine) = current::engine() {
+        engine
+            .reporter
+            .report("a request's handler panicked", None, &panicked);
+    }
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}

@@ -1,0 +1,210 @@
+//! The open connections of a server.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::poll_fn,
+    io,
+    rc::{Rc, Weak},
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use super::{
+    connection::{self, Service, Standing},
+    listener::Listener,
+};
+use crate::{
+    executor::Engine,
+    sleep::sleep,
+    task::{self, TaskRef},
+};
+
+/// How long accepting pauses when the system has no descriptor or memory for one more connection.
+const EXHAUSTED_PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Clients {
+    engine: Rc<Engine>,
+    open: RefCell<BTreeMap<u64, Client>>,
+    next: Cell<u64>,
+    pub(crate) closed: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+struct Client {
+    task: TaskRef,
+    standing: Rc<Standing>,
+}
+
+impl Clients {
+    pub(crate) fn new(engine: Rc<Engine>) -> Rc<Self> {
+        Rc::new(Clients {
+            engine,
+            open: RefCell::new(BTreeMap::new()),
+            next: Cell::new(0),
+            closed: Cell::new(false),
+            waiting: RefCell::new(Vec::new()),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.borrow().len()
+    }
+
+    fn tasks(&self) -> Vec<TaskRef> {
+        let open = self.open.borrow();
+        open.values().map(|client| client.task.clone()).collect()
+    }
+
+    /// Lets every connection look at what has changed.
+    pub(crate) fn wake(&self) {
+        self.tasks().iter().for_each(TaskRef::wake);
+    }
+
+    /// Cuts every connection off.
+    pub(crate) fn abort(&self) {
+        for task in self.tasks() {
+            task.cancel();
+        }
+    }
+
+    /// Waits until none is open.
+    pub(crate) async fn drained(&self) {
+        self.wait(|clients| clients.len() == 0).await;
+    }
+
+    /// Waits until [`close`](Clients::close) is called.
+    pub(crate) async fn until_closed(&self) {
+        self.wait(|clients| clients.closed.get()).await;
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        self.notify();
+    }
+
+    fn notify(&self) {
+        let waiting = self.waiting.take();
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    async fn wait(&self, reached: impl Fn(&Self) -> bool) {
+        poll_fn(|cx| {
+            if reached(self) {
+                return Poll::Ready(());
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                waiting.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Waits for a place; an idle connection is closed for it.
+    async fn room(&self, most: usize) {
+        if self.len() >= most {
+            self.shed();
+            self.wait(|clients| clients.len() < most).await;
+        }
+    }
+
+    /// Closes the idle connection that has been open longest.
+    fn shed(&self) {
+        let open = self.open.borrow();
+        let idle = |client: &&Client| client.standing.idle.get() && !client.standing.shed.get();
+        let chosen = open.values().find(idle).map(|client| {
+            client.standing.shed.set(true);
+            client.task.clone()
+        });
+        drop(open);
+        if let Some(task) = chosen {
+            task.wake();
+        }
+    }
+
+    fn serve(self: &Rc<Self>, standing: Rc<Standing>, serving: impl Future<Output = ()> + 'static) {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        let open = Open {
+            clients: Rc::downgrade(self),
+            number,
+        };
+        let connection = task::spawn(&self.engine, async move {
+            let _open = open;
+            serving.await;
+        });
+        if let Some(task) = connection.reference() {
+            let client = Client { task, standing };
+            self.open.borrow_mut().insert(number, client);
+        }
+        connection.detach();
+    }
+
+    /// Accepts connections, at most `most` at a time, until it is dropped.
+    pub(crate) async fn accept(
+        self: Rc<Self>,
+        listener: Listener,
+        service: Rc<Service>,
+        most: usize,
+    ) {
+        let _listening = Listening(self.clone());
+        loop {
+            match listener.accept().await {
+                Ok((socket, peer)) => {
+                    // Only now: no connection is closed for one that may never come.
+                    self.room(most).await;
+                    let standing = Rc::new(Standing::default());
+                    let serving =
+                        connection::serve(socket, peer, service.clone(), standing.clone());
+                    self.serve(standing, serving);
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    self.engine
+                        .reporter
+                        .report("accepting pauses for a second", None, &error);
+                    self.shed();
+                    sleep(EXHAUSTED_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Tells those who wait, however the accepting ends.
+struct Listening(Rc<Clients>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Takes the connection off the list, however its service ends.
+struct Open {
+    clients: Weak<Clients>,
+    number: u64,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(clients) = self.clients.upgrade() {
+            clients.open.borrow_mut().remove(&self.number);
+            clients.notify();
+        }
+    }
+}
+
+/// Errors of a client that hung up while it was waiting to be accepted: the next one may be fine.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::InvalidInput
+    )
+}

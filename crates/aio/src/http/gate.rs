@@ -1,0 +1,401 @@
+//! The gate before the codec: looks at each byte that a client sends and refuses what two parties might read in two
+//! ways, so that nothing is smuggled past a proxy. What it lets through, it lets through unchanged.
+
+use ::http::StatusCode;
+use memchr::{memchr, memchr2};
+
+use super::limits::Limits;
+
+/// Bytes of chunk extensions that a message may have; nobody uses them.
+const EXTENSION_BYTES: usize = 4096;
+/// Empty lines that may come before a request: some clients end a body with one too many.
+const BLANK_LINES: usize = 2;
+
+/// Why a message is refused, and how much of the piece may still be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    /// In a head: where this message began in the piece. In a body: where the fault is.
+    pub(crate) pass: usize,
+    pub(crate) in_body: bool,
+}
+
+/// What the client is in the middle of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Between two messages.
+    Between,
+    Head,
+    Body,
+    /// No longer HTTP/1.
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Line,
+    Field,
+    Length(u64),
+    Size,
+    Data(u64),
+    DataEnd,
+    Trailer,
+    Open,
+}
+
+/// The sizes that it holds messages to; see [`Limits`].
+#[derive(Debug, Clone, Copy)]
+struct Caps {
+    line: usize,
+    field: usize,
+    fields: usize,
+    head: usize,
+}
+
+/// What the head under way has said.
+#[derive(Debug, Clone, Copy, Default)]
+struct Head {
+    bytes: usize,
+    fields: usize,
+    blank: usize,
+    one_dot_zero: bool,
+    hosts: usize,
+    length: Option<u64>,
+    chunked: bool,
+    extensions: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Gate {
+    state: State,
+    head: Head,
+    caps: Caps,
+    /// The beginning of a line whose end has not come.
+    carry: Vec<u8>,
+}
+
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+
+impl Gate {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Gate {
+            state: State::Line,
+            head: Head::default(),
+            caps: Caps {
+                line: limits.request_line,
+                field: limits.header_field,
+                fields: limits.headers,
+                head: limits.header_bytes,
+            },
+            carry: Vec::new(),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.state {
+            State::Line if self.carry.is_empty() => Phase::Between,
+            State::Line | State::Field => Phase::Head,
+            State::Open => Phase::Open,
+            _ => Phase::Body,
+        }
+    }
+
+    /// From here on everything passes: the protocol has been switched.
+    pub(crate) fn open(&mut self) {
+        self.state = State::Open;
+        self.carry = Vec::new();
+    }
+
+    /// Looks at what came.
+    pub(crate) fn look(&mut self, piece: &[u8]) -> Result<(), Refusal> {
+        let mut at = 0;
+        let mut began = 0;
+        while at < piece.len() {
+            let left = &piece[at..];
+            match self.state {
+                State::Open => return Ok(()),
+                State::Length(size) => at += self.skip(size, left.len(), State::Length),
+                State::Data(size) => at += self.skip(size, left.len(), State::Data),
+                _ => {
+                    let in_body = self.phase() == Phase::Body;
+                    if self.state == State::Line && self.carry.is_empty() {
+                        began = at;
+                    }
+                    at += self.take_line(left).map_err(|status| Refusal {
+                        status,
+                        pass: if in_body { at } else { began },
+                        in_body,
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, size: u64, have: usize, more: fn(u64) -> State) -> usize {
+        let taken = size.min(have as u64);
+        self.state = match (size - taken, self.state) {
+            (0, State::Data(_)) => State::DataEnd,
+            (0, _) => self.next_message(),
+            (left, _) => more(left),
+        };
+        taken as usize
+    }
+
+    fn next_message(&mut self) -> State {
+        self.head = Head::default();
+        State::Line
+    }
+
+    /// Takes bytes up to the end of a line, or all of them when it does not end here.
+    fn take_line(&mut self, left: &[u8]) -> Result<usize, StatusCode> {
+        let Some(end) = memchr(b'\n', left) else {
+            if self.carry.is_empty()
+                && self.state == State::Line
+                && !left[0].is_ascii_alphabetic()
+                && left[0] != b'\r'
+            {
+                // Not even the beginning of a request: a TLS greeting, say.
+                return Err(BAD);
+            }
+            self.fits(self.carry.len() + left.len())?;
+            self.carry.extend_from_slice(left);
+            return Ok(left.len());
+        };
+        self.fits((self.carry.len() + end).saturating_sub(1))?;
+        if self.carry.is_empty() {
+            self.line(&left[..end])?;
+        } else {
+            let mut line = std::mem::take(&mut self.carry);
+            line.extend_from_slice(&left[..end]);
+            self.line(&line)?;
+        }
+        Ok(end + 1)
+    }
+
+    fn fits(&self, length: usize) -> Result<(), StatusCode> {
+        match self.state {
+            State::Line if length > self.caps.line => Err(StatusCode::URI_TOO_LONG),
+            State::Size if length > EXTENSION_BYTES => Err(BAD),
+            _ if length > self.caps.field && self.state != State::Line => {
+                Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A line, without its line feed.
+    fn line(&mut self, line: &[u8]) -> Result<(), StatusCode> {
+        let Some(line) = line.strip_suffix(b"\r") else {
+            return Err(BAD);
+        };
+        self.state = match self.state {
+            State::Line if line.is_empty() => {
+                self.head.blank += 1;
+                if self.head.blank > BLANK_LINES {
+                    return Err(BAD);
+                }
+                State::Line
+            }
+            State::Line => {
+                self.head.one_dot_zero = request_line(line)?;
+                self.head.bytes = line.len() + 2;
+                State::Field
+            }
+            State::Field if line.is_empty() => self.end_of_head()?,
+            State::Field => {
+                self.field(line)?;
+                State::Field
+            }
+            State::Size => self.chunk_size(line)?,
+            State::DataEnd if line.is_empty() => State::Size,
+            State::Trailer if line.is_empty() => self.next_message(),
+            State::Trailer => {
+                self.count(line)?;
+                split(line)?;
+                State::Trailer
+            }
+            _ => return Err(BAD),
+        };
+        Ok(())
+    }
+
+    fn count(&mut self, line: &[u8]) -> Result<(), StatusCode> {
+        self.head.fields += 1;
+        self.head.bytes += line.len() + 2;
+        if self.head.fields > self.caps.fields || self.head.bytes > self.caps.head {
+            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, line: &[u8]) -> Result<(), StatusCode> {
+        self.count(line)?;
+        let (name, value) = split(line)?;
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                self.head.hosts += 1;
+                if !is_host(value) {
+                    return Err(BAD);
+                }
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                let length = digits(value).ok_or(BAD)?;
+                if self.head.length.replace(length).is_some() {
+                    return Err(BAD);
+                }
+            }
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                if !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(coding_refused(value));
+                }
+                if std::mem::replace(&mut self.head.chunked, true) {
+                    return Err(BAD);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_of_head(&mut self) -> Result<State, StatusCode> {
+        let head = &mut self.head;
+        let hosts_fit = head.hosts == 1 || (head.hosts == 0 && head.one_dot_zero);
+        let framed_once = !(head.chunked && (head.length.is_some() || head.one_dot_zero));
+        if !hosts_fit || !framed_once {
+            return Err(BAD);
+        }
+        // Trailers have their own count.
+        head.fields = 0;
+        head.bytes = 0;
+        Ok(match (head.chunked, head.length) {
+            (true, _) => State::Size,
+            (false, Some(length)) if length > 0 => State::Length(length),
+            _ => self.next_message(),
+        })
+    }
+
+    fn chunk_size(&mut self, line: &[u8]) -> Result<State, StatusCode> {
+        let size = match memchr(b';', line) {
+            Some(end) => {
+                self.head.extensions += line.len() - end;
+                if self.head.extensions > EXTENSION_BYTES || memchr2(b'\r', 0, line).is_some() {
+                    return Err(BAD);
+                }
+                &line[..end]
+            }
+            None => line,
+        };
+        if size.is_empty() || size.len() > 16 || !size.iter().all(u8::is_ascii_hexdigit) {
+            return Err(BAD);
+        }
+        let text = std::str::from_utf8(size).map_err(|_| BAD)?;
+        match u64::from_str_radix(text, 16).map_err(|_| BAD)? {
+            0 => Ok(State::Trailer),
+            // Within what hyper can count.
+            size if size > u64::MAX >> 1 => Err(BAD),
+            size => Ok(State::Data(size)),
+        }
+    }
+}
+
+/// Whether it is of HTTP/1.0.
+fn request_line(line: &[u8]) -> Result<bool, StatusCode> {
+    if memchr2(b'\r', 0, line).is_some() || !line[0].is_ascii_alphabetic() {
+        return Err(BAD);
+    }
+    let mut words = line.split(|byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(BAD);
+    };
+    let target_fits = match target.first() {
+        Some(b'/') => true,
+        Some(b'*') => target.len() == 1 && method == b"OPTIONS",
+        // Absolute form; the authority form is CONNECT's alone, and we are no proxy.
+        Some(_) => target.starts_with(b"http://") || target.starts_with(b"https://"),
+        None => false,
+    };
+    match version {
+        b"HTTP/1.1" if target_fits => Ok(false),
+        b"HTTP/1.0" if target_fits => Ok(true),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if (b'2'..=b'9').contains(major) && minor.is_ascii_digit() =>
+        {
+            Err(StatusCode::HTTP_VERSION_NOT_SUPPORTED)
+        }
+        _ => Err(BAD),
+    }
+}
+
+/// Name and value, without the blanks around the value.
+fn split(line: &[u8]) -> Result<(&[u8], &[u8]), StatusCode> {
+    let colon = memchr(b':', line).ok_or(BAD)?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+        // Folded lines, too: they begin with a blank.
+        return Err(BAD);
+    }
+    if memchr2(b'\r', 0, value).is_some() {
+        return Err(BAD);
+    }
+    Ok((name, trim(value)))
+}
+
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut place = 0;
+    while place < others.len() {
+        table[others[place] as usize] = true;
+        place += 1;
+    }
+    table
+};
+
+fn is_token(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
+
+fn is_host(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+}
+
+fn digits(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|length| *length <= u64::MAX >> 1)
+}
+
+/// A coding that is well-formed but unknown is answered with 501.
+fn coding_refused(value: &[u8]) -> StatusCode {
+    let alone = !value.is_empty() && value.iter().all(|byte| is_token(*byte));
+    if alone {
+        StatusCode::NOT_IMPLEMENTED
+    } else {
+        BAD
+    }
+}

@@ -1,0 +1,170 @@
+//! Where a server accepts connections.
+
+use std::{
+    fmt, fs, io,
+    net::SocketAddr,
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+};
+
+use tokio::net::{TcpListener, ToSocketAddrs, UnixListener, UnixStream};
+
+use super::socket::Socket;
+use crate::{current, stream::bind};
+
+/// A socket that accepts connections, to be given to [`Server::start`](super::Server::start).
+pub struct Listener {
+    inner: Inner,
+    /// Held for what it does when it is dropped.
+    _unlink: Option<Unlink>,
+}
+
+enum Inner {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// Removes a socket's file that we have made.
+struct Unlink(PathBuf);
+
+impl Drop for Unlink {
+    fn drop(&mut self) {
+        // Already gone, or not ours to remove any more.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Listens on a TCP address, such as `"127.0.0.1:8000"`. Port 0 picks a free port.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be bound: the text names it and says what to do. Outside a loop: the error wraps
+    /// [`NoRunningLoop`](crate::NoRunningLoop).
+    pub async fn tcp<A>(address: A) -> io::Result<Self>
+    where
+        A: ToSocketAddrs + fmt::Debug,
+    {
+        let inner = Inner::Tcp(bind(address).await?);
+        Ok(Listener::of(inner))
+    }
+
+    /// Listens on a Unix socket at `path`. A socket there that nobody listens on is taken over; the file is removed when
+    /// the server closes. Who may connect is up to the folder's rights.
+    ///
+    /// # Errors
+    ///
+    /// When something else is at `path`, or another server listens there. Outside a loop, as [`tcp`](Listener::tcp).
+    pub async fn unix(path: impl AsRef<Path>) -> io::Result<Self> {
+        current::engine()?;
+        let path = path.as_ref();
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        if is_socket && UnixStream::connect(path).await.is_err() {
+            fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path).map_err(|error| {
+            let text = format!(
+                "cannot listen on {}: {error}; remove what is there, or take another path",
+                path.display()
+            );
+            io::Error::new(error.kind(), text)
+        })?;
+        Ok(Listener {
+            inner: Inner::Unix(listener),
+            _unlink: Some(Unlink(path.to_owned())),
+        })
+    }
+
+    /// Accepts from a TCP socket that listens already: one that was bound before privileges were dropped, say, or that
+    /// several loops share.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot watch it. Outside a loop, as [`tcp`](Listener::tcp).
+    pub fn from_tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        current::engine()?;
+        listener.set_nonblocking(true)?;
+        let inner = Inner::Tcp(TcpListener::from_std(listener)?);
+        Ok(Listener::of(inner))
+    }
+
+    /// Accepts from a Unix socket that listens already.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_tcp`](Listener::from_tcp).
+    pub fn from_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        current::engine()?;
+        listener.set_nonblocking(true)?;
+        let inner = Inner::Unix(UnixListener::from_std(listener)?);
+        Ok(Listener::of(inner))
+    }
+
+    /// The sockets that the process was started with, as systemd's socket activation hands them over in `LISTEN_FDS`;
+    /// none when there are none. The second call gives none: they have been taken.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is no listening TCP or Unix socket. Outside a loop, as [`tcp`](Listener::tcp).
+    pub fn inherited() -> io::Result<Vec<Self>> {
+        let mut handed = listenfd::ListenFd::from_env();
+        let mut listeners = Vec::new();
+        for place in 0..handed.len() {
+            // Asking for the wrong kind leaves the socket where it is.
+            if let Ok(Some(tcp)) = handed.take_tcp_listener(place) {
+                listeners.push(Listener::from_tcp(tcp)?);
+            } else if let Some(unix) = handed.take_unix_listener(place)? {
+                listeners.push(Listener::from_unix(unix)?);
+            }
+        }
+        Ok(listeners)
+    }
+
+    fn of(inner: Inner) -> Self {
+        Listener {
+            inner,
+            _unlink: None,
+        }
+    }
+
+    /// The TCP address that it listens on.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.inner {
+            Inner::Tcp(listener) => listener.local_addr().ok(),
+            Inner::Unix(_) => None,
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match &self.inner {
+            Inner::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Socket::Tcp(stream), Some(peer)))
+            }
+            Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.inner, self.local_addr()) {
+            (_, Some(address)) => write!(f, "http://{address}"),
+            (Inner::Unix(listener), _) => match listener.local_addr() {
+                Ok(address) => match address.as_pathname() {
+                    Some(path) => write!(f, "unix:{}", path.display()),
+                    None => f.write_str("unix:"),
+                },
+                Err(_) => f.write_str("unix:"),
+            },
+            (Inner::Tcp(_), None) => f.write_str("tcp"),
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Listener({self})")
+    }
+}

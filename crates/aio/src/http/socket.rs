@@ -1,0 +1,132 @@
+//! What a connection may run over.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpStream, UnixStream},
+};
+
+/// A connection's socket.
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    /// Another protocol has it now.
+    Taken,
+}
+
+impl Socket {
+    fn stream(&mut self) -> Option<Pin<&mut (dyn Duplex + Unpin)>> {
+        match self {
+            Socket::Tcp(stream) => Some(Pin::new(stream)),
+            Socket::Unix(stream) => Some(Pin::new(stream)),
+            Socket::Taken => None,
+        }
+    }
+
+    /// Nothing is held back here: what the socket has taken is on its way.
+    pub(crate) fn poll_flushed(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let ready = match self {
+            Socket::Tcp(stream) => stream.poll_read_ready(cx),
+            Socket::Unix(stream) => stream.poll_read_ready(cx),
+            Socket::Taken => return Poll::Ready(()),
+        };
+        ready.map(|_| ())
+    }
+
+    /// Ends when the client has closed its side and nothing else waits to be read.
+    pub(crate) fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Socket::Tcp(stream) = self else {
+            return Poll::Pending;
+        };
+        let mut one = [0];
+        match stream.poll_peek(cx, &mut ReadBuf::new(&mut one)) {
+            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Lets the system forget what is unsent.
+    pub(crate) fn reset_when_dropped(&self) {
+        if let Socket::Tcp(stream) = self {
+            // A socket that cannot be told so is closed in the ordinary way.
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
+pub(crate) trait Duplex: AsyncRead + AsyncWrite {}
+impl<S: AsyncRead + AsyncWrite> Duplex for S {}
+
+fn taken() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            other => match other.stream() {
+                Some(stream) => stream.poll_read(cx, buffer),
+                None => Poll::Ready(Err(taken())),
+            },
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            other => match other.stream() {
+                Some(stream) => stream.poll_write(cx, bytes),
+                None => Poll::Ready(Err(taken())),
+            },
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut().stream() {
+            Some(stream) => stream.poll_write_vectored(cx, slices),
+            None => Poll::Ready(Err(taken())),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut().stream() {
+            Some(stream) => stream.poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut().stream() {
+            Some(stream) => stream.poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}

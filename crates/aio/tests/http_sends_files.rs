@@ -1,0 +1,393 @@
+//! Static files: ranges, conditions, variants, and what must never be served. Compression and forms with files.
+#![cfg(feature = "http")]
+
+use std::{fs, io, os::unix::fs::symlink, path::PathBuf, time::Duration};
+
+use aio::http::{App, StaticFiles, TestClient};
+
+fn on_loop(test: impl AsyncFnOnce() -> io::Result<()>) -> io::Result<()> {
+    aio::run(aio::wait_for(test(), Duration::from_secs(20)))??
+}
+
+/// A folder of its own for one test; removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("aio-{name}-{}", std::process::id()));
+        fs::create_dir_all(folder.join("public/sub"))?;
+        fs::write(folder.join("public/a.txt"), "0123456789")?;
+        fs::write(folder.join("public/empty.txt"), "")?;
+        fs::write(folder.join("public/sub/index.html"), "<p>index</p>")?;
+        fs::write(folder.join("public/big.bin"), vec![7; 300_000])?;
+        fs::write(folder.join("secret.txt"), "secret")?;
+        Ok(Folder(folder))
+    }
+
+    fn public(&self, name: &str) -> PathBuf {
+        self.0.join("public").join(name)
+    }
+
+    async fn client(&self) -> io::Result<TestClient> {
+        let files = StaticFiles::new(self.0.join("public"))?.cache_control("max-age=60");
+        TestClient::new(App::new().files("/static", files)).await
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder that cannot be removed is the system's concern.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_file_is_sent_whole_or_in_part() -> io::Result<()> {
+    on_loop(async || {
+        let folder = Folder::new("parts")?;
+        let client = folder.client().await?;
+        let whole = client.get("/static/a.txt").send().await;
+        assert_eq!((whole.status().as_u16(), whole.text()), (200, "0123456789"));
+        assert_eq!(
+            whole.header("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+        assert_eq!(whole.header("cache-control"), Some("max-age=60"));
+        assert_eq!(
+            client.get("/static/big.bin").send().await.body().len(),
+            300_000
+        );
+        assert_eq!(
+            client.get("/static/sub/").send().await.text(),
+            "<p>index</p>"
+        );
+        assert_eq!(client.get("/static/empty.txt").send().await.text(), "");
+        for (range, status, expected) in [
+            ("bytes=2-4", 206, "234"),
+            ("bytes=7-", 206, "789"),
+            ("bytes=-3", 206, "789"),
+            ("bytes=-30", 206, "0123456789"),
+            ("bytes=5-99999999999999999999999", 206, "56789"),
+            ("bytes=0-,0-,0-", 200, "0123456789"),
+            ("bytes=a-b", 200, "0123456789"),
+            ("lines=1-2", 200, "0123456789"),
+        ] {
+            let answer = client
+                .get("/static/a.txt")
+                .header("range", range)
+                .send()
+                .await;
+            assert_eq!(
+                (answer.status().as_u16(), answer.text()),
+                (status, expected),
+                "{range}"
+            );
+        }
+        let part = client
+            .get("/static/a.txt")
+            .header("range", "bytes=2-4")
+            .send()
+            .await;
+        assert_eq!(part.header("content-range"), Some("bytes 2-4/10"));
+        for outside in ["bytes=10-", "bytes=-0", "bytes=5-2"] {
+            let answer = client
+                .get("/static/a.txt")
+                .header("range", outside)
+                .send()
+                .await;
+            assert_eq!(answer.status(), 416, "{outside}");
+            assert_eq!(answer.header("content-range"), Some("bytes */10"));
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn what_the_client_has_is_not_sent_again() -> io::Result<()> {
+    on_loop(async || {
+        let folder = Folder::new("known")?;
+        let client = folder.client().await?;
+        let first = client.get("/static/a.txt").send().await;
+        let (tag, date) = (
+            first.header("etag").unwrap(),
+            first.header("last-modified").unwrap(),
+        );
+        let old = "Mon, 01 Jan 2001 00:00:00 GMT";
+        for (header, value, status) in [
+            ("if-none-match", tag, 304),
+            ("if-none-match", "\"other\", *", 200),
+            ("if-none-match", "\"other\"", 200),
+            ("if-modified-since", date, 304),
+            ("if-modified-since", old, 200),
+            ("if-match", tag, 200),
+            ("if-match", "\"other\"", 412),
+            ("if-unmodified-since", old, 412),
+            ("if-unmodified-since", date, 200),
+        ] {
+            let answer = client
+                .get("/static/a.txt")
+                .header(header, value)
+                .send()
+                .await;
+            assert_eq!(answer.status(), status, "{header}: {value}");
+        }
+        for (condition, status) in [(tag, 206), ("\"other\"", 200), (date, 206), (old, 200)] {
+            let asked = client.get("/static/a.txt").header("range", "bytes=0-1");
+            assert_eq!(
+                asked.header("if-range", condition).send().await.status(),
+                status,
+                "{condition}"
+            );
+        }
+        fs::write(folder.public("a.txt"), "changed")?;
+        let answer = client
+            .get("/static/a.txt")
+            .header("if-none-match", tag)
+            .send()
+            .await;
+        assert_eq!(answer.text(), "changed");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_variant_is_sent_to_who_takes_it_and_checked_as_strictly() -> io::Result<()> {
+    on_loop(async || {
+        let folder = Folder::new("variants")?;
+        fs::write(folder.public("a.txt.gz"), "gzipped")?;
+        fs::write(folder.public("a.txt.br"), "brotli")?;
+        symlink(folder.0.join("secret.txt"), folder.public("big.bin.gz"))?;
+        let client = folder.client().await?;
+        for (accepted, coding, text) in [
+            ("gzip, br", Some("br"), "brotli"),
+            ("gzip", Some("gzip"), "gzipped"),
+            ("br;q=0, gzip", Some("gzip"), "gzipped"),
+            ("identity", None, "0123456789"),
+        ] {
+            let answer = client
+                .get("/static/a.txt")
+                .header("accept-encoding", accepted)
+                .send()
+                .await;
+            assert_eq!(
+                (answer.header("content-encoding"), answer.text()),
+                (coding, text),
+                "{accepted}"
+            );
+            assert_eq!(answer.header("vary"), Some("accept-encoding"));
+            assert_eq!(
+                answer.header("content-type"),
+                Some("text/plain; charset=utf-8")
+            );
+        }
+        let linked = client
+            .get("/static/big.bin")
+            .header("accept-encoding", "gzip")
+            .send()
+            .await;
+        assert_eq!(
+            (linked.header("content-encoding"), linked.body().len()),
+            (None, 300_000)
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn no_path_leads_out_of_the_folder() -> io::Result<()> {
+    on_loop(async || {
+        let folder = Folder::new("outside")?;
+        symlink(folder.0.join("secret.txt"), folder.public("link.txt"))?;
+        symlink(&folder.0, folder.public("up"))?;
+        symlink("a.txt", folder.public("inside.txt"))?;
+        symlink("/proc/self/root", folder.public("magic"))?;
+        fs::write(folder.public(".hidden"), "hidden")?;
+        fs::create_dir(folder.public(".git"))?;
+        fs::write(folder.public(".git/config"), "hidden")?;
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.public("pipe"))
+            .status()?;
+        assert!(made.success());
+        let client = folder.client().await?;
+        for path in [
+            "/static/../secret.txt",
+            "/static/%2e%2e%2fsecret.txt",
+            "/static/..%5csecret.txt",
+            "/static/%252e%252e/secret.txt",
+            "/static//etc/passwd",
+            "/static/%2fetc%2fpasswd",
+            "/static/sub/../a.txt",
+            "/static/./a.txt",
+            "/static/link.txt",
+            "/static/up/secret.txt",
+            "/static/inside.txt",
+            "/static/magic/etc/passwd",
+            "/static/.hidden",
+            "/static/.git/config",
+            "/static/pipe",
+            "/static/",
+            "/static/none.txt",
+        ] {
+            let answer = client.get(path).send().await;
+            assert_eq!(answer.status(), 404, "{path}: {}", answer.text());
+        }
+        assert!(StaticFiles::new(folder.public("none")).is_err());
+        Ok(())
+    })
+}
+
+#[cfg(feature = "compress")]
+#[test]
+fn responses_are_compressed_as_the_client_likes_it() -> io::Result<()> {
+    use aio::http::{Gone, Request, Response};
+    use std::io::Read;
+    on_loop(async || {
+        let text = "hello, compression! ".repeat(10_000);
+        let (whole, streamed) = (text.clone(), text.clone());
+        let app = App::new()
+            .compress()
+            .get("/text", async move |_: Request| whole.clone())
+            .get("/small", async |_: Request| "small")
+            .get("/image", async |_: Request| {
+                Response::bytes(vec![0; 5000]).with_type("image/png")
+            })
+            .get("/stream", async move |_: Request| {
+                let text = streamed.clone();
+                Response::write_with(async move |body| {
+                    for piece in text.as_bytes().chunks(7777) {
+                        body.write(piece.to_vec()).await?;
+                    }
+                    Ok::<(), Gone>(())
+                })
+                .with_type("text/plain")
+            });
+        let client = TestClient::new(app).await?;
+        for path in ["/text", "/stream"] {
+            let ask = async |accepted: &str| {
+                client
+                    .get(path)
+                    .header("accept-encoding", accepted)
+                    .send()
+                    .await
+            };
+            let plain = ask("identity").await;
+            assert_eq!(
+                (plain.header("content-encoding"), plain.text()),
+                (None, &*text)
+            );
+            assert_eq!(plain.header("vary"), Some("accept-encoding"));
+            let gzip = ask("gzip, br;q=0.5").await;
+            assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+            let mut out = String::new();
+            flate2::read::GzDecoder::new(&gzip.body()[..]).read_to_string(&mut out)?;
+            assert!(out == text, "{path}");
+            let brotli = ask("br").await;
+            assert_eq!(brotli.header("content-encoding"), Some("br"));
+            let mut out = String::new();
+            brotli::Decompressor::new(&brotli.body()[..], 4096).read_to_string(&mut out)?;
+            assert!(out == text, "{path}");
+            let zstd = ask("zstd").await;
+            assert_eq!(zstd.header("content-encoding"), Some("zstd"));
+            assert!(
+                zstd::decode_all(&zstd.body()[..])? == text.as_bytes(),
+                "{path}"
+            );
+        }
+        for path in ["/small", "/image"] {
+            let answer = client
+                .get(path)
+                .header("accept-encoding", "gzip")
+                .send()
+                .await;
+            assert_eq!(answer.header("content-encoding"), None, "{path}");
+        }
+        Ok(())
+    })
+}
+
+#[cfg(feature = "multipart")]
+#[test]
+fn a_form_with_files_is_read_part_by_part_and_held_to_its_limits() -> io::Result<()> {
+    use aio::http::{Limits, Request, Response};
+    on_loop(async || {
+        let app = App::new()
+            .limits(Limits {
+                parts: 3,
+                form_bytes: 2000,
+                body: 1000,
+                ..Limits::default()
+            })
+            .post("/", async |mut request: Request| {
+                let mut form = request.multipart()?;
+                let mut said = String::new();
+                while let Some(mut part) = form.next_part().await? {
+                    said += part.name();
+                    said += "=";
+                    said += &part.text().await?;
+                    said += ";";
+                }
+                Ok::<_, Response>(Response::text(said))
+            });
+        let client = TestClient::new(app).await?;
+        let part = |name: &str, value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let post = async |body: String| {
+            let kind = "multipart/form-data; boundary=b";
+            client
+                .post("/")
+                .header("content-type", kind)
+                .body(body)
+                .send()
+                .await
+        };
+        let good = post(part("a", "1") + &part("b", "two") + "--b--\r\n").await;
+        assert_eq!(good.text(), "a=1;b=two;");
+        assert_eq!(
+            post(part("a", "1").repeat(4) + "--b--\r\n").await.status(),
+            413
+        );
+        assert_eq!(
+            post(part("a", &"x".repeat(1500)) + "--b--\r\n")
+                .await
+                .status(),
+            413
+        );
+        assert_eq!(
+            post(part("a", &"x".repeat(3000)) + "--b--\r\n")
+                .await
+                .status(),
+            413
+        );
+        assert_eq!(post(part("a", "1")).await.status(), 400, "it does not end");
+        assert_eq!(client.post("/").body("x").send().await.status(), 415);
+        Ok(())
+    })
+}
+
+#[cfg(feature = "tower")]
+#[test]
+fn a_tower_service_answers_beneath_its_prefix() -> io::Result<()> {
+    use aio::http::{Request, RequestBody};
+    on_loop(async || {
+        let service = tower::service_fn(async |request: http::Request<RequestBody>| {
+            Ok::<_, String>(http::Response::new(request.uri().path().to_owned()))
+        });
+        let failing = tower::service_fn(async |_: http::Request<RequestBody>| {
+            Err::<http::Response<String>, _>("broken")
+        });
+        let app = App::new()
+            .mount_service("/tower", service)
+            .mount_service("/fails", failing)
+            .get("/own", async |_: Request| "own");
+        aio::get_running_loop()?.set_exception_handler(|_| {});
+        let client = TestClient::new(app).await?;
+        assert_eq!(
+            client.delete("/tower/a/b").send().await.text(),
+            "/tower/a/b"
+        );
+        assert_eq!(client.get("/fails/x").send().await.status(), 500);
+        assert_eq!(client.get("/own").send().await.text(), "own");
+        Ok(())
+    })
+}
