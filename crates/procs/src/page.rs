@@ -10,6 +10,7 @@
 //! | `STARTED` | worker | when the newest task began, nanoseconds of the monotonic clock |
 //! | `BUSY` | worker | nanoseconds spent in tasks so far |
 //! | `COMMITTED` | worker, with release | how many bytes of records exist, sent or not |
+//! | `BYPASSED` | worker, before `COMMITTED` | up to where records have gone straight into the socket: they are not in the page |
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,6 +24,7 @@ const CLAIM: usize = 0;
 const STARTED: usize = 64;
 const BUSY: usize = 128;
 const COMMITTED: usize = 192;
+const BYPASSED: usize = 200;
 const RING: usize = 4096;
 const LENGTH: usize = RING + RING_SIZE;
 
@@ -92,6 +94,13 @@ impl Page {
         self.0.word(COMMITTED).store(position, Release);
     }
 
+    /// Worker: all records up to this position exist, and the last one went straight into the socket.
+    pub(crate) fn publish_bypass(&self, position: u64) {
+        // Before the publication: whoever sees that sees this too.
+        self.0.word(BYPASSED).store(position, Relaxed);
+        self.publish(position);
+    }
+
     /// Parent: how many tasks were begun.
     pub(crate) fn begun(&self) -> u64 {
         self.0.word(CLAIM).load(Acquire) & !REVOKED
@@ -131,7 +140,9 @@ impl Page {
 
     fn copy(&self, position: u64, limit: usize) -> Option<Vec<u8>> {
         let length = self.0.word(COMMITTED).load(Acquire).checked_sub(position)?;
-        if length == 0 || length > limit as u64 {
+        // What is still in the socket of a record that bypassed the page has to come from there.
+        let bypassed = self.0.word(BYPASSED).load(Relaxed);
+        if length == 0 || length > limit as u64 || position < bypassed {
             return None;
         }
         let mut bytes = vec![0; length as usize];

@@ -148,7 +148,7 @@ impl Outlet<'_> {
         }
         self.position = end;
         self.flush()?;
-        self.page.publish(end);
+        self.page.publish_bypass(end);
         self.unsent = Vec::new();
         Ok(())
     }

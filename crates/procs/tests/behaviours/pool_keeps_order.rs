@@ -203,3 +203,17 @@ fn a_worker_is_replaced_after_its_share_of_tasks() {
     }
     pool.join();
 }
+
+/// A text of up to 60,000 bytes.
+#[procs::task]
+fn text(n: usize) -> String {
+    format!("{n:08}").repeat(n * 7919 % 7500)
+}
+
+/// Small results are looked up in the worker's page, large ones only come through its socket.
+#[test]
+fn results_of_mixed_sizes_arrive_whole() {
+    let pool = Pool::new(2).unwrap();
+    let texts = pool.map(text, 0..2000).unwrap();
+    assert!(texts.into_iter().eq((0..2000).map(*text)));
+}
