@@ -125,7 +125,9 @@ mod stdio;
 pub use stdio::Stdio;
 
 mod pool;
-pub use pool::{AsCompleted, Imap, Job, Pool, PoolBuilder, WaitFor, as_completed, wait, wait_for};
+pub use pool::{
+    AsCompleted, Imap, Job, Pool, PoolBuilder, PoolStats, WaitFor, as_completed, wait, wait_for,
+};
 
 mod channel;
 pub use channel::{Connection, channel};

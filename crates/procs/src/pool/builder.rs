@@ -15,6 +15,8 @@ use crate::task::Task;
 use crate::wire::{Duty, TaskName};
 
 use super::Pool;
+use super::progress::Progress;
+use super::stats::PoolStats;
 
 /// As good as no limit, and still a point in time that the clock can express.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -30,6 +32,8 @@ pub struct PoolBuilder {
     max_tasks: Option<usize>,
     task_timeout: Option<Duration>,
     retries: u32,
+    idle_timeout: Option<Duration>,
+    progress: Option<Progress>,
     surroundings: Surroundings,
 }
 
@@ -44,6 +48,8 @@ pub(crate) struct Plan {
     pub(super) max_tasks: Option<usize>,
     pub(super) task_timeout: Option<Duration>,
     pub(super) retries: u32,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) progress: Option<Progress>,
     pub(super) surroundings: Surroundings,
     depth: u32,
 }
@@ -125,6 +131,51 @@ impl PoolBuilder {
         self
     }
 
+    /// Lets a worker end that has had nothing to do for so long; others are started when there is work for them. Without
+    /// this, all workers stay.
+    #[must_use]
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.idle_timeout = Some(time.min(CENTURY));
+        self
+    }
+
+    /// Calls `tell` when tasks have ended: not more often than `every`, and once more when the pool ends.
+    ///
+    /// It is called on a thread of the pool, or on one that waits in [`Pool::apply`], which does nothing else meanwhile:
+    /// print a line or set a number, and leave it at that. A panic in it is caught.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    /// use std::time::Duration;
+    ///
+    /// use procs::Pool;
+    ///
+    /// static DONE: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// #[procs::task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let tell = |stats: procs::PoolStats| DONE.store(stats.ended(), Relaxed);
+    ///     let pool = Pool::builder().workers(2).progress(Duration::from_millis(100), tell).build().unwrap();
+    ///     pool.map(square, 0..1000).unwrap();
+    ///     pool.join();
+    ///     assert_eq!(DONE.load(Relaxed), 1000);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn progress(
+        mut self,
+        every: Duration,
+        tell: impl Fn(PoolStats) + Send + Sync + 'static,
+    ) -> Self {
+        self.progress = Some(Progress::new(every, tell));
+        self
+    }
+
     /// Sets a limit to what each worker may use; several calls set several limits.
     #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
@@ -160,6 +211,8 @@ impl PoolBuilder {
             max_tasks: self.max_tasks,
             task_timeout: self.task_timeout,
             retries: self.retries,
+            idle_timeout: self.idle_timeout,
+            progress: self.progress,
             surroundings: self.surroundings,
             depth,
         })

@@ -15,7 +15,7 @@ use crate::wire::{Corrupt, Tag, frame};
 use crate::worker;
 
 use super::Plan;
-use super::scan::{Scan, scan};
+use super::scan::{Results, Scan, scan};
 use super::work::Work;
 
 /// A worker is given about this much work in advance, so that it never waits for the next task.
@@ -143,6 +143,11 @@ impl Member {
         [socket, sys::as_poll(self.pidfd.as_fd(), true, false)]
     }
 
+    /// Until when it may have nothing to do; `None`: it has something to do.
+    pub(super) fn idle_until(&self, limit: Duration) -> Option<Instant> {
+        self.is_quiet().then(|| self.waiting_since + limit)
+    }
+
     /// Whether it waits for tasks, and nothing else is expected of it.
     pub(super) fn is_quiet(&self) -> bool {
         self.stage == Stage::Ready && self.outstanding == 0 && !self.recalled && !self.closed
@@ -266,9 +271,9 @@ impl Member {
                     self.link.consume(size);
                     self.notice(tag, &payload, now);
                 }
-                Scan::Results { count, size } => {
-                    self.deliver(count, size);
-                    ended += count;
+                Scan::Results(results) => {
+                    self.deliver(results);
+                    ended += results.count;
                 }
             }
         }
@@ -279,9 +284,10 @@ impl Member {
     }
 
     /// The oldest `count` items, all of one batch, have ended in the next `size` bytes.
-    fn deliver(&mut self, count: usize, size: usize) {
+    fn deliver(&mut self, results: Results) {
+        let Results { count, size, .. } = results;
         if let Some(front) = self.flights.front_mut() {
-            front.deliver(count, &self.link.unread()[..size]);
+            front.deliver(count, results.failed, &self.link.unread()[..size]);
             if front.count() == 0 {
                 self.flights.pop_front();
             }

@@ -7,9 +7,11 @@ mod job;
 mod limits;
 mod map;
 mod member;
+mod progress;
 mod scan;
 mod seat;
 mod shared;
+mod stats;
 mod supervisor;
 mod wait;
 mod work;
@@ -28,6 +30,7 @@ pub(crate) use builder::Plan;
 pub use builder::PoolBuilder;
 pub use imap::Imap;
 pub use job::Job;
+pub use stats::PoolStats;
 pub use wait::{WaitFor, wait, wait_for};
 
 use job::Slot;
@@ -214,6 +217,27 @@ impl Pool {
         self.shared.crew()
     }
 
+    /// What the pool has done so far, in numbers.
+    ///
+    /// ```
+    /// #[procs::task]
+    /// fn half(n: u32) -> u32 {
+    ///     assert!(n % 2 == 0, "odd");
+    ///     n / 2
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let pool = procs::Pool::new(2).unwrap();
+    ///     assert!(pool.map(half, 0..10).is_err());
+    ///     let stats = pool.stats();
+    ///     assert_eq!((stats.completed, stats.failed, stats.started), (5, 5, 2));
+    /// }
+    /// ```
+    pub fn stats(&self) -> PoolStats {
+        self.shared.tally.stats()
+    }
+
     /// Takes no more jobs. What was submitted is still done; then the workers exit.
     ///
     /// Closing twice is the same as once. Jobs submitted later end in [`JobError::Closed`].
@@ -286,6 +310,7 @@ impl fmt::Debug for Pool {
         f.debug_struct("Pool")
             .field("size", &self.size)
             .field("workers", &self.workers())
+            .field("stats", &self.stats())
             .field("ended", &self.shared.has_ended())
             .finish()
     }

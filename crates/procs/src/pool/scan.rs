@@ -12,16 +12,26 @@ pub(super) enum Scan {
         payload: Vec<u8>,
         size: usize,
     },
-    /// So many results, which take so many bytes.
-    Results { count: usize, size: usize },
+    /// Results.
+    Results(Results),
+}
+
+/// Results that follow each other.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Results {
+    pub(super) count: usize,
+    /// How many of them have no value.
+    pub(super) failed: usize,
+    /// How many bytes they take.
+    pub(super) size: usize,
 }
 
 /// Looks for a notice, or else for as many results as are there, up to `limit`. `early`: the worker takes no tasks yet.
 pub(super) fn scan(unread: &[u8], limit: usize, early: bool) -> Result<Scan, Corrupt> {
-    let (mut count, mut size) = (0, 0);
-    while let Some(record) = wire::record(&unread[size..])? {
+    let mut found = Results::default();
+    while let Some(record) = wire::record(&unread[found.size..])? {
         if early || !record.tag.is_result() {
-            if count == 0 {
+            if found.count == 0 {
                 let payload = record.payload.to_vec();
                 return Ok(Scan::Notice {
                     tag: record.tag,
@@ -35,15 +45,16 @@ pub(super) fn scan(unread: &[u8], limit: usize, early: bool) -> Result<Scan, Cor
             // An answer to nothing.
             return Err(Corrupt);
         }
-        if count == limit {
+        if found.count == limit {
             break;
         }
-        size += record.size;
-        count += 1;
+        found.size += record.size;
+        found.count += 1;
+        found.failed += usize::from(record.tag != Tag::Value);
     }
-    Ok(if count == 0 {
+    Ok(if found.count == 0 {
         Scan::Nothing
     } else {
-        Scan::Results { count, size }
+        Scan::Results(found)
     })
 }

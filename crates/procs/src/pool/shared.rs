@@ -1,13 +1,14 @@
 //! What a pool's handle and its supervisor share: the inbox, and what is known about the pool.
 
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::{JobError, StartError};
 use crate::info::ProcessInfo;
 use crate::wake::Wake;
 
+use super::stats::Tally;
 use super::work::Work;
 
 /// How a pool is to end. Later ones overrule earlier ones.
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub(super) wake: Wake,
     life: Mutex<Life>,
     changed: Condvar,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Shared {
@@ -68,6 +70,7 @@ impl Shared {
                 ..Life::default()
             }),
             changed: Condvar::new(),
+            tally: Arc::default(),
         })
     }
 
@@ -87,7 +90,8 @@ impl Shared {
     }
 
     /// As `give`, but whoever sleeps must still be woken. False: the pool takes no more.
-    pub(super) fn leave(&self, work: Work) -> bool {
+    pub(super) fn leave(&self, mut work: Work) -> bool {
+        work.count_in(&self.tally);
         let mut inbox = self.inbox();
         if let Some(refusal) = inbox.refusal.clone() {
             drop(inbox);

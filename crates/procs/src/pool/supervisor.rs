@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hint;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::sys::{self, POLLIN, PollFd, SIGKILL, SIGTERM};
 
 use super::Plan;
 use super::member::{Member, Stage};
+use super::progress::Reporter;
 use super::shared::{Shared, Stop};
 use super::work::Work;
 
@@ -71,10 +73,14 @@ pub(super) struct Supervisor {
     tick: Duration,
     next_look: Instant,
     broken: Option<StartError>,
+    /// How many workers were let go because they had nothing to do.
+    dormant: usize,
+    reporter: Reporter,
 }
 
 impl Supervisor {
     pub(super) fn new(shared: Arc<Shared>, plan: Plan) -> Self {
+        let reporter = Reporter::new(plan.progress.clone());
         Self {
             shared,
             plan,
@@ -91,14 +97,21 @@ impl Supervisor {
             tick: SHORT_TICK,
             next_look: Instant::now(),
             broken: None,
+            dormant: 0,
+            reporter,
         }
     }
 
     /// Does what can be done now. False: the pool has ended.
     pub(super) fn advance(&mut self) -> bool {
         self.take_orders();
+        self.rest();
         self.staff();
         self.dispatch();
+        if self.reporter.has_news(&self.shared.tally) {
+            let last = self.is_finished();
+            self.reporter.report(&self.shared.tally, last);
+        }
         !self.is_finished()
     }
 
@@ -156,9 +169,29 @@ impl Supervisor {
     fn wanted(&self) -> usize {
         match self.stop {
             _ if self.is_stopping() => 0,
-            Stop::No => self.plan.workers,
+            Stop::No => self.plan.workers - self.dormant,
             // Those that are still needed: a dead one is replaced as long as work waits.
             _ => self.plan.workers.min(self.crew.len() + self.pending_items),
+        }
+    }
+
+    /// Lets workers go that have had nothing to do for long enough, and calls for new ones when there is work.
+    fn rest(&mut self) {
+        let Some(limit) = self.plan.idle_timeout else {
+            return;
+        };
+        let room: usize = self.crew.iter().map(Member::room).sum();
+        let too_much = self.pending_items.saturating_sub(room);
+        self.dormant = self.dormant.saturating_sub(too_much);
+        if self.stop != Stop::No || !self.pending.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for member in &mut self.crew {
+            if member.idle_until(limit).is_some_and(|until| until <= now) {
+                member.dismiss();
+                self.dormant += 1;
+            }
         }
     }
 
@@ -170,6 +203,7 @@ impl Supervisor {
             let name = format!("Worker-{}", self.started);
             match Member::start(name, &self.plan) {
                 Ok(member) => {
+                    self.shared.tally.started.fetch_add(1, Relaxed);
                     self.crew.push(member);
                     self.publish_crew();
                 }
@@ -286,7 +320,17 @@ impl Supervisor {
             .filter_map(|member| member.next_look(self.plan.task_timeout, now));
         let start = (self.crew.len() < self.wanted()).then_some(self.next_start);
         let tick = several.then_some(self.next_look.max(now + SHORT_TICK / 2));
-        members.chain(start).chain(tick).chain(self.kill_at).min()
+        let idle = self.plan.idle_timeout.filter(|_| self.stop == Stop::No);
+        let idle = idle.and_then(|limit| {
+            let crew = self.crew.iter();
+            crew.filter_map(|member| member.idle_until(limit)).min()
+        });
+        let others = [self.kill_at, idle, self.reporter.due()];
+        members
+            .chain(start)
+            .chain(tick)
+            .chain(others.into_iter().flatten())
+            .min()
     }
 
     /// Looks for results of short tasks for a moment before a sleep, which would cost more than most of them take.
@@ -382,6 +426,9 @@ impl Supervisor {
             return;
         };
         let member = self.crew.remove(index);
+        if self.crew.len() < self.wanted() {
+            self.shared.tally.restarted.fetch_add(1, Relaxed);
+        }
         self.publish_crew();
         give_back(&mut self.pending, &mut self.pending_items, remains.unbegun);
         if remains.untried {

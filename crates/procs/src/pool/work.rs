@@ -1,5 +1,6 @@
 //! Work on its way: items of one task, split and given back without copying, and the place where their results go.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -7,6 +8,8 @@ use serde::Serialize;
 use crate::codec;
 use crate::error::{EncodeError, JobError};
 use crate::wire::{self, Corrupt};
+
+use super::stats::Tally;
 
 /// Where results go. Each item ends in exactly one of `records`, `fail` and `abandon`.
 pub(crate) trait Sink: Send + Sync {
@@ -32,6 +35,8 @@ struct Batch {
     /// Each item: its length, its bytes.
     items: Vec<u8>,
     sink: Arc<dyn Sink>,
+    /// Where its pool counts; `None` before it is given to one.
+    tally: Option<Arc<Tally>>,
 }
 
 /// Some items of a batch, which nobody else has.
@@ -45,6 +50,8 @@ pub(crate) struct Work {
     skip: usize,
     /// How many workers have died of it.
     pub(crate) deaths: u32,
+    /// Whether it is counted as being with a worker.
+    handed: Cell<bool>,
 }
 
 impl Work {
@@ -56,7 +63,12 @@ impl Work {
         count: usize,
         sink: Arc<dyn Sink>,
     ) -> Self {
-        let batch = Arc::new(Batch { task, items, sink });
+        let batch = Arc::new(Batch {
+            task,
+            items,
+            sink,
+            tally: None,
+        });
         Self {
             batch,
             first,
@@ -64,6 +76,31 @@ impl Work {
             start: 0,
             skip: 0,
             deaths: 0,
+            handed: Cell::new(false),
+        }
+    }
+
+    /// Counts the items in a pool, from now on. Called once, before anything else is done with them.
+    pub(super) fn count_in(&mut self, tally: &Arc<Tally>) {
+        if let Some(batch) = Arc::get_mut(&mut self.batch) {
+            batch.tally = Some(Arc::clone(tally));
+            tally.given(self.count);
+        }
+    }
+
+    fn tally(&self) -> Option<&Tally> {
+        self.batch.tally.as_deref()
+    }
+
+    /// Notes whether a worker has the items.
+    fn set_handed(&self, handed: bool) {
+        if self.handed.replace(handed) == handed {
+            return;
+        }
+        match self.tally() {
+            Some(tally) if handed => tally.handed_out(self.count),
+            Some(tally) => tally.taken_back(self.count),
+            None => {}
         }
     }
 
@@ -77,22 +114,31 @@ impl Work {
 
     /// The items are about to be sent. False: they were cancelled, and must be forgotten.
     pub(crate) fn hand_out(&self) -> bool {
-        self.batch.sink.hand_out()
+        let taken = self.batch.sink.hand_out();
+        if taken {
+            self.set_handed(true);
+        }
+        taken
     }
 
     /// The items were not begun after all, and wait again.
     pub(crate) fn take_back(&self) {
+        self.set_handed(false);
         self.batch.sink.take_back();
     }
 
-    /// The first `count` items have ended in these records.
-    pub(crate) fn deliver(&mut self, count: usize, records: &[u8]) {
+    /// The first `count` items have ended in these records, so many of them without a value.
+    pub(crate) fn deliver(&mut self, count: usize, failed: usize, records: &[u8]) {
+        if let Some(tally) = self.tally() {
+            tally.answered(count, failed, records.len());
+        }
         self.batch.sink.records(self.first, count, records);
         self.advance(count);
     }
 
     /// The first item will have no result.
     pub(crate) fn fail_first(&mut self, error: JobError) {
+        self.count_failed(1);
         self.batch.sink.fail(self.first, error);
         self.advance(1);
     }
@@ -104,10 +150,22 @@ impl Work {
         }
     }
 
-    /// The bytes of exactly these items.
+    fn count_failed(&self, count: usize) {
+        if let Some(tally) = self.tally() {
+            tally.failed(count);
+            if self.handed.get() {
+                tally.taken_back(count);
+            }
+        }
+    }
+
+    /// The bytes of exactly these items, for a worker.
     pub(crate) fn bytes(&mut self) -> &[u8] {
         self.settle();
         let end = skip_items(&self.batch.items, self.start, self.count);
+        if let Some(tally) = self.tally() {
+            tally.sent(end - self.start);
+        }
         &self.batch.items[self.start..end]
     }
 
@@ -128,6 +186,7 @@ impl Work {
             start: self.start,
             skip: 0,
             deaths: self.deaths,
+            handed: self.handed.clone(),
         };
         self.advance(count);
         front
@@ -144,6 +203,7 @@ impl Drop for Work {
     /// The last thought for items that were lost on the way, whatever way that was: their owners must not wait for ever.
     fn drop(&mut self) {
         if self.count > 0 {
+            self.count_failed(self.count);
             self.batch.sink.abandon(self.first, self.count);
         }
     }

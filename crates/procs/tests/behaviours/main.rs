@@ -9,6 +9,7 @@ mod lazy_input_is_bounded;
 mod locks_survive_their_owners;
 mod managers_objects_are_shared;
 mod memory_is_shared_and_leaves_nothing;
+mod pool_counts_and_rests;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;
 mod process_returns_result_or_reason;
