@@ -41,6 +41,12 @@ struct Wish {
     outputs: [bool; 2],
 }
 
+/// Has the dynamic linker resolve everything at once: what the server has not resolved, each duplicate would.
+const EAGER: &str = "LD_BIND_NOW";
+
+/// The value by which the server knows that its duplicates are not to inherit that.
+const OURS: &str = "procs";
+
 /// The server of this process.
 static SERVER: Mutex<Option<Server>> = Mutex::new(None);
 
@@ -108,7 +114,11 @@ impl Server {
     fn start() -> Result<Self, StartError> {
         let marker = format!("{} {}", process::id(), entry::FORK_SERVER);
         let (env, cwd) = (env::vars_os().collect(), env::current_dir().ok());
-        let child = launch::execute(&Surroundings::default(), marker)?;
+        let mut surroundings = Surroundings::default();
+        if env::var_os(EAGER).is_none() {
+            surroundings.env.push((EAGER.into(), Some(OURS.into())));
+        }
+        let child = launch::execute(&surroundings, marker)?;
         let server = Self {
             owner: process::id(),
             child,
@@ -266,6 +276,10 @@ pub(crate) fn serve(stream: UnixStream) -> io::Result<Newborn> {
     // What is looked up, made or linked here need not be in each duplicate: also the first thread's stack, which the C
     // library keeps for the next.
     let _ = (entry::build(), task::find(0));
+    if env::var_os(EAGER).is_some_and(|value| value == OURS) {
+        // SAFETY: this process has one thread.
+        unsafe { env::remove_var(EAGER) };
+    }
     child::rehearse();
     sys::name_thread("procs-forks");
     worker::send(&stream, Tag::Ready, &[])?;

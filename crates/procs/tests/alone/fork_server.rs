@@ -68,8 +68,15 @@ pub fn surroundings() {
             directory.display().to_string(),
         )
     }
+    /// How the fork server was linked is nobody else's business.
+    #[procs::task]
+    fn linked() -> Option<String> {
+        env::var("LD_BIND_NOW").ok()
+    }
     procs::init();
     double_in_process();
+    let linking = procs::spawn(linked, ()).expect("it starts").join();
+    assert_eq!(linking.expect("it returns"), env::var("LD_BIND_NOW").ok());
     env::set_current_dir("/").expect("it is there");
     let builder = Process::builder()
         .env("NEW", "1")
