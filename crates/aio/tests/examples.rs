@@ -341,3 +341,101 @@ fn http_params() {
     assert_eq!(get(server.address, "/17?verbose=1"), (200, "17".to_owned()));
     server.stop("INT");
 }
+
+/// Sends the bytes and reads until the server closes.
+#[cfg(feature = "http")]
+fn exchange(address: std::net::SocketAddr, request: &str) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[cfg(feature = "client")]
+#[test]
+fn http_client() {
+    assert_eq!(run("http_client", &[]), ["200 OK", "hello, client!"]);
+    let server = Serving::start("http_params", &[]);
+    let lines = run("http_client", &[&format!("http://{}/17", server.address)]);
+    assert_eq!(lines, ["200 OK", "17"]);
+    server.stop("TERM");
+}
+
+/// A handshake, one text in a frame that is masked with zeros, and a close.
+#[cfg(feature = "ws")]
+fn websocket_echoes(address: std::net::SocketAddr) {
+    let handshake = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(handshake.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    client.write_all(b"\x81\x85\0\0\0\0hello").unwrap();
+    client.write_all(b"\x88\x82\0\0\0\0\x03\xe8").unwrap();
+    let mut frames = Vec::new();
+    client.read_to_end(&mut frames).unwrap();
+    assert_eq!(frames, b"\x81\x05hello\x88\x02\x03\xe8");
+}
+
+#[cfg(feature = "ws")]
+#[test]
+fn websocket_echo() {
+    let server = Serving::start("websocket_echo", &[]);
+    websocket_echoes(server.address);
+    server.stop("INT");
+}
+
+#[cfg(all(feature = "ws", feature = "multipart"))]
+#[test]
+fn http_suite() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let server = Serving::start("http_suite", &[&folder.display().to_string()]);
+    let address = server.address;
+    assert_eq!(get(address, "/"), (200, "ok".to_owned()));
+    assert_eq!(get(address, "/json"), (200, "{\"answer\":42}".to_owned()));
+    assert_eq!(get(address, "/redirect").0, 302);
+    assert!(
+        get(address, "/static/http_suite.rs")
+            .1
+            .starts_with("//! Serves one of everything")
+    );
+    assert_eq!(get(address, "/static/../Cargo.toml").0, 404);
+    let chunked = get(address, "/stream").1;
+    assert!(
+        chunked.contains("line 1\n")
+            && chunked.contains("line 100\n")
+            && chunked.ends_with("0\r\n\r\n")
+    );
+    let post = |path: &str, kind: &str, body: &str| {
+        let length = body.len();
+        exchange(
+            address,
+            &format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+            ),
+        )
+    };
+    assert!(post("/echo", "text/plain", "echo!").ends_with("\r\n\r\necho!"));
+    assert!(
+        post("/form", "application/x-www-form-urlencoded", "b=2&a=1")
+            .ends_with("{\"a\":\"1\",\"b\":\"2\"}")
+    );
+    let part = "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\n";
+    assert!(post("/form", "multipart/form-data; boundary=x", part).ends_with("{\"a\":\"1\"}"));
+    let cookies = exchange(
+        address,
+        "GET /cookies HTTP/1.1\r\nHost: x\r\nCookie: a=b\r\nConnection: close\r\n\r\n",
+    );
+    assert!(
+        cookies.ends_with("a=b") && cookies.contains("set-cookie: flavour=oat%20and%20raisin;"),
+        "{cookies}"
+    );
+    websocket_echoes(address);
+    assert_eq!(get(address, "/slow"), (200, "slow".to_owned()));
+    server.stop("TERM");
+}

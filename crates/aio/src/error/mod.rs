@@ -1,5 +1,7 @@
 //! Every error of this crate: what happened, and what to do about it.
 
+#[cfg(feature = "client")]
+mod client;
 #[cfg(feature = "http")]
 mod http;
 mod per_core;
@@ -9,7 +11,11 @@ mod sync;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "ws")]
+mod websocket;
 
+#[cfg(feature = "client")]
+pub use client::{ClientError, ClientErrorKind, ClientPhase};
 #[cfg(feature = "http")]
 pub use http::{BodyError, Gone, ParamError, RouteError};
 pub use per_core::{FailureCause, LoopFailure, PerCoreError};
@@ -19,3 +25,5 @@ pub use sync::{Broken, Full, GetError, PutError, TooManyDone, WouldBlock};
 pub use task::{Abandoned, Cancelled, GroupError, GroupFailure, Panicked, TaskError, TimedOut};
 #[cfg(feature = "tls")]
 pub use tls::TlsError;
+#[cfg(feature = "ws")]
+pub use websocket::{WebSocketError, WebSocketFault};

@@ -25,6 +25,8 @@ mod access;
 mod answer;
 mod app;
 mod body;
+#[cfg(feature = "client")]
+mod client;
 mod clients;
 #[cfg(feature = "compress")]
 mod compress;
@@ -63,10 +65,14 @@ mod timer;
 mod tower;
 mod upgrade;
 mod watch;
+#[cfg(feature = "ws")]
+mod websocket;
 
 pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 pub use app::App;
 pub use body::{BodyWriter, ResponseBody};
+#[cfg(feature = "client")]
+pub use client::{ClientLimits, ClientRequest, ClientResponse, ClientSession, SessionBuilder};
 pub use conditional::Validators;
 #[cfg(feature = "cookies")]
 pub use cookies::Key;
@@ -89,5 +95,11 @@ pub use testing::{TestClient, TestRequest, TestResponse, TestServer};
 pub use text::escape;
 #[cfg(feature = "tower")]
 pub use tower::{AppService, NextService};
+#[cfg(feature = "ws")]
+pub use websocket::{CloseFrame, Message, WebSocket, WebSocketOptions, WebSocketSender};
 
 pub use crate::error::{BodyError, Gone, ParamError, RouteError};
+#[cfg(feature = "client")]
+pub use crate::error::{ClientError, ClientErrorKind, ClientPhase};
+#[cfg(feature = "ws")]
+pub use crate::error::{WebSocketError, WebSocketFault};

@@ -207,6 +207,13 @@ impl Response {
         self.inner.body().bytes().map(|bytes| &**bytes)
     }
 
+    /// Leaves word of what follows on the connection.
+    #[cfg(feature = "ws")]
+    pub(crate) fn switch_to(mut self, switch: super::upgrade::Switch) -> Self {
+        self.inner.body_mut().switch = Some(switch);
+        self
+    }
+
     #[cfg(feature = "compress")]
     pub(crate) fn body_size(&self) -> Option<u64> {
         use hyper::body::Body;

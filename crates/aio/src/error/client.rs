@@ -1,0 +1,210 @@
+//! What may go wrong with a request of ours.
+
+use std::{error::Error, fmt, io, sync::Arc};
+
+use http::StatusCode;
+
+/// How far a request had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientPhase {
+    /// It waited for others to end, as there are limits to how many are under way at once.
+    Pool,
+    /// It was connecting.
+    Connect,
+    /// It waited for the response's head.
+    Head,
+    /// It was reading the response's body.
+    Body,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientErrorKind {
+    /// The request cannot be: a malformed URL, header or body.
+    BadRequest(String),
+    /// No connection could be made: no such host, nobody listens, TLS failed.
+    Connect,
+    /// A limit of time was reached.
+    TimedOut(ClientPhase),
+    /// More redirects than [`ClientLimits::redirects`](crate::http::ClientLimits::redirects).
+    TooManyRedirects,
+    /// A redirect that must not be followed, such as one from https to http.
+    RefusedRedirect,
+    /// The body is larger than [`ClientLimits::body`](crate::http::ClientLimits::body), decompressed.
+    BodyTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The status is 400 or more; only where that was asked for.
+    Status(StatusCode),
+    /// The body is not the JSON that was expected.
+    BadJson(String),
+    /// The server does not agree to a WebSocket.
+    Handshake(String),
+    /// The connection broke, or what the server sent is malformed.
+    Broken(ClientPhase),
+}
+
+/// A request that failed: what went wrong, with which URL, and why.
+#[derive(Debug, Clone)]
+pub struct ClientError {
+    kind: ClientErrorKind,
+    url: String,
+    source: Option<Arc<reqwest::Error>>,
+}
+
+impl ClientError {
+    /// `url` loses its user, password and query: errors end up in logs.
+    pub(crate) fn new(kind: ClientErrorKind, url: &str) -> Self {
+        let bare = url.split(['?', '#']).next().unwrap_or("");
+        let url = match bare.split_once("://") {
+            Some((scheme, rest)) => {
+                let (host, path) = rest
+                    .find('/')
+                    .map_or((rest, ""), |slash| rest.split_at(slash));
+                let host = host.rsplit('@').next().unwrap_or(host);
+                format!("{scheme}://{host}{path}")
+            }
+            None => bare.to_owned(),
+        };
+        ClientError {
+            kind,
+            url,
+            source: None,
+        }
+    }
+
+    pub(crate) fn from_reqwest(error: reqwest::Error, url: &str, phase: ClientPhase) -> Self {
+        let kind = match () {
+            () if error.is_timeout() && error.is_connect() => {
+                ClientErrorKind::TimedOut(ClientPhase::Connect)
+            }
+            () if error.is_timeout() || has_timed_out(&error) => ClientErrorKind::TimedOut(phase),
+            () if error.is_redirect() && says(&error, "too many redirects") => {
+                ClientErrorKind::TooManyRedirects
+            }
+            () if error.is_redirect() => ClientErrorKind::RefusedRedirect,
+            () if error.is_connect() => ClientErrorKind::Connect,
+            () if error.is_builder() => ClientErrorKind::BadRequest(error.to_string()),
+            () => ClientErrorKind::Broken(phase),
+        };
+        let mut made = ClientError::new(kind, url);
+        made.source = Some(Arc::new(error.without_url()));
+        made
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ClientErrorKind {
+        &self.kind
+    }
+
+    /// The URL that was asked, without user, password and query.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether a limit of time was reached.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind, ClientErrorKind::TimedOut(_))
+    }
+
+    /// Whether no connection could be made.
+    pub fn is_connect(&self) -> bool {
+        matches!(
+            self.kind,
+            ClientErrorKind::Connect | ClientErrorKind::TimedOut(ClientPhase::Connect)
+        )
+    }
+
+    /// The status, when that is what went wrong.
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.kind {
+            ClientErrorKind::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Nothing has been answered, so that a request may be repeated that may be at all.
+    pub(crate) fn is_before_answer(&self) -> bool {
+        matches!(
+            self.kind,
+            ClientErrorKind::Connect | ClientErrorKind::Broken(ClientPhase::Head)
+        )
+    }
+}
+
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    fn cause<'a>(error: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+        (*error).source()
+    }
+    std::iter::successors(error.source(), cause)
+}
+
+fn has_timed_out(error: &reqwest::Error) -> bool {
+    chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+fn says(error: &reqwest::Error, text: &str) -> bool {
+    chain(error).any(|error| error.to_string() == text)
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = &self.url;
+        match &self.kind {
+            ClientErrorKind::BadRequest(why) => write!(f, "cannot ask {url:?}: {why}")?,
+            ClientErrorKind::Connect => {
+                write!(f, "cannot connect to {url}; is a server listening there?")?
+            }
+            ClientErrorKind::TimedOut(ClientPhase::Pool) => write!(
+                f,
+                "{url} was not asked in time: too many requests are under way"
+            )?,
+            ClientErrorKind::TimedOut(ClientPhase::Connect) => {
+                write!(f, "cannot connect to {url} in time")?
+            }
+            ClientErrorKind::TimedOut(ClientPhase::Head) => {
+                write!(f, "{url} did not answer in time")?
+            }
+            ClientErrorKind::TimedOut(ClientPhase::Body) => {
+                write!(f, "{url} did not send its body in time")?
+            }
+            ClientErrorKind::TooManyRedirects => write!(f, "{url} leads to too many redirects")?,
+            ClientErrorKind::RefusedRedirect => write!(f, "{url} redirects to where it must not")?,
+            ClientErrorKind::BodyTooLarge { limit } => write!(
+                f,
+                "{url} sends more than {limit} bytes: raise ClientLimits::body if that is right"
+            )?,
+            ClientErrorKind::Status(status) => write!(f, "{url} answered {status}")?,
+            ClientErrorKind::BadJson(why) => {
+                write!(f, "{url} did not answer with the JSON expected: {why}")?
+            }
+            ClientErrorKind::Handshake(why) => write!(f, "{url} made no WebSocket: {why}")?,
+            ClientErrorKind::Broken(phase) => {
+                let where_ = if *phase == ClientPhase::Body {
+                    "within its body"
+                } else {
+                    "before its answer"
+                };
+                write!(f, "the connection to {url} broke {where_}: try again")?
+            }
+        }
+        match &self.source {
+            Some(source) => {
+                let root = chain(source).last().map(ToString::to_string);
+                write!(f, " ({})", root.unwrap_or_else(|| source.to_string()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for ClientError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|error| error as _)
+    }
+}

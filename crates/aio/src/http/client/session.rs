@@ -1,0 +1,181 @@
+//! A session: connections, cookies and limits that requests share.
+
+use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, sync::Arc};
+
+use ::http::Method;
+use reqwest::Url;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    options::{ClientLimits, SessionBuilder},
+    request::ClientRequest,
+};
+use crate::error::{ClientError, ClientErrorKind};
+
+/// Idle hosts are forgotten when more than this are known.
+const KNOWN_HOSTS: usize = 1024;
+
+/// An HTTP client: requests share connections, cookies, default headers and limits. Clones are the same session.
+///
+/// Every limit is on by default; see [`ClientLimits`]. Responses are decompressed (gzip, brotli, zstd). Redirects are
+/// followed, but not from https to http, and credentials stay with their host. TLS checks certificates against the
+/// system's authorities.
+///
+/// ```
+/// use aio::http::{App, ClientSession, Request, TestServer};
+///
+/// aio::run(async {
+///     let app = App::new().get("/hello/{name}", async |request: Request| {
+///         format!("hello, {}!", request.match_info("name").unwrap_or("?"))
+///     });
+///     let server = TestServer::start(app).await?;
+///     let session = ClientSession::builder().base_url(&server.url("/")).build()?;
+///     let response = session.get("hello/world").send().await?.raise_for_status()?;
+///     assert_eq!(response.text().await?, "hello, world!");
+///     Ok::<(), Box<dyn std::error::Error>>(())
+/// })??;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ClientSession {
+    pub(super) shared: Rc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) client: reqwest::Client,
+    #[cfg(feature = "ws")]
+    pub(super) upgrading: reqwest::Client,
+    base: Option<Url>,
+    pub(super) limits: ClientLimits,
+    all: Arc<Semaphore>,
+    hosts: RefCell<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// The right to have a request under way.
+pub(super) struct Permit {
+    _of_all: OwnedSemaphorePermit,
+    _of_host: OwnedSemaphorePermit,
+}
+
+impl ClientSession {
+    /// A session with every default.
+    ///
+    /// # Errors
+    ///
+    /// When the system's proxy settings or certificates cannot be read.
+    pub fn new() -> Result<Self, ClientError> {
+        ClientSession::builder().build()
+    }
+
+    /// A session with a base URL, default headers, other limits.
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::new()
+    }
+
+    pub(super) fn with(
+        client: reqwest::Client,
+        #[cfg(feature = "ws")] upgrading: reqwest::Client,
+        base: Option<Url>,
+        limits: ClientLimits,
+    ) -> Self {
+        ClientSession {
+            shared: Rc::new(Shared {
+                client,
+                #[cfg(feature = "ws")]
+                upgrading,
+                base,
+                limits,
+                all: Arc::new(Semaphore::new(
+                    limits.connections.clamp(1, Semaphore::MAX_PERMITS),
+                )),
+                hosts: RefCell::default(),
+            }),
+        }
+    }
+
+    /// A `GET` request. The URL may be relative to the session's base.
+    pub fn get(&self, url: &str) -> ClientRequest {
+        self.request(Method::GET, url)
+    }
+
+    /// A `HEAD` request.
+    pub fn head(&self, url: &str) -> ClientRequest {
+        self.request(Method::HEAD, url)
+    }
+
+    /// A `POST` request.
+    pub fn post(&self, url: &str) -> ClientRequest {
+        self.request(Method::POST, url)
+    }
+
+    /// A `PUT` request.
+    pub fn put(&self, url: &str) -> ClientRequest {
+        self.request(Method::PUT, url)
+    }
+
+    /// A `PATCH` request.
+    pub fn patch(&self, url: &str) -> ClientRequest {
+        self.request(Method::PATCH, url)
+    }
+
+    /// A `DELETE` request.
+    pub fn delete(&self, url: &str) -> ClientRequest {
+        self.request(Method::DELETE, url)
+    }
+
+    /// A request with any method. A malformed URL is an error when it is [sent](ClientRequest::send).
+    pub fn request(&self, method: Method, url: &str) -> ClientRequest {
+        ClientRequest::new(self.clone(), method, self.shared.resolve(url))
+    }
+}
+
+impl Shared {
+    pub(super) fn resolve(&self, url: &str) -> Result<Url, ClientError> {
+        let parsed = match &self.base {
+            Some(base) => base.join(url),
+            None => Url::parse(url),
+        };
+        parsed.map_err(|error| {
+            let why = format!(
+                "the URL is malformed: {error}; write it whole, or give the session a base URL"
+            );
+            ClientError::new(ClientErrorKind::BadRequest(why), url)
+        })
+    }
+
+    /// Waits until one more request may be under way. The host's place is waited for first, so that a slow host holds
+    /// up no other.
+    pub(super) async fn permit(&self, url: &Url) -> Option<Permit> {
+        let of_host = self.host(url).acquire_owned().await.ok()?;
+        let of_all = self.all.clone().acquire_owned().await.ok()?;
+        Some(Permit {
+            _of_all: of_all,
+            _of_host: of_host,
+        })
+    }
+
+    fn host(&self, url: &Url) -> Arc<Semaphore> {
+        let place = format!(
+            "{}:{}",
+            url.host_str().unwrap_or(""),
+            url.port_or_known_default().unwrap_or(0)
+        );
+        let mut hosts = self.hosts.borrow_mut();
+        let most = self.limits.per_host.clamp(1, Semaphore::MAX_PERMITS);
+        if hosts.len() > KNOWN_HOSTS {
+            hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.available_permits() < most);
+        }
+        let host = hosts.entry(place);
+        host.or_insert_with(|| Arc::new(Semaphore::new(most)))
+            .clone()
+    }
+}
+
+impl fmt::Debug for ClientSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSession")
+            .field("base", &self.shared.base.as_ref().map(Url::as_str))
+            .field("limits", &self.shared.limits)
+            .finish_non_exhaustive()
+    }
+}
