@@ -33,26 +33,21 @@ pub(crate) fn live(summons: &Summons, place: Place) -> i32 {
         zygote::serve(stream).and_then(|newborn| {
             tie_to_parent(summons.parent);
             match newborn.settle() {
-                Ok(stream) => serve_watched(stream, place),
+                // The C library takes the first thread of a duplicate for that of the server: it has the server's
+                // thread id, and the kernel does not look after the locks that it holds when it dies.
+                Ok(stream) => serve_on_new_thread(stream),
                 Err((stream, refusal)) => refuse(&stream, &refusal),
             }
         })
+    } else if place == Place::BeforeMain {
+        serve_on_new_thread(stream)
     } else {
-        serve_watched(stream, place)
+        match watch_on_new_thread(&stream) {
+            Ok(()) => serve(&stream),
+            Err(error) => refuse_for_want(&stream, &error),
+        }
     };
     exit_code(result)
-}
-
-/// Serves on this thread where it is one of the standard library's, and otherwise on one that it makes; the other of the
-/// two watches the parent.
-fn serve_watched(stream: UnixStream, place: Place) -> io::Result<i32> {
-    if place == Place::BeforeMain {
-        return serve_on_new_thread(stream);
-    }
-    match watch_on_new_thread(&stream) {
-        Ok(()) => serve(&stream),
-        Err(error) => refuse_for_want(&stream, &error),
-    }
 }
 
 /// On an error the parent has gone, or speaks another language: there is nobody to tell.
@@ -65,31 +60,31 @@ fn exit_code(result: io::Result<i32>) -> i32 {
 fn serve_on_new_thread(stream: UnixStream) -> io::Result<i32> {
     let stream = Arc::new(stream);
     let lifeline = Arc::clone(&stream);
-    let server = thread::Builder::new()
-        .name("main".to_owned())
-        .stack_size(8 << 20);
-    match server.spawn(move || process::exit(exit_code(serve(&stream)))) {
+    match server().spawn(move || process::exit(exit_code(serve(&stream)))) {
         Ok(_) => watch(&lifeline),
         Err(error) => refuse_for_want(&lifeline, &error),
     }
 }
 
+fn server() -> thread::Builder {
+    thread::Builder::new()
+        .name("main".to_owned())
+        .stack_size(8 << 20)
+}
+
 /// Watches the parent on another thread: this one serves.
 fn watch_on_new_thread(stream: &UnixStream) -> io::Result<()> {
     let lifeline = stream.try_clone()?;
-    watcher().spawn(move || watch(&lifeline)).map(drop)
-}
-
-fn watcher() -> thread::Builder {
-    thread::Builder::new()
+    let watcher = thread::Builder::new()
         .name("procs-lifeline".to_owned())
-        .stack_size(64 * 1024)
+        .stack_size(64 * 1024);
+    watcher.spawn(move || watch(&lifeline)).map(drop)
 }
 
 /// Makes a thread once, as each duplicate of a fork server will, so that they find its stack and what it links to. Without
 /// leave to make one they are only slower, or say so themselves.
 pub(crate) fn rehearse() {
-    if let Ok(thread) = watcher().spawn(|| ()) {
+    if let Ok(thread) = server().spawn(|| ()) {
         let _ = thread.join();
     }
 }
