@@ -8,6 +8,7 @@ mod entry;
 mod fork_server;
 mod forking;
 mod orphans;
+mod owners;
 mod storms;
 mod surroundings;
 
@@ -99,6 +100,9 @@ const SCENARIOS: &[(&str, fn())] = &[
         "many_killed_workers_lose_nothing_with_retries",
         storms::with_retries,
     ),
+    ("owners_of_locks_that_are_killed_are_known", owners::killed),
+    ("owners_of_locks_are_told_apart", owners::excluded),
+    ("queues_of_killed_users_go_on", owners::queues),
     (
         "a_program_replaced_on_disk_goes_on_as_it_was",
         surroundings::replaced,
