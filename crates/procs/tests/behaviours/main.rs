@@ -1,6 +1,7 @@
 //! What the crate promises: a file for each behaviour, a function for each case.
 
 mod a_kill_at_any_step_costs_one_task;
+mod a_waiting_caller_supervises;
 mod common;
 mod connections_carry_messages_whole;
 mod dead_worker_fails_only_its_task;
