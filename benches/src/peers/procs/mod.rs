@@ -1,5 +1,6 @@
 //! `procs` against procspawn, ipc-channel, std and CPython's multiprocessing.
 
+mod locks;
 mod messages;
 mod original;
 mod pools;
@@ -15,12 +16,13 @@ pub fn init() {
     procspawn::init();
 }
 
-/// Every row, in the order pools, messages, starts.
+/// Every row, in the order pools, messages, locks, starts.
 #[must_use]
 pub fn rows(rounds: usize) -> Vec<Row> {
     let python = Original::start();
     let mut rows = pools::rows(rounds, &python);
     rows.extend(messages::rows(rounds, &python));
+    rows.extend(locks::rows(rounds, &python));
     rows.extend(starts::rows(rounds, &python));
     rows
 }
