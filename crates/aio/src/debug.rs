@@ -40,6 +40,7 @@ impl Debug {
         }
     }
 
+    #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.is_on.get()
     }
@@ -57,12 +58,14 @@ impl Debug {
         self.slow_step.set(limit);
     }
 
+    #[inline]
     pub(crate) fn created(&self, key: TaskKey, place: &'static Location<'static>) {
         if self.is_on() {
             self.places.borrow_mut().insert(key.id, place);
         }
     }
 
+    #[inline]
     pub(crate) fn awaits(&self, awaiter: Option<TaskKey>, awaited: TaskKey) {
         if let (true, Some(awaiter)) = (self.is_on(), awaiter) {
             self.awaiters.borrow_mut().insert(awaited.id, awaiter.id);
@@ -70,12 +73,14 @@ impl Debug {
     }
 
     /// The task has ended, or nobody awaits it any more.
+    #[inline]
     pub(crate) fn awaited_no_more(&self, key: TaskKey) {
         if self.is_on() {
             self.awaiters.borrow_mut().remove(&key.id);
         }
     }
 
+    #[inline]
     pub(crate) fn ended(&self, key: TaskKey) {
         if self.is_on() {
             self.places.borrow_mut().remove(&key.id);

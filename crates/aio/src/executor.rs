@@ -19,7 +19,7 @@ use crate::{
     handle::{self, Call},
     remote::{Remote, RemoteItem},
     report::Reporter,
-    task::{Awaiter, Queued, TaskKey, Tasks},
+    task::{Queued, TaskKey, Tasks},
     timer::{Due, TimerKey, Timers},
 };
 
@@ -34,6 +34,9 @@ pub(crate) enum Ready {
 
 // A million queued tasks should not cost more than they must.
 const _: () = assert!(size_of::<Ready>() == 16);
+
+/// The task whose body is being polled, and with which waker.
+pub(crate) type Current = Option<(TaskKey, WakerMark)>;
 
 /// Polls the future of `run_until_complete`, once.
 pub(crate) type Main<'a> = dyn FnMut() + 'a;
@@ -55,8 +58,7 @@ pub(crate) struct Engine {
     /// The root future is being polled, so pushing needs no wake.
     turning: Cell<bool>,
     root: RefCell<Option<Waker>>,
-    /// The task whose body is being polled, and with which waker.
-    pub(crate) current: Cell<Option<(TaskKey, WakerMark)>>,
+    pub(crate) current: Cell<Current>,
     /// The task whose body is being dropped because it was cancelled.
     pub(crate) ending: Cell<Option<TaskKey>>,
     pub(crate) next_cleanup: Cell<u64>,
@@ -112,25 +114,9 @@ impl Engine {
         }
     }
 
-    /// Queues a task, unless it is queued or done.
-    pub(crate) fn wake_task(&self, key: TaskKey) {
-        let queued = self.tasks.borrow_mut().queue_task(key);
-        if let Some(queued) = queued {
-            self.push(Ready::Step(queued));
-        }
-    }
-
     /// The task whose body is being polled.
     pub(crate) fn current_task(&self) -> Option<TaskKey> {
         self.current.get().map(|(key, _)| key)
-    }
-
-    /// Who is polled with this waker.
-    pub(crate) fn awaiter(&self, waker: &Waker) -> Awaiter {
-        match self.current.get() {
-            Some((key, mark)) if mark.is_of(waker) => Awaiter::Task(key),
-            _ => Awaiter::Other(waker.clone()),
-        }
     }
 
     fn wake_root(&self) {
@@ -372,7 +358,7 @@ impl WakerMark {
         }
     }
 
-    fn is_of(self, waker: &Waker) -> bool {
+    pub(crate) fn is_of(self, waker: &Waker) -> bool {
         self.data == waker.data() && ptr::eq(self.vtable, waker.vtable())
     }
 }

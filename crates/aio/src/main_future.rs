@@ -144,7 +144,7 @@ fn clean<T>(
     let mut cx = Context::from_waker(waker);
     let cleaned = match aborted(engine, key) {
         true => Ok(Poll::Ready(())),
-        false => catch_unwind(AssertUnwindSafe(|| body.as_mut().step(&mut cx).map(drop))),
+        false => catch_unwind(AssertUnwindSafe(|| body.as_mut().step(&mut cx))),
     };
     match cleaned {
         Ok(Poll::Pending) => None,

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Flags, spawn,
+    step::body,
     table::{Body, TaskKey},
 };
 use crate::{combine::wait_for, current, executor::Engine};
@@ -117,7 +118,7 @@ pub(crate) fn take(engine: &Engine, key: TaskKey) -> Option<Body> {
     }
     tasks.clean(key);
     let name = tasks.name(key.id);
-    Some(Box::pin(finish_cleanups(cleanups, name)))
+    Some(body(finish_cleanups(cleanups, name)))
 }
 
 /// Runs clean-ups, the latest first, for as long as they may take together.

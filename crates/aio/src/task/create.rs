@@ -4,6 +4,7 @@ use std::{panic::Location, rc::Rc};
 
 use super::{
     Flags, Task, TaskRef,
+    step::body,
     table::{Stage, TaskKey},
 };
 use crate::{
@@ -103,8 +104,8 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let body = Stage::Pending(Box::pin(future));
-    let key = engine.tasks.borrow_mut().insert(body, Flags::QUEUED);
+    let stage = Stage::Pending(body(future));
+    let key = engine.tasks.borrow_mut().insert(stage, Flags::QUEUED);
     engine.debug.created(key, Location::caller());
     key
 }

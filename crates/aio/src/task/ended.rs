@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Task, table::TaskKey};
+use super::{
+    Task,
+    table::{Awaiter, TaskKey},
+};
 use crate::executor::Engine;
 
 /// Ends when its task does, and tells whether the task has panicked or was cancelled. It leaves the result where it is
@@ -28,7 +31,7 @@ impl Future for Ended {
         let Some((engine, key)) = &self.task else {
             return Poll::Ready(true);
         };
-        let awaiter = engine.awaiter(cx.waker());
+        let awaiter = Awaiter::of(engine.current.get(), cx.waker());
         let mut tasks = engine.tasks.borrow_mut();
         match tasks.set_awaiter(*key, awaiter) {
             Ok(before) => {

@@ -11,7 +11,7 @@ use std::{
 use super::{
     Flags, TaskRef,
     reference::request,
-    table::{Removed, Stage, TaskKey},
+    table::{Awaiter, Removed, Stage, TaskKey},
 };
 use crate::{
     error::{Cancelled, TaskError},
@@ -205,7 +205,9 @@ impl<T> Live<T> {
         // Done, and its result was never looked at: a failure in it must not be lost.
         let removed = tasks.remove(self.key);
         drop(tasks);
-        self.engine.discard(self.key, removed);
+        if let Some(removed) = removed {
+            self.engine.discard(self.key, removed);
+        }
     }
 }
 
@@ -217,16 +219,17 @@ impl<T: 'static> Live<T> {
             return (Err(TaskError::Taken), None);
         };
         let name = extra.and_then(|extra| extra.name);
-        let result = match stage {
-            Stage::Done(output) => match output.downcast::<T>() {
-                Ok(output) => Ok(*output),
-                Err(_) => {
-                    unreachable!("the handle has the type of the future that the task was made of")
+        let result =
+            match stage {
+                Stage::Done(mut body) => {
+                    let mut output = None;
+                    body.as_mut().take_output(&mut output);
+                    Ok(output
+                        .expect("the handle has the type of the future that the task was made of"))
                 }
-            },
-            Stage::Failed(error) => Err(*error),
-            Stage::Absent | Stage::Pending(_) => unreachable!("only what is done is taken"),
-        };
+                Stage::Failed(error) => Err(*error),
+                Stage::Absent | Stage::Pending(_) => unreachable!("only what is done is taken"),
+            };
         (result, name)
     }
 }
@@ -257,11 +260,12 @@ impl<T: 'static> Future for Task<T> {
             State::Failed(error) => return Poll::Ready(Err(error.clone())),
             State::Taken { .. } | State::Detached => return Poll::Ready(Err(TaskError::Taken)),
         };
-        if live.engine.current_task() == Some(live.key) {
+        let current = live.engine.current.get();
+        if current.is_some_and(|(key, _)| key == live.key) {
             return Poll::Ready(Err(TaskError::AwaitsItself));
         }
         live.awaited = true;
-        let awaiter = live.engine.awaiter(cx.waker());
+        let awaiter = Awaiter::of(current, cx.waker());
         let before = live
             .engine
             .tasks
@@ -272,7 +276,7 @@ impl<T: 'static> Future for Task<T> {
             drop(before);
             live.engine
                 .debug
-                .awaits(live.engine.current_task(), live.key);
+                .awaits(current.map(|(key, _)| key), live.key);
             return Poll::Pending;
         }
         let (result, name) = live.take();

@@ -26,5 +26,5 @@ pub use reference::TaskRef;
 pub(crate) use reference::cancel_here;
 pub use scope::{Scope, ScopedTask, scope};
 pub use shield::{Shield, shield};
-pub(crate) use table::{Awaiter, Body, Queued, Stage, TaskKey, Tasks};
+pub(crate) use table::{Body, Queued, Stage, TaskKey, Tasks};
 pub(crate) use waker::Arrival;

@@ -4,52 +4,101 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker, ready},
 };
+
+use pin_project_lite::pin_project;
 
 use super::{
     Flags, cleanup,
-    table::{Awaiter, Body, Queued, Stage, TaskKey, Turn},
+    table::{Begun, Body, Hearer, Queued, Stage, TaskKey, Turn},
 };
 use crate::{
     error::{Cancelled, Panicked, TaskError},
-    executor::{Engine, WakerMark},
+    executor::{Engine, Ready, WakerMark},
 };
 
-/// A task's body without its type. Its output is boxed, which costs nothing for a body that returns nothing.
+/// A task's body without its type.
 pub(crate) trait Step {
-    fn step(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Box<dyn Any>>;
+    /// Polls the future. When it is done it is dropped, and its output stays here until it is taken.
+    fn step(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+    /// Moves the output of a future that is done into `place`, an `Option` of its type. False when it is of another
+    /// type, or there is none.
+    fn take_output(self: Pin<&mut Self>, place: &mut dyn Any) -> bool;
+    /// The output of a future that is done, for those who do not know its type.
+    fn box_output(self: Pin<&mut Self>) -> Option<Box<dyn Any>>;
 }
 
-impl<F> Step for F
+pin_project! {
+    /// A future, and then its output in the same place: a task takes one allocation.
+    #[project = BodyProjection]
+    #[project_replace = BodyReplaced]
+    enum TypedBody<F: Future> {
+        Running {
+            #[pin]
+            future: F,
+        },
+        Done {
+            output: F::Output,
+        },
+        Taken,
+    }
+}
+
+/// The body of a task that runs `future`.
+pub(crate) fn body<F>(future: F) -> Body
 where
     F: Future + 'static,
     F::Output: 'static,
 {
-    fn step(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Box<dyn Any>> {
-        self.poll(cx).map(|output| Box::new(output) as Box<dyn Any>)
+    Box::pin(TypedBody::Running { future })
+}
+
+impl<F> Step for TypedBody<F>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let BodyProjection::Running { future } = self.as_mut().project() else {
+            return Poll::Ready(());
+        };
+        let output = ready!(future.poll(cx));
+        self.set(TypedBody::Done { output });
+        Poll::Ready(())
+    }
+
+    fn take_output(self: Pin<&mut Self>, place: &mut dyn Any) -> bool {
+        let Some(place) = place.downcast_mut::<Option<F::Output>>() else {
+            return false;
+        };
+        if let BodyReplaced::Done { output } = self.project_replace(TypedBody::Taken) {
+            *place = Some(output);
+        }
+        place.is_some()
+    }
+
+    fn box_output(self: Pin<&mut Self>) -> Option<Box<dyn Any>> {
+        match self.project_replace(TypedBody::Taken) {
+            BodyReplaced::Done { output } => Some(Box::new(output)),
+            _ => None,
+        }
     }
 }
 
 impl Engine {
     /// Polls the task that a queued slot holds, once. True when it is the main one, which the caller polls.
     pub(crate) fn step(&self, queued: Queued) -> bool {
-        let turn = self.tasks.borrow_mut().begin(queued);
-        let Some(Turn {
+        let begun = self.tasks.borrow_mut().begin(queued);
+        let Turn {
             key,
             flags,
-            stage,
+            mut body,
             waker,
-        }) = turn
-        else {
-            return false;
-        };
-        let mut body = match stage {
-            Stage::Pending(body) => body,
-            other => {
-                self.tasks.borrow_mut().put_back(key, other, waker);
-                return flags.any(Flags::MAIN);
-            }
+        } = match begun {
+            Begun::Nothing => return false,
+            Begun::Main => return true,
+            Begun::Turn(turn) => turn,
         };
         let outer = self.current.replace(Some((key, WakerMark::new(&waker))));
         let mut cx = Context::from_waker(&waker);
@@ -58,29 +107,33 @@ impl Engine {
         } else {
             match catch_unwind(AssertUnwindSafe(|| body.as_mut().step(&mut cx))) {
                 Ok(Poll::Pending) => Err(body),
-                Ok(Poll::Ready(output)) => Ok(drop_body(body, self.output(key, flags, output))),
+                Ok(Poll::Ready(())) if flags.any(Flags::CLEANING) => {
+                    // What cleaned up after a cancellation has no output: the cancellation is.
+                    Ok(drop_body(body, self.ended(key)))
+                }
+                Ok(Poll::Ready(())) => Ok(Stage::Done(body)),
                 Err(payload) => Ok(drop_body(body, panicked(payload))),
             }
         };
         self.current.set(outer);
         match ended {
-            Err(body) => {
-                self.tasks
-                    .borrow_mut()
-                    .put_back(key, Stage::Pending(body), waker);
-            }
-            Ok(stage) => {
-                self.debug.ended(key);
-                let (awaiter, unwanted) = self.tasks.borrow_mut().finish(key, stage, waker);
-                match awaiter {
-                    Some(Awaiter::Task(awaiter)) => self.wake_task(awaiter),
-                    Some(Awaiter::Other(awaiter)) => awaiter.wake(),
-                    None => {}
-                }
-                self.discard(key, unwanted);
-            }
+            Err(body) => self.tasks.borrow_mut().put_back(key, body, waker),
+            Ok(stage) => self.finish(key, stage, waker),
         }
         false
+    }
+
+    fn finish(&self, key: TaskKey, stage: Stage, waker: Waker) {
+        self.debug.ended(key);
+        let (hearer, unwanted) = self.tasks.borrow_mut().finish(key, stage, waker);
+        match hearer {
+            Hearer::Task(queued) => self.push(Ready::Step(queued)),
+            Hearer::Other(waker) => waker.wake(),
+            Hearer::Nobody => {}
+        }
+        if let Some(unwanted) = unwanted {
+            self.discard(key, unwanted);
+        }
     }
 
     /// Drops the body of a cancelled task; what is left to do are its clean-ups, or nothing.
@@ -104,15 +157,6 @@ impl Engine {
             Ok(Poll::Pending) => Err(cleanups),
             Ok(Poll::Ready(_)) => Ok(stage),
             Err(payload) => Ok(panicked(payload)),
-        }
-    }
-
-    /// What a body that is done means: its output, or the cancellation that it cleaned up after.
-    fn output(&self, key: TaskKey, flags: Flags, output: Box<dyn Any>) -> Stage {
-        if flags.any(Flags::CLEANING) {
-            self.ended(key)
-        } else {
-            Stage::Done(output)
         }
     }
 

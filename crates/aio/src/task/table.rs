@@ -1,9 +1,9 @@
 //! The tasks of a loop that are not done, and the results that are not taken.
 
-use std::{any::Any, collections::HashMap, pin::Pin, rc::Rc, task::Waker};
+use std::{collections::HashMap, pin::Pin, rc::Rc, task::Waker};
 
 use super::{cleanup::Cleanup, flags::Flags, step::Step, unseen::Failure, waker};
-use crate::error::TaskError;
+use crate::{error::TaskError, executor::Current};
 
 /// Marks the end of the list of vacant slots.
 const END: u64 = u64::MAX >> Flags::BITS;
@@ -22,7 +22,8 @@ pub(crate) enum Stage {
     /// It has no body here: vacant, the main one, or being polled.
     Absent,
     Pending(Body),
-    Done(Box<dyn Any>),
+    /// With its output.
+    Done(Body),
     Failed(Box<TaskError>),
 }
 
@@ -49,6 +50,13 @@ impl Slot {
 
     fn clear(&mut self, flags: Flags) {
         self.word &= !u64::from(flags.0);
+    }
+
+    /// Whether it holds the task of this number.
+    fn is_of(&self, id: u64) -> bool {
+        // A vacant slot's number is another's place, so that flag counts.
+        let number_and_vacancy = !u64::from(!Flags::VACANT.0);
+        self.word & number_and_vacancy == id << Flags::BITS
     }
 
     fn is_vacant(&self) -> bool {
@@ -94,18 +102,45 @@ pub(crate) enum Awaiter {
     Other(Waker),
 }
 
+impl Awaiter {
+    /// Who is polled with this waker, while the task `current` is.
+    pub(super) fn of(current: Current, waker: &Waker) -> Self {
+        match current {
+            Some((key, mark)) if mark.is_of(waker) => Awaiter::Task(key),
+            _ => Awaiter::Other(waker.clone()),
+        }
+    }
+}
+
 /// What a task leaves behind.
 pub(crate) struct Removed {
     pub(crate) stage: Stage,
-    pub(crate) extra: Option<Extra>,
+    pub(crate) extra: Option<Box<Extra>>,
 }
 
 /// A task's body and waker, taken out to be polled.
 pub(crate) struct Turn {
     pub(crate) key: TaskKey,
     pub(crate) flags: Flags,
-    pub(crate) stage: Stage,
+    pub(crate) body: Body,
     pub(crate) waker: Waker,
+}
+
+/// What a queued slot turns out to hold.
+pub(crate) enum Begun {
+    /// Nothing to poll any more, or another task.
+    Nothing,
+    /// The main task, which the caller polls.
+    Main,
+    Turn(Turn),
+}
+
+/// Who is to hear that a task has ended.
+pub(crate) enum Hearer {
+    Nobody,
+    /// A task of this loop, which is to be put into the ready queue.
+    Task(Queued),
+    Other(Waker),
 }
 
 pub(crate) struct Tasks {
@@ -114,7 +149,8 @@ pub(crate) struct Tasks {
     vacant: u64,
     live: usize,
     next_id: u64,
-    extras: HashMap<u64, Extra>,
+    /// Boxed, for a removed task's are handed on with its result, and there are hardly ever any.
+    extras: HashMap<u64, Box<Extra>>,
     /// Who awaits the task in the slot of the same number; as long as the highest slot that was ever awaited.
     awaiters: Vec<Option<Awaiter>>,
 }
@@ -162,22 +198,23 @@ impl Tasks {
     fn slot(&self, key: TaskKey) -> Option<&Slot> {
         self.slots
             .get(key.slot as usize)
-            .filter(|slot| slot.number() == key.id && !slot.is_vacant())
+            .filter(|slot| slot.is_of(key.id))
     }
 
     fn slot_mut(&mut self, key: TaskKey) -> Option<&mut Slot> {
         self.slots
             .get_mut(key.slot as usize)
-            .filter(|slot| slot.number() == key.id && !slot.is_vacant())
+            .filter(|slot| slot.is_of(key.id))
     }
 
     /// Marks a task as queued; `None` when it is, or is done.
     pub(crate) fn queue_task(&mut self, key: TaskKey) -> Option<Queued> {
-        if self.is_done(key) {
-            None
-        } else {
-            self.queue(key.slot)
+        let slot = self.slot_mut(key)?;
+        if slot.flags().any(Flags::QUEUED) || slot.is_done() {
+            return None;
         }
+        slot.set(Flags::QUEUED);
+        Some(key.into())
     }
 
     /// Marks a slot as queued; `None` when it is, or when nothing there can be polled.
@@ -199,52 +236,78 @@ impl Tasks {
         (slot.number() as u32 == queued.tag && !slot.is_vacant()).then(|| slot.number())
     }
 
-    /// Takes out what a queued slot holds, to be polled. `None` when there is nothing left to poll, or another task.
-    pub(crate) fn begin(&mut self, queued: Queued) -> Option<Turn> {
-        let slot = self.slots.get_mut(queued.slot as usize)?;
-        if slot.number() as u32 != queued.tag || slot.is_vacant() || slot.is_done() {
-            return None;
+    /// Takes out what a queued slot holds, to be polled.
+    pub(crate) fn begin(&mut self, queued: Queued) -> Begun {
+        let Some(slot) = self.slots.get_mut(queued.slot as usize) else {
+            return Begun::Nothing;
+        };
+        if slot.number() as u32 != queued.tag || slot.is_vacant() {
+            return Begun::Nothing;
         }
         slot.clear(Flags::QUEUED);
-        let waker = slot.waker.take()?;
-        let key = TaskKey {
-            id: slot.number(),
-            slot: queued.slot,
-        };
-        Some(Turn {
-            key,
-            flags: slot.flags(),
-            stage: std::mem::replace(&mut slot.stage, Stage::Absent),
-            waker,
-        })
+        let flags = slot.flags();
+        if flags.any(Flags::MAIN) {
+            return Begun::Main;
+        }
+        match (
+            std::mem::replace(&mut slot.stage, Stage::Absent),
+            slot.waker.take(),
+        ) {
+            (Stage::Pending(body), Some(waker)) => Begun::Turn(Turn {
+                key: TaskKey {
+                    id: slot.number(),
+                    slot: queued.slot,
+                },
+                flags,
+                body,
+                waker,
+            }),
+            // Done, or being polled further up this very stack.
+            (stage, waker) => {
+                slot.stage = stage;
+                slot.waker = waker;
+                Begun::Nothing
+            }
+        }
     }
 
     /// Puts back what `begin` took.
-    pub(crate) fn put_back(&mut self, key: TaskKey, stage: Stage, waker: Waker) {
+    pub(crate) fn put_back(&mut self, key: TaskKey, body: Body, waker: Waker) {
         let slot = &mut self.slots[key.slot as usize];
         slot.waker = Some(waker);
-        slot.stage = stage;
+        slot.stage = Stage::Pending(body);
     }
 
-    /// The task has ended with what `stage` says. Gives whom to wake, and what to drop outside any borrow: the result
+    /// The task has ended with what `stage` says. Gives whom to tell, and what to drop outside any borrow: the result
     /// that nobody can ask for.
     pub(crate) fn finish(
         &mut self,
         key: TaskKey,
         stage: Stage,
         waker: Waker,
-    ) -> (Option<Awaiter>, Option<Removed>) {
+    ) -> (Hearer, Option<Removed>) {
         self.live -= 1;
-        self.put_back(key, stage, waker);
-        let detached = self
-            .flags(key)
-            .is_some_and(|flags| flags.any(Flags::DETACHED));
-        let unwanted = if detached { self.remove(key) } else { None };
+        let slot = &mut self.slots[key.slot as usize];
+        slot.waker = Some(waker);
+        slot.stage = stage;
+        let unwanted = if slot.flags().any(Flags::DETACHED) {
+            self.remove(key)
+        } else {
+            None
+        };
         let awaiter = self
             .awaiters
             .get_mut(key.slot as usize)
             .and_then(Option::take);
-        (awaiter, unwanted)
+        let hearer = match awaiter {
+            Some(Awaiter::Task(awaiter)) => match self.queue_task(awaiter) {
+                Some(queued) => Hearer::Task(queued),
+                None => Hearer::Nobody,
+            },
+            Some(Awaiter::Other(waker)) => Hearer::Other(waker),
+            None => Hearer::Nobody,
+        };
+        (hearer, unwanted)
     }
 
     /// Frees a slot and gives what it held, to be dropped outside any borrow.
@@ -349,7 +412,7 @@ impl Tasks {
         if self.extras.is_empty() {
             None
         } else {
-            self.extras.get(&id)
+            self.extras.get(&id).map(|extra| &**extra)
         }
     }
 

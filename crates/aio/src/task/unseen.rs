@@ -28,16 +28,19 @@ impl Engine {
     }
 
     /// Drops what a task left that nobody can ask for any more, and reports its failure.
-    pub(super) fn discard(&self, key: TaskKey, removed: Option<Removed>) {
-        let Some(Removed { stage, extra }) = removed else {
-            return;
-        };
+    pub(super) fn discard(&self, key: TaskKey, removed: Removed) {
+        let Removed { stage, extra } = removed;
         let (name, failure) = match extra {
             Some(extra) => (extra.name, extra.failure),
             None => (None, None),
         };
         match stage {
-            Stage::Done(output) if !output.is::<()>() => {
+            Stage::Done(mut body) => {
+                // Boxing the output of most detached tasks costs nothing: it is `()`.
+                let output = body.as_mut().box_output();
+                let Some(output) = output.filter(|output| !output.is::<()>()) else {
+                    return;
+                };
                 let failure = failure.unwrap_or(common_failure);
                 match catch_unwind(AssertUnwindSafe(|| failure(output))) {
                     Ok(None) => {}
@@ -56,7 +59,7 @@ impl Engine {
                     self.tell(key, name, "a task that nobody awaits panicked", panicked);
                 }
             }
-            Stage::Done(_) | Stage::Absent | Stage::Pending(_) => {}
+            Stage::Absent | Stage::Pending(_) => {}
         }
     }
 
