@@ -26,6 +26,9 @@ use crate::{
 /// After this many steps tokio polls sockets and its own timers, even if more is ready. As tokio's event interval.
 const STEPS_PER_POLL: usize = 61;
 
+/// Room for so many steps is kept in the ready queue.
+const KEPT: usize = 16 * 1024;
+
 /// Something that is ready to run.
 pub(crate) enum Ready {
     Step(Queued),
@@ -206,6 +209,7 @@ impl Engine {
                 Poll::Pending
             }
             Outcome::Idle => {
+                self.shrink();
                 let next = self.timers.borrow_mut().next_deadline();
                 if self.clock.jump(next) {
                     cx.waker().wake_by_ref();
@@ -253,6 +257,14 @@ impl Engine {
             if steps >= STEPS_PER_POLL {
                 return Outcome::Busy;
             }
+        }
+    }
+
+    /// Gives back what an extraordinary crowd needed, when nothing is ready.
+    fn shrink(&self) {
+        let mut ready = self.ready.borrow_mut();
+        if ready.capacity() > KEPT {
+            ready.shrink_to(KEPT);
         }
     }
 

@@ -7,6 +7,9 @@ use crate::handle::Call;
 /// Below this many cancelled timers the heap is never rebuilt: it would cost more than it frees.
 const COMPACT_ABOVE: usize = 100;
 
+/// Fewer cells than this are never made fewer.
+const SMALLEST: usize = 4096;
+
 /// Marks the end of the list of vacant cells.
 const END: u32 = u32::MAX;
 
@@ -61,6 +64,10 @@ pub(crate) struct Timers {
     vacant: u32,
     next_seq: u64,
     cancelled: usize,
+    /// How many cells are not vacant.
+    armed: usize,
+    /// With so few armed, memory is given back.
+    shrink_at: usize,
 }
 
 impl Timers {
@@ -71,6 +78,8 @@ impl Timers {
             vacant: END,
             next_seq: 0,
             cancelled: 0,
+            armed: 0,
+            shrink_at: 0,
         }
     }
 
@@ -90,11 +99,16 @@ impl Timers {
                 cell
             }
             None => {
+                let cell = self.cells.len();
                 self.cells.push(armed);
-                (self.cells.len() - 1) as u32
+                if cell >= SMALLEST {
+                    self.shrink_at = cell / 4;
+                }
+                cell as u32
             }
         };
         self.heap.push(Reverse((when, seq, cell)));
+        self.armed += 1;
         TimerKey { cell, seq }
     }
 
@@ -104,8 +118,10 @@ impl Timers {
         self.cancelled += 1;
         if self.cancelled > COMPACT_ABOVE && self.cancelled * 2 > self.heap.len() {
             let cells = &self.cells;
-            self.heap
-                .retain(|Reverse((_, seq, cell))| cells[*cell as usize].is_armed(*seq));
+            self.heap.retain(|Reverse((_, seq, cell))| {
+                let cell = cells.get(*cell as usize);
+                cell.is_some_and(|cell| cell.is_armed(*seq))
+            });
             self.cancelled = 0;
         }
         Some(due)
@@ -144,11 +160,35 @@ impl Timers {
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
         loop {
             let &Reverse((when, seq, cell)) = self.heap.peek()?;
-            if self.cells[cell as usize].is_armed(seq) {
+            let cell = self.cells.get(cell as usize);
+            if cell.is_some_and(|cell| cell.is_armed(seq)) {
                 return Some(when);
             }
             self.heap.pop();
             self.cancelled -= 1;
+        }
+    }
+
+    /// Gives back what a crowd of timers needed that is gone. Keys of before find no cell, or one with another number.
+    #[cold]
+    fn shrink(&mut self) {
+        let is_vacant = |cell: &Cell| matches!(cell.content, Content::Vacant(_));
+        let used = self.cells.iter().rposition(|cell| !is_vacant(cell));
+        self.cells.truncate(used.map_or(0, |last| last + 1));
+        self.cells.shrink_to(SMALLEST);
+        // Each time costs a look at every cell, so the next comes when half of the timers are gone again.
+        self.shrink_at = if self.cells.len() > SMALLEST {
+            self.armed / 2 + 1
+        } else {
+            0
+        };
+        self.heap.shrink_to(SMALLEST);
+        self.vacant = END;
+        for (index, cell) in self.cells.iter_mut().enumerate().rev() {
+            if is_vacant(cell) {
+                cell.content = Content::Vacant(self.vacant);
+                self.vacant = index as u32;
+            }
         }
     }
 
@@ -163,6 +203,10 @@ impl Timers {
         }
         let content = std::mem::replace(&mut place.content, Content::Vacant(self.vacant));
         self.vacant = key.cell;
+        self.armed -= 1;
+        if self.armed < self.shrink_at {
+            self.shrink();
+        }
         match content {
             Content::Wake(waker) => Some(Due::Wake(waker)),
             Content::Call(call) => Some(Due::Call(call)),

@@ -8,6 +8,9 @@ use crate::{error::TaskError, executor::Current};
 /// Marks the end of the list of vacant slots.
 const END: u64 = u64::MAX >> Flags::BITS;
 
+/// Tables smaller than this are never made smaller.
+const SMALLEST: usize = 4096;
+
 /// Which task: a number never used again, and the slot it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TaskKey {
@@ -31,7 +34,8 @@ struct Slot {
     /// The task's number and its flags in one word, for a sleeping task should cost little.
     word: u64,
     stage: Stage,
-    /// Made once and kept for the slot's next tasks. `None` while the task is polled with it.
+    /// Made once and kept for the slot's next tasks. `None` while the task is polled with it, and in a slot that has
+    /// long been vacant.
     waker: Option<Waker>,
 }
 
@@ -148,6 +152,10 @@ pub(crate) struct Tasks {
     slots: Vec<Slot>,
     vacant: u64,
     live: usize,
+    /// How many slots are not vacant.
+    occupied: usize,
+    /// With so few occupied, memory is given back.
+    shrink_at: usize,
     next_id: u64,
     /// Boxed, for a removed task's are handed on with its result, and there are hardly ever any.
     extras: HashMap<u64, Box<Extra>>,
@@ -162,6 +170,8 @@ impl Tasks {
             slots: Vec::new(),
             vacant: END,
             live: 0,
+            occupied: 0,
+            shrink_at: 0,
             next_id: 1,
             extras: HashMap::new(),
             awaiters: Vec::new(),
@@ -173,6 +183,7 @@ impl Tasks {
         let id = self.next_id;
         self.next_id += 1;
         self.live += 1;
+        self.occupied += 1;
         let word = id << Flags::BITS | u64::from((flags | Flags::QUEUED).0);
         if self.vacant == END {
             let index = self.slots.len();
@@ -182,6 +193,9 @@ impl Tasks {
             );
             let waker = Some(waker::waker(self.loop_id, index as u32));
             self.slots.push(Slot { word, stage, waker });
+            if index >= SMALLEST {
+                self.shrink_at = index / 4;
+            }
             return TaskKey {
                 id,
                 slot: index as u32,
@@ -192,6 +206,9 @@ impl Tasks {
         self.vacant = slot.number();
         slot.word = word;
         slot.stage = stage;
+        if slot.waker.is_none() {
+            slot.waker = Some(waker::waker(self.loop_id, index));
+        }
         TaskKey { id, slot: index }
     }
 
@@ -318,12 +335,43 @@ impl Tasks {
         slot.word = next;
         let stage = std::mem::replace(&mut slot.stage, Stage::Absent);
         self.vacant = u64::from(key.slot);
+        self.occupied -= 1;
+        if self.occupied < self.shrink_at {
+            self.shrink();
+        }
         let extra = if has_extra {
             self.extras.remove(&key.id)
         } else {
             None
         };
         Some(Removed { stage, extra })
+    }
+
+    /// Gives back what a crowd of tasks needed that is gone: the vacant slots at the end, and the wakers of the others.
+    /// A late wake of a slot that is no more finds nothing.
+    #[cold]
+    fn shrink(&mut self) {
+        let used = self.slots.iter().rposition(|slot| !slot.is_vacant());
+        let kept = used.map_or(0, |last| last + 1);
+        self.slots.truncate(kept);
+        self.slots.shrink_to(SMALLEST);
+        // Each time costs a look at every slot, so the next comes when half of the tasks are gone again.
+        self.shrink_at = if kept > SMALLEST {
+            self.occupied / 2 + 1
+        } else {
+            0
+        };
+        self.awaiters.truncate(kept);
+        self.awaiters.shrink_to(SMALLEST);
+        self.extras.shrink_to(SMALLEST);
+        self.vacant = END;
+        for (index, slot) in self.slots.iter_mut().enumerate().rev() {
+            if slot.is_vacant() {
+                slot.word = self.vacant << Flags::BITS | u64::from(Flags::VACANT.0);
+                slot.waker = None;
+                self.vacant = index as u64;
+            }
+        }
     }
 
     /// Takes a main task off the table.
