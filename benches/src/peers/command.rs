@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ROUNDS, Row, Table, coroutines, procs, threads};
+use super::{ROUNDS, Row, Table, aio, coroutines, procs, threads};
 use crate::Failed;
 
 /// Holds each crate against its peers: every ratio with its target, measured in turn in this run.
@@ -34,6 +34,7 @@ enum Crate {
     Procs,
     Threads,
     Coroutines,
+    Aio,
 }
 
 impl Crate {
@@ -42,6 +43,7 @@ impl Crate {
             Self::Procs => procs::rows(rounds),
             Self::Threads => threads::rows(rounds),
             Self::Coroutines => coroutines::rows(rounds),
+            Self::Aio => aio::rows(rounds),
         }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Behind the cargo feature `peers`, since the peers have to be compiled first.
 
+pub mod aio;
 mod allocations;
 mod command;
 mod contest;
