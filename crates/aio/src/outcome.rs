@@ -4,21 +4,30 @@ use std::{any::Any, error::Error, fmt, io};
 
 use crate::error::{ReadError, RunError, TaskError, TimedOut};
 
-/// What a handler or a task may result in when nobody looks at the result: a value to forget, or a `Result` whose error
-/// is told to the loop's exception handler.
+/// What a handler or a task may result in when nobody looks at the result: nothing, a plain value to forget, or a
+/// `Result` whose error is told to the loop's exception handler.
 ///
-/// For types of your own that cannot fail, an empty `impl` does.
+/// It cannot be implemented for other types: let the body end in `()` when its value is of no use, or in a `Result`.
 ///
 /// ```
-/// struct Statistics;
-/// impl aio::Outcome for Statistics {}
+/// use std::{cell::RefCell, rc::Rc};
 ///
-/// aio::run(async { aio::create_task(async { Statistics }).detach() })?;
+/// let told = Rc::new(RefCell::new(String::new()));
+/// let noted = told.clone();
+/// aio::run(async move {
+///     let event_loop = aio::get_running_loop().unwrap();
+///     event_loop.set_exception_handler(move |context| *noted.borrow_mut() = context.to_string());
+///     let failing = aio::create_task(async { Err::<(), _>("no such host") });
+///     failing.set_name("lookup");
+///     failing.detach();
+///     aio::yield_now().await;
+/// })?;
+/// assert_eq!(*told.borrow(), "a task that nobody awaits failed (lookup): no such host");
 /// # Ok::<(), aio::RunError>(())
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may hold a failure that nobody would hear of",
-    note = "return `()` or a `Result` whose error can be displayed, or write `impl aio::Outcome for` your type"
+    note = "let the body end in `()`, or in a `Result` whose error can be displayed"
 )]
 pub trait Outcome: Sized {
     /// The failure to report, if there is one. `None` unless it is written otherwise.
@@ -68,7 +77,7 @@ impl<T> Returns for fn() -> T {
     type Value = T;
 }
 
-/// A body that runs for ever, or panics.
+/// A body that runs for ever, or panics. For the compiler this may overlap with an impl in any other crate.
 impl Outcome for <fn() -> ! as Returns>::Value {}
 
 /// An answer that nobody waits for any more, whatever it says.
