@@ -9,6 +9,7 @@ use std::{
     process::{ExitStatus, Output},
     rc::Rc,
     task::{Poll, Waker},
+    thread,
     time::Duration,
 };
 
@@ -28,6 +29,9 @@ use crate::{
 
 /// How much of the input is buffered at a time.
 const CHUNK: usize = 64 * 1024;
+
+/// How long a closing loop waits for a process that it has killed, in milliseconds.
+const DEATH: usize = 100;
 
 /// A process of another program; made by [`Subprocess::spawn`](super::Subprocess::spawn).
 ///
@@ -98,14 +102,18 @@ impl Process {
             shared: shared.clone(),
             kill_on_drop,
         };
+        let mut watched = Watched {
+            shared,
+            child,
+            kill: kill_on_drop,
+        };
         core.beside(|| {
-            let watched = Watched(shared);
             Ok(async move {
-                let end = match child.wait().await {
+                let end = match watched.child.wait().await {
                     Ok(status) => End::Exited(status),
                     Err(error) => End::Unknown(error.kind()),
                 };
-                watched.0.finish(end);
+                watched.shared.finish(end);
             })
         })?;
         Ok(process)
@@ -240,12 +248,29 @@ impl Shared {
     }
 }
 
-/// Tells those who wait also when the loop is closed first.
-struct Watched(Rc<Shared>);
+/// A process that the loop waits for.
+struct Watched {
+    shared: Rc<Shared>,
+    child: Child,
+    kill: bool,
+}
 
 impl Drop for Watched {
+    /// Tells those who wait also when the loop is closed first. Then a process that is to die with its handle is waited
+    /// for here, so that it does not stay as a zombie.
     fn drop(&mut self) {
-        self.0.finish(End::Unknown(io::ErrorKind::Interrupted));
+        if self.shared.end.get().is_none() {
+            if self.kill && self.child.start_kill().is_ok() {
+                for _ in 0..DEATH {
+                    match self.child.try_wait() {
+                        Ok(None) => thread::sleep(Duration::from_millis(1)),
+                        _ => break,
+                    }
+                }
+            }
+            let closed = io::ErrorKind::Interrupted;
+            self.shared.finish(End::Unknown(closed));
+        }
     }
 }
 
