@@ -76,8 +76,9 @@ fn values_come_in_order_and_the_body_runs_only_when_asked() {
 #[test]
 fn a_next_that_is_given_up_loses_nothing() {
     on_loop(async || {
-        let mut slow = async_generator(async |co: Yielder<&str>| {
-            sleep(Duration::from_millis(15)).await;
+        let (go_on, late) = aio::create_future();
+        let mut slow = async_generator(async move |co: Yielder<&str>| {
+            late.await.unwrap();
             co.yield_("late").await;
         });
         assert!(
@@ -85,6 +86,7 @@ fn a_next_that_is_given_up_loses_nothing() {
                 .await
                 .is_err()
         );
+        go_on.set(());
         assert_eq!(slow.next().await, Some("late"));
         assert_eq!(slow.next().await, None);
     });
