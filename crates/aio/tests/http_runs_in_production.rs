@@ -25,11 +25,17 @@ fn one_server_listens_on_several_sockets_unix_ones_too() -> io::Result<()> {
     on_loop(async || {
         let made_before = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = made_before.local_addr()?;
-        let listeners = [Listener::unix(&path).await?, Listener::from_tcp(made_before)?];
+        let listeners = [
+            Listener::unix(&path).await?,
+            Listener::from_tcp(made_before)?,
+        ];
         assert!(listeners[0].to_string().ends_with(".sock"));
         let server = Server::start(app(), listeners).await?;
         assert_eq!(server.local_addr(), address);
-        assert!(Listener::unix(&path).await.is_err(), "somebody listens there");
+        assert!(
+            Listener::unix(&path).await.is_err(),
+            "somebody listens there"
+        );
         let unix = path.clone();
         let answer = aio::to_thread(move || {
             let mut client = UnixStream::connect(unix)?;
@@ -110,7 +116,9 @@ mod http2 {
                 break;
             };
             if head[3] == GOAWAY {
-                code = Some(u32::from_be_bytes([payload[4], payload[5], payload[6], payload[7]]));
+                code = Some(u32::from_be_bytes([
+                    payload[4], payload[5], payload[6], payload[7],
+                ]));
                 break;
             }
         }
@@ -127,18 +135,33 @@ mod http2 {
                 resets.extend(frame(HEADERS, 0x5, stream, &ROOT));
                 resets.extend(frame(RESET, 0, stream, &8u32.to_be_bytes()));
             }
-            assert_eq!(attack(&server, resets).await?, Some(11), "rapid resets: enhance your calm");
+            assert_eq!(
+                attack(&server, resets).await?,
+                Some(11),
+                "rapid resets: enhance your calm"
+            );
             let mut endless = frame(HEADERS, 0x1, 1, &ROOT);
             for _ in 0..1000 {
                 // A literal header of 100 bytes.
                 let header = [&[0x40, 1, b'a', 100][..], &[b'b'; 100]].concat();
                 endless.extend(frame(CONTINUATION, 0, 1, &header));
             }
-            assert!(attack(&server, endless).await?.is_some(), "headers without end");
+            assert!(
+                attack(&server, endless).await?.is_some(),
+                "headers without end"
+            );
             let overflow = frame(WINDOW_UPDATE, 0, 0, &0x7fff_ffffu32.to_be_bytes());
-            assert_eq!(attack(&server, overflow).await?, Some(3), "a window beyond 2^31");
+            assert_eq!(
+                attack(&server, overflow).await?,
+                Some(3),
+                "a window beyond 2^31"
+            );
             let nonsense = frame(HEADERS, 0x5, 2, &ROOT);
-            assert_eq!(attack(&server, nonsense).await?, Some(1), "a client's stream has an odd number");
+            assert_eq!(
+                attack(&server, nonsense).await?,
+                Some(1),
+                "a client's stream has an odd number"
+            );
             let (mut reader, writer) = aio::open_connection(server.local_addr()).await?;
             writer.write(b"GET / HTTP/1.0\r\n\r\n");
             assert!(reader.read_to_end().await?.ends_with(b"Some(127.0.0.1)"));
@@ -206,12 +229,174 @@ mod log {
             Ok(())
         })?;
         let lines = lines.0.lock().expect("nobody panics").clone();
-        let events: Vec<_> = lines.iter().filter(|line| line.starts_with("event")).collect();
+        let events: Vec<_> = lines
+            .iter()
+            .filter(|line| line.starts_with("event"))
+            .collect();
         assert_eq!(events.len(), 1, "{lines:?}");
-        for part in ["message=answered", "method=GET", "path=\"/none\"", "status=404", "id=\"id-7\"", "peer=127.0.0.1:"] {
+        for part in [
+            "message=answered",
+            "method=GET",
+            "path=\"/none\"",
+            "status=404",
+            "id=\"id-7\"",
+            "peer=127.0.0.1:",
+        ] {
             assert!(events[0].contains(part), "{part}: {}", events[0]);
         }
-        assert!(lines.iter().any(|line| line.starts_with("span") && line.contains("path=\"/none\"")), "{lines:?}");
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("span") && line.contains("path=\"/none\"")),
+            "{lines:?}"
+        );
         Ok(())
     }
+}
+
+/// HTTPS, with a certificate made for the test.
+#[cfg(all(feature = "tls", feature = "client"))]
+mod tls {
+    use super::*;
+    use aio::{http::ClientSession, tls::ServerConfig};
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    async fn secure(
+        app: App,
+    ) -> Result<(Server, ClientSession, String), Box<dyn std::error::Error>> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+        let config = ServerConfig::from_pem(made.cert.pem(), made.signing_key.serialize_pem())?;
+        let listener = Listener::tcp("127.0.0.1:0").await?.tls(&config);
+        assert!(listener.to_string().starts_with("https://"));
+        let server = Server::start(app, [listener]).await?;
+        let session = ClientSession::builder()
+            .root_certificate(made.cert.pem().as_bytes())
+            .no_proxy()
+            .build()?;
+        let base = format!("https://localhost:{}", server.local_addr().port());
+        Ok((server, session, base))
+    }
+
+    fn within(test: impl AsyncFnOnce() -> Outcome) -> Outcome {
+        aio::run(aio::wait_for(test(), Duration::from_secs(30)))??
+    }
+
+    #[test]
+    fn requests_are_encrypted_and_the_best_version_is_agreed_on() -> Outcome {
+        within(async || {
+            let app = App::new()
+                .get("/", async |request: Request| {
+                    format!("{:?}", request.version())
+                })
+                .post("/echo", async |mut request: Request| request.text().await)
+                .get("/big", async |_: Request| "big".repeat(1_000_000));
+            let (server, session, base) = secure(app).await?;
+            let best = if cfg!(feature = "http2") {
+                "HTTP/2.0"
+            } else {
+                "HTTP/1.1"
+            };
+            assert_eq!(
+                session
+                    .get(&format!("{base}/"))
+                    .send()
+                    .await?
+                    .text()
+                    .await?,
+                best
+            );
+            let body = "x".repeat(500_000);
+            let echo = session
+                .post(&format!("{base}/echo"))
+                .body(body.clone())
+                .send()
+                .await?;
+            assert_eq!(echo.text().await?.len(), body.len());
+            assert_eq!(
+                session
+                    .get(&format!("{base}/big"))
+                    .send()
+                    .await?
+                    .bytes()
+                    .await?
+                    .len(),
+                3_000_000
+            );
+            let stranger = ClientSession::builder().no_proxy().build()?;
+            let refused = stranger.get(&format!("{base}/")).send().await.unwrap_err();
+            assert!(refused.is_connect(), "{refused}");
+            server.close(Duration::from_secs(5)).await;
+            Ok(())
+        })
+    }
+
+    #[cfg(feature = "ws")]
+    #[test]
+    fn websockets_are_encrypted_too() -> Outcome {
+        use aio::http::{Message, WebSocket, WebSocketError};
+        within(async || {
+            let app = App::new().get("/ws", async |request: Request| {
+                WebSocket::upgrade(request, async |mut socket: WebSocket| {
+                    while let Some(message) = socket.receive().await? {
+                        socket.send(message).await?;
+                    }
+                    Ok::<(), WebSocketError>(())
+                })
+            });
+            let (_server, session, base) = secure(app).await?;
+            let mut socket = session
+                .ws_connect(&format!("{base}/ws").replace("https", "wss"))
+                .await?;
+            for size in [1, 100_000, 900_000] {
+                socket.send(vec![7; size]).await?;
+                assert_eq!(
+                    socket.receive().await?,
+                    Some(Message::Binary(vec![7; size].into()))
+                );
+            }
+            socket.close(1000, "").await;
+            Ok(())
+        })
+    }
+}
+
+/// One address, served by two loops.
+#[test]
+fn several_loops_serve_one_port() -> io::Result<()> {
+    use std::{collections::BTreeSet, num::NonZeroUsize};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let two = NonZeroUsize::new(2).ok_or(io::ErrorKind::InvalidInput)?;
+    let ended = aio::run_loops(two, async |core: aio::Core| {
+        let index = core.index();
+        let app = App::new().get("/", async move |_: Request| index.to_string());
+        let server = Server::start(app, [Listener::from_tcp(listener.try_clone()?)?]).await?;
+        if index == 0 {
+            // Held open, so that a busy loop leaves the next one to the other.
+            let mut answers = BTreeSet::new();
+            let mut held = Vec::new();
+            while answers.len() < 2 && held.len() < 500 {
+                let (mut reader, writer) = aio::open_connection(address).await?;
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+                let head = reader.readuntil(b"\r\n\r\n").await?;
+                assert!(head.starts_with(b"HTTP/1.1 200"));
+                answers.insert(
+                    reader
+                        .read_exactly(1)
+                        .await
+                        .map_err(io::Error::other)?
+                        .to_vec(),
+                );
+                held.push((reader, writer));
+            }
+            assert!(!answers.is_empty());
+            drop(held);
+            core.stop_all();
+        }
+        core.stopping().await;
+        server.close(Duration::from_secs(5)).await;
+        Ok::<(), io::Error>(())
+    });
+    ended.map(drop).map_err(io::Error::other)
 }

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "tls")]
+use super::socket::Socket;
 use super::{
     connection::{self, Service, Standing},
     listener::Listener,
@@ -156,9 +158,17 @@ impl Clients {
                     // Only now: no connection is closed for one that may never come.
                     self.room(most).await;
                     let standing = Rc::new(Standing::default());
-                    let serving =
-                        connection::serve(socket, peer, service.clone(), standing.clone());
-                    self.serve(standing, serving);
+                    let (of_service, of_client) = (service.clone(), standing.clone());
+                    #[cfg(feature = "tls")]
+                    let tls = listener.tls.clone();
+                    self.serve(standing, async move {
+                        // In the connection's own task: others are accepted meanwhile.
+                        #[cfg(feature = "tls")]
+                        let Some(socket) = encrypted(socket, tls.as_ref()).await else {
+                            return;
+                        };
+                        connection::serve(socket, peer, of_service, of_client).await;
+                    });
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -170,6 +180,14 @@ impl Clients {
                 }
             }
         }
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn encrypted(socket: Socket, tls: Option<&crate::tls::ServerConfig>) -> Option<Socket> {
+    match tls {
+        Some(config) => socket.encrypt(config).await,
+        None => Some(socket),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Listener {
     inner: Inner,
     /// Held for what it does when it is dropped.
     _unlink: Option<Unlink>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::ServerConfig>,
 }
 
 enum Inner {
@@ -72,6 +74,8 @@ impl Listener {
         Ok(Listener {
             inner: Inner::Unix(listener),
             _unlink: Some(Unlink(path.to_owned())),
+            #[cfg(feature = "tls")]
+            tls: None,
         })
     }
 
@@ -124,7 +128,46 @@ impl Listener {
         Listener {
             inner,
             _unlink: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
+    }
+
+    /// Encrypts what a TCP socket accepts. Unless `config` says which protocols are spoken within, HTTP/1.1 is, and
+    /// HTTP/2 with the feature `http2`. A client whose handshake fails, or takes longer than `config` allows, is hung up
+    /// on.
+    ///
+    /// ```no_run
+    /// use aio::{http::{App, Listener, Request, serve_until_signal}, tls::ServerConfig};
+    ///
+    /// let config = ServerConfig::from_pem_files("chain.pem", "key.pem")?;
+    /// aio::run(async {
+    ///     let listener = Listener::tcp("0.0.0.0:443").await?.tls(&config);
+    ///     let app = App::new().get("/", async |_: Request| "in private");
+    ///     serve_until_signal(app, [listener], std::time::Duration::from_secs(30)).await
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: &crate::tls::ServerConfig) -> Self {
+        let protocols: &[&str] = match cfg!(feature = "http2") {
+            true => &["h2", "http/1.1"],
+            false => &["http/1.1"],
+        };
+        let config = config.clone();
+        self.tls = Some(match config.rustls().alpn_protocols.is_empty() {
+            true => config.alpn(protocols),
+            false => config,
+        });
+        self
+    }
+
+    fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
     }
 
     /// The TCP address that it listens on.
@@ -150,7 +193,7 @@ impl Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.inner, self.local_addr()) {
-            (_, Some(address)) => write!(f, "http://{address}"),
+            (_, Some(address)) => write!(f, "{}://{address}", self.scheme()),
             (Inner::Unix(listener), _) => match listener.local_addr() {
                 Ok(address) => match address.as_pathname() {
                     Some(path) => write!(f, "unix:{}", path.display()),

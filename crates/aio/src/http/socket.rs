@@ -11,10 +11,15 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
+
 /// A connection's socket.
 pub(crate) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TcpStream>>),
     /// Another protocol has it now.
     Taken,
 }
@@ -24,19 +29,42 @@ impl Socket {
         match self {
             Socket::Tcp(stream) => Some(Pin::new(stream)),
             Socket::Unix(stream) => Some(Pin::new(stream)),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => Some(Pin::new(&mut **stream)),
             Socket::Taken => None,
         }
     }
 
-    /// Nothing is held back here: what the socket has taken is on its way.
-    pub(crate) fn poll_flushed(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// Sends what the socket itself holds back: only TLS does so, and the others are not asked.
+    pub(crate) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            _ => {
+                let _ = cx;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// The same, encrypted; None when the handshake fails.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn encrypt(self, config: &crate::tls::ServerConfig) -> Option<Self> {
+        match self {
+            Socket::Tcp(stream) => {
+                let stream = config.handshake(stream).await.ok()?;
+                Some(Socket::Tls(Box::new(stream)))
+            }
+            other => Some(other),
+        }
     }
 
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         let ready = match self {
             Socket::Tcp(stream) => stream.poll_read_ready(cx),
             Socket::Unix(stream) => stream.poll_read_ready(cx),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.get_ref().0.poll_read_ready(cx),
             Socket::Taken => return Poll::Ready(()),
         };
         ready.map(|_| ())
@@ -56,10 +84,14 @@ impl Socket {
 
     /// Lets the system forget what is unsent.
     pub(crate) fn reset_when_dropped(&self) {
-        if let Socket::Tcp(stream) = self {
-            // A socket that cannot be told so is closed in the ordinary way.
-            let _ = stream.set_zero_linger();
-        }
+        let stream = match self {
+            Socket::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream) => stream.get_ref().0,
+            _ => return,
+        };
+        // A socket that cannot be told so is closed in the ordinary way.
+        let _ = stream.set_zero_linger();
     }
 }
 
