@@ -1,113 +1,12 @@
 //! The whole comparison: every chosen contender on every chosen workload, at every chosen concurrency.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use crate::python::Python;
+use crate::map::Map;
+use crate::options::Series;
 use crate::rounds::{Entry, Rounds};
-use crate::{
-    Contender, Failed, Language, LeftOut, Mix, Model, Plan, Progress, Results, Service, Services,
-    Workload, python, size,
-};
-
-/// What to compare, and how much of it.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The workloads, in the order of the report.
-    pub workloads: Vec<Workload>,
-    /// The models, in the order of the report; [`Model::Serial`] is always there too, to compare with.
-    pub models: Vec<Model>,
-    /// Only contenders of whose line, such as `echo by event-loop`, one of these texts is a part; all when there is none.
-    pub filter: Vec<String>,
-    /// Tasks per row, instead of what suits it.
-    pub tasks: Option<u32>,
-    /// Tasks in flight at once, one series of rows for each; what suits the workload when there is none.
-    pub concurrency: Vec<usize>,
-    /// Workers of each pool, instead of what suits the workload.
-    pub workers: Option<usize>,
-    /// How many rounds of measuring there are, after the warm-up.
-    pub repeat: usize,
-    /// Python, and how many of them it takes part in: its models take longer, and most of them differ by more. None leaves
-    /// Python out.
-    pub python: Option<(Python, usize)>,
-    /// How long one run may take.
-    pub limit: Duration,
-    /// Fewer tasks.
-    pub quick: bool,
-    /// What a task of [`Workload::Mixed`] does.
-    pub mix: Mix,
-    /// A folder in which one for the files that tasks write can be made; it is removed when all is measured.
-    pub folder: PathBuf,
-}
-
-impl Options {
-    /// One series of rows: a workload at one concurrency, or the one that suits it.
-    fn entries(
-        &self,
-        workload: Workload,
-        concurrency: Option<usize>,
-        services: Option<Services>,
-    ) -> Vec<Entry> {
-        let mut models = self.models.clone();
-        models.push(Model::Serial);
-        models.sort_unstable();
-        models.dedup();
-        let rust = models.iter().copied().map(Contender::rust);
-        let python = models.iter().copied().map(Contender::python);
-        rust.chain(python.filter(|_| self.python.is_some()))
-            .filter(|contender| self.is_chosen(workload, *contender))
-            .map(|contender| Entry {
-                contender,
-                plan: self.plan(workload, contender, concurrency, services),
-                rounds: match contender.language {
-                    Language::Rust => self.repeat,
-                    Language::Python => self
-                        .python
-                        .as_ref()
-                        .map_or(self.repeat, |(_, rounds)| *rounds),
-                },
-            })
-            .collect()
-    }
-
-    fn is_chosen(&self, workload: Workload, contender: Contender) -> bool {
-        let line = format!("{workload} by {contender}");
-        self.filter.is_empty() || self.filter.iter().any(|part| line.contains(part))
-    }
-
-    fn plan(
-        &self,
-        workload: Workload,
-        contender: Contender,
-        concurrency: Option<usize>,
-        services: Option<Services>,
-    ) -> Plan {
-        let mut plan = Plan::new(workload, 1).with_mix(self.mix);
-        if let Some(concurrency) = concurrency {
-            plan = plan.with_concurrency(concurrency);
-        }
-        plan.workers = self.workers.unwrap_or(plan.workers);
-        plan.tasks = self
-            .tasks
-            .unwrap_or_else(|| size::tasks(contender, &plan, self.quick));
-        plan.services = services;
-        plan.folder = Some(scratch(&self.folder));
-        plan
-    }
-
-    /// Every series, in the order of the report.
-    fn series(&self) -> Vec<(Workload, Option<usize>)> {
-        let at_once: Vec<Option<usize>> = if self.concurrency.is_empty() {
-            vec![None]
-        } else {
-            self.concurrency.iter().copied().map(Some).collect()
-        };
-        self.workloads
-            .iter()
-            .flat_map(|workload| at_once.iter().map(|at_once| (*workload, *at_once)))
-            .collect()
-    }
-}
+use crate::timeline::Timeline;
+use crate::{Failed, LeftOut, Model, Options, Plan, Progress, Results, Service, Workload, python};
 
 /// Measures every row and shows how far it is. A row that fails is among those left out, and the others go on.
 ///
@@ -118,9 +17,16 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
     let entries = |services| {
         series
             .iter()
-            .map(move |(workload, concurrency)| options.entries(*workload, *concurrency, services))
+            .map(move |series| options.entries(*series, services))
     };
-    let runs: usize = entries(None).map(|entries| Rounds::runs(&entries)).sum();
+    let mut runs: usize = entries(None).map(|entries| Rounds::runs(&entries)).sum();
+    if let Some(rounds) = options.overview {
+        let cells = Map::entries(options, None, rounds);
+        runs += cells
+            .iter()
+            .map(|entries| Rounds::runs(entries))
+            .sum::<usize>();
+    }
     if runs == 0 {
         return Err(Failed::new(
             "choosing what to compare",
@@ -128,8 +34,9 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
         ));
     }
     let progress = Progress::new(runs);
-    let service = start_service(&series, &progress)?;
-    let files = Files::make(scratch(&options.folder))?;
+    let service = start_service(&series, options, &progress)?;
+    let services = service.as_ref().map(Service::addresses);
+    let files = Files::make(options.scratch())?;
     if let Some((python, _)) = &options.python {
         python::install(python, &files.0)?;
     }
@@ -138,19 +45,31 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
         progress: &progress,
     };
     let mut results = Results::default();
-    for entries in entries(service.as_ref().map(Service::addresses)) {
+    for entries in entries(services) {
         let (entries, repeated) = without_repetition(entries, &results);
         let mut measured = rounds.measure(entries);
         measured.left_out.extend(repeated);
         progress.end(&measured.rows);
         results.extend(measured);
     }
+    if let Some(repeat) = options.overview {
+        results.map = Some(Map::measure(
+            Map::entries(options, services, repeat),
+            &rounds,
+        ));
+        progress.say("recording who runs when");
+        results.timelines = timelines()?;
+    }
     Ok(results)
 }
 
-/// Where tasks write their files.
-fn scratch(folder: &Path) -> PathBuf {
-    folder.join("files")
+/// The two tasks of `ab` under each model.
+fn timelines() -> Result<Vec<Timeline>, Failed> {
+    let plan = Plan::new(Workload::Ab, 2).with_concurrency(2);
+    Model::ALL
+        .into_iter()
+        .map(|model| Timeline::record(model, &plan))
+        .collect()
 }
 
 /// A folder that is removed with all that tasks have left in it.
@@ -172,10 +91,12 @@ impl Drop for Files {
 }
 
 fn start_service(
-    series: &[(Workload, Option<usize>)],
+    series: &[Series],
+    options: &Options,
     progress: &Progress,
 ) -> Result<Option<Service>, Failed> {
-    if !series.iter().any(|(workload, _)| workload.needs_service()) {
+    let needed = series.iter().any(|series| series.workload.needs_service());
+    if !needed && options.overview.is_none() {
         return Ok(None);
     }
     progress.say("starting the services that IO-bound tasks ask");

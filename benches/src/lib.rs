@@ -30,22 +30,30 @@
 //! - [`rounds`]: several contenders in turn, several times over; [`size`] says with how many tasks, [`limits`] what
 //!   this machine does not let a model do, [`duration`] reads times, [`python`] runs the
 //!   models in Python.
-//! - [`compare`]: the whole comparison, with its [`Progress`] and its [`Results`]: each is a [`Row`], or [`LeftOut`].
+//! - [`compare`]: the whole comparison, with its [`Options`] (and the [`SWEEP`] in it), its [`Progress`] and its [`Results`]: each is a [`Row`], or [`LeftOut`].
+//! - [`map`]: who wins where, between computing and waiting, one at a time and many.
+//! - [`timeline`]: who ran when, as lanes.
+//! - [`advice`]: which model to use for a mix, and why.
+//! - [`command`]: the program's subcommands.
 //! - [`report`]: table, verdicts, page and JSON.
 //!
 //! # Against others
 //! - `peers` (feature of the same name): our crates against their peers, every ratio with its target.
 
+pub mod advice;
 pub mod clock;
+pub mod command;
 pub mod compare;
 mod contender;
 pub mod duration;
 mod error;
 pub mod limits;
+pub mod map;
 pub mod measure;
 mod memory;
 mod mix;
 mod model;
+mod options;
 #[cfg(feature = "peers")]
 pub mod peers;
 mod plan;
@@ -57,6 +65,7 @@ mod row;
 mod service;
 pub mod size;
 mod tape;
+pub mod timeline;
 mod workload;
 
 pub use contender::{Contender, Language};
@@ -64,6 +73,7 @@ pub use error::Failed;
 pub use measure::Run;
 pub use mix::Mix;
 pub use model::Model;
+pub use options::{Options, SWEEP};
 pub use plan::{Outcome, Plan, checksum};
 pub use progress::Progress;
 pub use row::{LeftOut, Results, Row};

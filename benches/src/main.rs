@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use benches::compare::{Options, compare};
+use benches::command::{Advise, Serve, Timelines};
+use benches::compare::compare;
 use benches::python::Python;
 use benches::report::{Baseline, Folder, Report};
-use benches::{Failed, Mix, Model, Workload, duration, limits, python};
+use benches::{Failed, Mix, Model, Options, Workload, duration, limits, python};
 use clap::{Parser, Subcommand};
 
 /// Exit status for what the user asked and cannot be had, as clap uses it for bad arguments.
@@ -64,6 +65,14 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     repeat: Option<u16>,
 
+    /// The overview, too: echo at 1 to 1,000 tasks at once, the crossover map, a timeline [default: when all is compared]
+    #[arg(long, overrides_with = "no_overview")]
+    overview: bool,
+
+    /// Only the tables
+    #[arg(long)]
+    no_overview: bool,
+
     /// Python's counterparts, too; without python3 that is an error [default: if there is a python3]
     #[arg(long, overrides_with = "no_python")]
     python: bool,
@@ -91,6 +100,9 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Advise(Advise),
+    Timeline(Timelines),
+    Serve(Serve),
     #[cfg(feature = "peers")]
     Peers(benches::peers::Peers),
     /// Holds each crate against its peers; needs a build with `--features peers`
@@ -110,6 +122,9 @@ Examples:
   compare --workload mixed --cpu 500us --io 5ms --concurrency 100
   compare --workload pi --model thread-pool,process-pool --workers 4 --repeat 9
   compare --baseline before.json --filter 'echo by event'
+  compare advise --cpu 2ms --io 40ms --tasks 10000 --crashy
+  compare timeline --workload echo --model thread-pool,event-loop
+  compare serve                                 the last page, on http://127.0.0.1:8000
   compare peers --only threads                  our crates against others, if built with --features peers";
 
 impl Arguments {
@@ -124,11 +139,24 @@ impl Arguments {
             workers: self.workers.map(usize::from),
             repeat: self.repeat.unwrap_or(rounds).into(),
             python: python.map(|python| (python, self.repeat.unwrap_or(1).into())),
+            overview: self.has_overview().then(|| self.repeat.unwrap_or(1).into()),
             limit: Duration::from_secs(self.limit),
             quick: self.quick,
             mix: Mix::new(self.cpu, self.io),
             folder: self.out.clone(),
         }
+    }
+}
+
+impl Arguments {
+    /// Whoever asks for something particular wants no overview, unless they say so.
+    fn has_overview(&self) -> bool {
+        let everything =
+            self.workload.is_empty() && self.model.is_empty() && self.filter.is_empty();
+        let as_usual =
+            self.tasks.is_none() && self.concurrency.is_empty() && self.workers.is_none();
+        let unasked = everything && as_usual && !self.quick && !self.no_overview;
+        self.overview || unasked
     }
 }
 
@@ -145,6 +173,7 @@ fn main() -> ExitCode {
     #[cfg(feature = "peers")]
     benches::peers::procs::init();
     let arguments = Arguments::parse();
+    limits::raise_open_files();
     if let Some(command) = &arguments.command {
         return match run_command(command) {
             Ok(true) => ExitCode::SUCCESS,
@@ -152,7 +181,6 @@ fn main() -> ExitCode {
             Err(failed) => fail(&failed, 1),
         };
     }
-    limits::raise_open_files();
     match prepare(&arguments) {
         Ok(prepared) => run(&arguments, prepared).unwrap_or_else(|failed| fail(&failed, 1)),
         Err(failed) => fail(&failed, USAGE),
@@ -162,6 +190,9 @@ fn main() -> ExitCode {
 /// Whether what was asked for holds.
 fn run_command(command: &Command) -> Result<bool, Failed> {
     match command {
+        Command::Advise(advise) => advise.run(),
+        Command::Timeline(timelines) => timelines.run().map(|()| true),
+        Command::Serve(serve) => serve.run().map(|()| true),
         #[cfg(feature = "peers")]
         Command::Peers(peers) => peers.run(),
         #[cfg(not(feature = "peers"))]

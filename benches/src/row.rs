@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::map::Map;
+use crate::timeline::Timeline;
 use crate::{Contender, Plan, Run, Workload};
 
 /// Beyond this spread a row says more of the machine's other work than of its model.
@@ -144,6 +146,10 @@ pub struct Results {
     pub rows: Vec<Row>,
     /// What was not, and why.
     pub left_out: Vec<LeftOut>,
+    /// Which model wins where, if that was asked for.
+    pub map: Option<Map>,
+    /// Two tasks under each model, as lanes, if that was asked for.
+    pub timelines: Vec<Timeline>,
 }
 
 impl Results {

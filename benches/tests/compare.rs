@@ -274,6 +274,74 @@ fn a_row_that_takes_too_long_is_ended_and_fails_alone() {
 }
 
 #[test]
+fn the_overview_has_a_map_and_is_there_when_asked_for() {
+    let out = Scratch::new("overview");
+    let arguments = [
+        "--filter",
+        "primes by serial",
+        "--model",
+        "event-loop,thread-pool",
+        "--tasks",
+        "2",
+        "--repeat",
+        "1",
+        "--overview",
+    ];
+    let ran = run(&[&arguments[..], &["--out", out.path()]].concat());
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success());
+    assert!(shown.contains("the crossover map"), "{shown}");
+    let results: Value = serde_json::from_str(&out.read("results.json")).unwrap();
+    let cells = results["map"]["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 5 * 4);
+    assert!(
+        cells
+            .iter()
+            .all(|cell| cell["ranking"].as_array().unwrap().len() >= 2),
+        "{cells:?}"
+    );
+    let page = out.read("index.html");
+    for section in ["map", "primes-4", "timeline", "method"] {
+        assert!(
+            page.contains(&format!("<section id=\"{section}")),
+            "{section}"
+        );
+        assert!(
+            page.contains(&format!("<a href=\"#{section}")),
+            "a link to {section}"
+        );
+    }
+}
+
+/// What a reader clicks must be there.
+#[test]
+fn every_link_of_the_page_leads_somewhere() {
+    let out = Scratch::new("links");
+    assert!(
+        run(&[
+            "--filter",
+            "primes by serial",
+            "--tasks",
+            "1",
+            "--out",
+            out.path()
+        ])
+        .status
+        .success()
+    );
+    let page = out.read("index.html");
+    let links: Vec<&str> = page
+        .split("href=\"#")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(links.len() > 10);
+    for link in links {
+        assert!(page.contains(&format!("id=\"{link}\"")), "{link}");
+    }
+}
+
+#[test]
 fn a_baseline_tells_what_has_changed() {
     let out = Scratch::new("baseline");
     let arguments = [

@@ -10,17 +10,20 @@ pub struct Bar {
     pub value: f64,
     /// Whether it is the one to look at.
     pub highlight: bool,
+    /// Whether it is Python's.
+    pub python: bool,
 }
 
-const WIDTH: f64 = 400.0;
-const LABEL: f64 = 112.0;
+const WIDTH: f64 = 440.0;
+const LABEL: f64 = 168.0;
 const FIGURE: f64 = 56.0;
 const ROW: f64 = 22.0;
 
 /// A chart of these bars, all from zero on one scale, each with its figure at its end.
 ///
 /// `title` names the quantity with its unit; it is also the text alternative, with all figures.
-pub fn bars(title: &str, bars: &[Bar]) -> String {
+/// `how` is where the page tells how they were measured.
+pub fn bars(title: &str, how: &str, bars: &[Bar]) -> String {
     let most = bars
         .iter()
         .map(|bar| bar.value)
@@ -36,7 +39,7 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
         .map(|(at, bar)| draw(bar, ROW * at as f64, most))
         .collect();
     format!(
-        "<figure><figcaption>{title}</figcaption>\
+        "<figure><figcaption>{title} <a href=\"#{how}\" aria-label=\"how it is measured\">?</a></figcaption>\
          <svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}: {}\">{drawn}</svg></figure>",
         spoken.join(", ")
     )
@@ -45,7 +48,11 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
 fn draw(bar: &Bar, top: f64, most: f64) -> String {
     let length = (bar.value / most * (WIDTH - LABEL - FIGURE)).max(1.0);
     let middle = top + ROW / 2.0 + 4.0;
-    let class = if bar.highlight { "bar best" } else { "bar" };
+    let class = match (bar.highlight, bar.python) {
+        (true, _) => "best",
+        (false, true) => "python",
+        (false, false) => "bar",
+    };
     format!(
         "<text class=\"label\" x=\"{}\" y=\"{middle}\">{}</text>\
          <rect class=\"{class}\" x=\"{LABEL}\" y=\"{}\" width=\"{length:.1}\" height=\"{}\" rx=\"2\"/>\

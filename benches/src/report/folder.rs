@@ -52,6 +52,20 @@ impl Folder {
         self.path.join("tables.md")
     }
 
+    /// Writes `timeline.svg` and `timeline.json`, and says where they are.
+    ///
+    /// # Errors
+    /// Names the file that could not be written.
+    pub fn write_timelines(&self, svg: &str, trace: &str) -> Result<(PathBuf, PathBuf), Failed> {
+        let (picture, events) = (
+            self.path.join("timeline.svg"),
+            self.path.join("timeline.json"),
+        );
+        write(&picture, svg)?;
+        write(&events, trace)?;
+        Ok((picture, events))
+    }
+
     /// Writes all three files.
     ///
     /// # Errors

@@ -2,19 +2,26 @@
 
 mod baseline;
 mod chart;
+mod crossover;
 mod folder;
+mod lanes;
 mod machine;
 mod markdown;
 mod page;
 mod quantity;
+mod scaling;
 mod table;
 mod units;
 mod verdict;
 
 pub use baseline::Baseline;
 pub use folder::Folder;
+pub use lanes::document as timeline_svg;
 pub use machine::Machine;
+pub use units::{bytes, figure, span};
 
+use crate::map::Map;
+use crate::timeline::Timeline;
 use serde::Serialize;
 
 use crate::{Failed, LeftOut, Results, Row, Workload};
@@ -29,6 +36,10 @@ pub struct Report {
     rows: Vec<Row>,
     left_out: Vec<LeftOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    map: Option<Map>,
+    #[serde(skip)]
+    timelines: Vec<Timeline>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<Baseline>,
 }
 
@@ -40,6 +51,8 @@ impl Report {
             machine: Machine::this(),
             rows: results.rows,
             left_out: results.left_out,
+            map: results.map,
+            timelines: results.timelines,
             python: None,
             baseline: None,
         }
@@ -130,6 +143,9 @@ impl std::fmt::Display for Report {
                 f,
                 "\n~ its runs were more than 25 % apart: do not rely on it; measure again, or with --repeat"
             )?;
+        }
+        if let Some(map) = &self.map {
+            write!(f, "\n{}", crossover::text(map))?;
         }
         let nowhere = |left_out: &&LeftOut| {
             !self

@@ -9,6 +9,8 @@ pub struct Quantity {
     pub title: &'static str,
     /// The row's figure.
     pub value: fn(&Row) -> f64,
+    /// Where the page tells how it is measured.
+    pub how: &'static str,
     more_is_better: bool,
 }
 
@@ -17,21 +19,25 @@ pub const QUANTITIES: [Quantity; 4] = [
     Quantity {
         title: "tasks per second",
         value: |row| row.tasks_per_s,
+        how: "how-tasks-s",
         more_is_better: true,
     },
     Quantity {
         title: "99th percentile of latency, ms",
         value: |row| row.p99_ms,
+        how: "how-p99-ms",
         more_is_better: false,
     },
     Quantity {
         title: "processor time, s",
         value: |row| row.cpu_s,
+        how: "how-CPU-s",
         more_is_better: false,
     },
     Quantity {
         title: "peak memory, MiB",
         value: |row| mebibytes(row.peak_rss_bytes),
+        how: "how-peak-MiB",
         more_is_better: false,
     },
 ];

@@ -10,62 +10,100 @@ pub struct Column {
     /// What it shows, with the unit.
     pub heading: &'static str,
     /// The row's figure.
+    pub number: fn(&Row) -> f64,
+    /// The same for people.
     pub value: fn(&Row) -> String,
+    /// What it means and how it is measured.
+    pub how: &'static str,
+}
+
+impl Column {
+    /// Where the page tells how it is measured.
+    pub fn anchor(&self) -> String {
+        let dashed = self.heading.replace([' ', '/'], "-");
+        format!("how-{}", dashed.trim_end_matches('.'))
+    }
 }
 
 /// Every column after the model's name.
 pub const COLUMNS: [Column; 11] = [
     Column {
         heading: "tasks/s",
+        number: |row| row.tasks_per_s,
         value: |row| figure(row.tasks_per_s),
+        how: "tasks divided by the wall time, of the median run",
     },
     Column {
         heading: "spread",
-        value: |row| {
-            let mark = if row.is_noisy() { "~" } else { "" };
-            match row.runs {
-                1 => String::from("one run"),
-                _ => format!("{mark}{:.0} %", 100.0 * row.spread),
-            }
-        },
+        number: |row| row.spread,
+        value: spread,
+        how: "the fastest run's tasks per second less the slowest's, in per cent of the median's; beyond 25 % it is marked ~ \
+              and the row says more of the machine than of the model",
     },
     Column {
         heading: "tasks",
+        number: |row| row.tasks.into(),
         value: |row| grouped(row.tasks.into()),
+        how: "tasks in each run; those who take longer get fewer",
     },
     Column {
         heading: "wall s",
+        number: |row| row.wall_s,
         value: |row| figure(row.wall_s),
+        how: "seconds on the monotonic clock, from the first task's hand-over until the last result was collected; the model's \
+              own start is part of it",
     },
     Column {
         heading: "p50 ms",
+        number: |row| row.p50_ms,
         value: |row| figure(row.p50_ms),
+        how: "median latency: milliseconds from a task's hand-over to the end of its body, by nearest rank",
     },
     Column {
         heading: "p90 ms",
+        number: |row| row.p90_ms,
         value: |row| figure(row.p90_ms),
+        how: "90th percentile of the same",
     },
     Column {
         heading: "p99 ms",
+        number: |row| row.p99_ms,
         value: |row| figure(row.p99_ms),
+        how: "99th percentile of the same",
     },
     Column {
         heading: "CPU s",
+        number: |row| row.cpu_s,
         value: |row| figure(row.cpu_s),
+        how: "processor seconds, user and kernel, of the row's process and all that it started, from getrusage",
     },
     Column {
         heading: "peak MiB",
+        number: |row| mebibytes(row.peak_rss_bytes),
         value: |row| figure(mebibytes(row.peak_rss_bytes)),
+        how: "greatest sum of those processes' resident memory, sampled every 10 ms; pages that several share count for each",
     },
     Column {
         heading: "switches",
+        number: |row| row.ctx_voluntary as f64,
         value: |row| grouped(row.ctx_voluntary),
+        how: "times that one of them gave up its processor to wait, from getrusage",
     },
     Column {
         heading: "invol.",
+        number: |row| row.ctx_involuntary as f64,
         value: |row| grouped(row.ctx_involuntary),
+        how: "times that the kernel took it away, from getrusage",
     },
 ];
+
+fn spread(row: &Row) -> String {
+    let mark = if row.is_noisy() { "~" } else { "" };
+    match row.runs {
+        1 => String::from("one run"),
+        _ => format!("{mark}{:.0} %", 100.0 * row.spread),
+    }
+}
 
 /// One line under the headings and none elsewhere: the figures are what is looked at.
 const STYLE: TableStyle =

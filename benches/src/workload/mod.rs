@@ -106,6 +106,16 @@ impl Workload {
         }
     }
 
+    /// What to call this task.
+    #[must_use]
+    pub fn task_name(self, index: u32) -> String {
+        match (self, index) {
+            (Self::Ab, 0) => "a".into(),
+            (Self::Ab, 1) => "b".into(),
+            _ => format!("task {index}"),
+        }
+    }
+
     /// Whether its tasks ask a service, which must then be running.
     #[must_use]
     pub fn needs_service(self) -> bool {
