@@ -83,9 +83,14 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock), and [`TimedOut`](LockError::TimedOut) when somebody else has it.
+    /// [`OwnerDied`](LockError::OwnerDied) with the guard, when the last owner was killed;
+    /// [`TimedOut`](LockError::TimedOut) when somebody has it, also this thread.
     pub fn try_lock(&self) -> Result<LockGuard<'_>, LockError<LockGuard<'_>>> {
-        self.settle(sys::try_lock_mutex(&self.0, GATE))
+        match self.settle(sys::try_lock_mutex(&self.0, GATE)) {
+            // Not every C library tells the two apart.
+            Err(LockError::Deadlock) => Err(LockError::TimedOut),
+            other => other,
+        }
     }
 
     /// Locks; waits while somebody else has the lock, but no longer than `time`.

@@ -34,7 +34,8 @@ fn a_killed_owner_hands_its_lock_over() {
     let Err(LockError::OwnerDied(guard)) = lock.lock_for(LIMIT) else {
         panic!("the owner was killed");
     };
-    assert!(matches!(lock.try_lock(), Err(LockError::Deadlock)));
+    assert!(matches!(lock.try_lock(), Err(LockError::TimedOut)));
+    assert!(matches!(lock.lock_for(LIMIT), Err(LockError::Deadlock)));
     drop(guard);
     // Nobody has looked after it, so the next one hears of it too; then it is in order.
     let guard = lock.lock().unwrap_err().recover().unwrap();
