@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::error::{JobError, StartError, SystemError};
+use crate::error::{StartError, SystemError};
 use crate::keeper::{START_DEADLINE, refusal_of};
 use crate::launch;
 use crate::link::{Filled, Link};
@@ -17,6 +17,8 @@ use crate::worker;
 use super::Plan;
 use super::scan::{Results, Scan, scan};
 use super::work::Work;
+
+mod remains;
 
 /// A worker is given about this much work in advance, so that it never waits for the next task.
 const AHEAD_NANOS: u64 = 500_000;
@@ -38,20 +40,6 @@ pub(super) enum Stage {
     Ready,
     /// It has been told to stop, and finishes what it has.
     Leaving,
-}
-
-/// What a worker's death leaves behind.
-pub(super) struct Remains {
-    /// What to say about that task.
-    pub(super) died: JobError,
-    /// The task that it was running.
-    pub(super) lost: Option<Work>,
-    /// What it was given and had not begun, in order.
-    pub(super) unbegun: Vec<Work>,
-    /// It died before it could take tasks.
-    pub(super) stillborn: Option<StartError>,
-    /// It could take tasks, and died before the first.
-    pub(super) untried: bool,
 }
 
 /// A worker, from its start to its burial.
@@ -330,89 +318,5 @@ impl Member {
         let mean = busy.wrapping_sub(self.busy_seen) / ended;
         self.busy_seen = busy;
         self.pace = Some(self.pace.map_or(mean, |pace| (3 * pace + mean) / 4));
-    }
-
-    /// Takes back all that it has not begun, in order.
-    pub(super) fn take_back(&mut self) -> Vec<Work> {
-        let begun = self.page.revoke();
-        self.recalled = true;
-        self.link.out().push(frame::RESUME);
-        let unbegun = self.split_from(begun);
-        if let Some(left) = &mut self.lifetime {
-            *left += unbegun.iter().map(Work::count).sum::<usize>();
-        }
-        unbegun
-    }
-
-    /// Removes the items with this number and above. The page is not trusted: what is answered was begun.
-    fn split_from(&mut self, begun: u64) -> Vec<Work> {
-        let mut keep = (begun.saturating_sub(self.done) as usize).min(self.outstanding);
-        let mut kept = VecDeque::new();
-        let mut unbegun = Vec::new();
-        self.outstanding = keep;
-        for mut work in self.flights.drain(..) {
-            if keep >= work.count() {
-                keep -= work.count();
-                kept.push_back(work);
-                continue;
-            }
-            if keep > 0 {
-                kept.push_back(work.split_front(keep));
-                keep = 0;
-            }
-            work.take_back();
-            unbegun.push(work);
-        }
-        self.flights = kept;
-        unbegun
-    }
-
-    /// Whether it has begun nothing since the last look although it has more to do than what it runs.
-    pub(super) fn is_stuck(&mut self) -> bool {
-        let begun = self.page.begun();
-        let idle = begun == self.begun_seen;
-        self.begun_seen = begun;
-        // One that was told to stop reads no frames that come later.
-        idle && self.stage == Stage::Ready
-            && !self.recalled
-            && self.done + self.outstanding as u64 > begun
-    }
-
-    /// Collects it, if it has ended, and sorts what it held.
-    ///
-    /// A worker commits a task's result before it claims the next one. So of what was begun, at most the last has no
-    /// result once the socket is drained and the page is read; everything after it was never begun, and nobody but this
-    /// process can give it to a worker again: it is run exactly once.
-    pub(super) fn bury(&mut self, now: Instant) -> Option<Remains> {
-        let (status, usage) = launch::collect(self.pid, &self.pidfd)?;
-        if self.trouble.is_none() {
-            self.link.drain();
-            if let Some(bytes) = self.page.remains(self.link.position()) {
-                self.link.append(&bytes);
-            }
-            self.parse(now);
-        }
-        self.closed = true;
-        let unbegun = self.split_from(self.page.begun());
-        let mut flights = std::mem::take(&mut self.flights).into_iter();
-        let lost = flights.next();
-        let early = self.stage_is_early();
-        let untried = self.stage == Stage::Ready && self.done == 0 && lost.is_none();
-        let stillborn = early.then(|| self.trouble.take().unwrap_or(StartError::Ended(status)));
-        let died = JobError::WorkerDied {
-            pid: self.pid,
-            signal: status.signal(),
-            code: status.code(),
-            usage,
-        };
-        // Only a worker whose page was overwritten can have more than one; they cannot be told from finished ones.
-        flights.for_each(|work| work.fail(&died));
-        Some(Remains {
-            died,
-            lost,
-            unbegun,
-            stillborn,
-            untried,
-        })
     }
 }

@@ -1,16 +1,12 @@
 //! The supervisor of a pool: owns every worker and everything that is on its way.
 
 use std::collections::VecDeque;
-use std::hint;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{JobError, StartError};
-use crate::info::ProcessInfo;
-use crate::sys::{self, POLLIN, PollFd, SIGKILL, SIGTERM};
+use crate::sys::{POLLIN, PollFd, SIGKILL, SIGTERM};
 
 use super::Plan;
 use super::member::{Member, Stage};
@@ -18,41 +14,17 @@ use super::progress::Reporter;
 use super::shared::{Shared, Stop};
 use super::work::Work;
 
-/// After so many starts in a row that came to nothing, a pool without a single ready worker gives up.
-const MAX_FAILURES: u32 = 5;
-/// The pause after the first of them; it doubles with each.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+mod staff;
+mod watch;
+
+use watch::Watch;
+
 /// How often workers with several tasks are looked at, while they make progress.
 const SHORT_TICK: Duration = Duration::from_millis(1);
 /// And while they do not.
 const LONG_TICK: Duration = Duration::from_millis(32);
-/// How long a short task is looked for before its worker is waited for.
-const MOMENT: Duration = Duration::from_micros(8);
 /// How long a worker has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(200);
-
-/// What a supervisor waits for, so that it can be let go of meanwhile.
-pub(super) struct Watch {
-    /// The orders' descriptor, then two of each worker.
-    polled: Vec<PollFd>,
-    timeout: Option<Duration>,
-    /// Whether a worker has several tasks.
-    several: bool,
-    /// Whose descriptors these are.
-    crew_number: u64,
-    failed: bool,
-}
-
-impl Watch {
-    /// Sleeps until something happens.
-    pub(super) fn wait(&mut self) {
-        if sys::poll(&mut self.polled, self.timeout).is_err() {
-            // The kernel was out of memory. Everybody is looked at, a little later.
-            thread::sleep(Duration::from_millis(10));
-            self.failed = true;
-        }
-    }
-}
 
 pub(super) struct Supervisor {
     shared: Arc<Shared>,
@@ -165,96 +137,6 @@ impl Supervisor {
             && (self.is_stopping() || (self.stop == Stop::WhenDone && self.is_idle()))
     }
 
-    /// How many workers there should be now.
-    fn wanted(&self) -> usize {
-        match self.stop {
-            _ if self.is_stopping() => 0,
-            Stop::No => self.plan.workers - self.dormant,
-            // Those that are still needed: a dead one is replaced as long as work waits.
-            _ => self.plan.workers.min(self.crew.len() + self.pending_items),
-        }
-    }
-
-    /// Lets workers go that have had nothing to do for long enough, and calls for new ones when there is work.
-    fn rest(&mut self) {
-        let Some(limit) = self.plan.idle_timeout else {
-            return;
-        };
-        let room: usize = self.crew.iter().map(Member::room).sum();
-        let too_much = self.pending_items.saturating_sub(room);
-        self.dormant = self.dormant.saturating_sub(too_much);
-        if self.stop != Stop::No || !self.pending.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        for member in &mut self.crew {
-            if member.idle_until(limit).is_some_and(|until| until <= now) {
-                member.dismiss();
-                self.dormant += 1;
-            }
-        }
-    }
-
-    /// Starts workers until there are enough; lets them go when everything is done.
-    fn staff(&mut self) {
-        let now = Instant::now();
-        while self.crew.len() < self.wanted() && self.next_start <= now {
-            self.started += 1;
-            let name = format!("Worker-{}", self.started);
-            match Member::start(name, &self.plan) {
-                Ok(member) => {
-                    self.shared.tally.started.fetch_add(1, Relaxed);
-                    self.crew.push(member);
-                    self.publish_crew();
-                }
-                Err(error) => self.start_failed(error, now),
-            }
-        }
-        if self.stop == Stop::WhenDone && self.is_idle() {
-            self.crew.iter_mut().for_each(Member::dismiss);
-        }
-    }
-
-    fn publish_crew(&mut self) {
-        self.crew_number += 1;
-        let crew = self
-            .crew
-            .iter()
-            .map(|member| ProcessInfo::new(member.pid, member.name.clone()))
-            .collect();
-        self.shared.set_crew(crew);
-    }
-
-    fn start_failed(&mut self, error: StartError, now: Instant) {
-        self.failures += 1;
-        self.hold_off(now);
-        let alone = !self.crew.iter().any(|member| member.stage == Stage::Ready);
-        // A pool that has not yet begun to work tells its maker at once what the system refuses.
-        let at_once = matches!(error, StartError::System(_)) && self.shared.is_starting();
-        if at_once || (alone && self.failures >= MAX_FAILURES) {
-            self.give_up(error);
-        }
-    }
-
-    /// Whatever it is that ends workers before they have done anything, it is not fed with new ones without a pause.
-    fn hold_off(&mut self, now: Instant) {
-        self.short_lives += 1;
-        self.next_start = now + FIRST_PAUSE * 2_u32.pow(self.short_lives.min(8) - 1);
-    }
-
-    /// Workers live long enough to work.
-    fn thrive(&mut self) {
-        self.failures = 0;
-        self.short_lives = 0;
-    }
-
-    /// The breaker: rather an error for everybody than a storm of starts.
-    fn give_up(&mut self, error: StartError) {
-        self.shared.set_broken(error.clone());
-        self.broken = Some(error);
-        self.signal_all(SIGKILL);
-    }
-
     /// Gives waiting work to the workers that have least.
     fn dispatch(&mut self) {
         let now = Instant::now();
@@ -281,72 +163,6 @@ impl Supervisor {
             }
         }
         self.crew.iter_mut().for_each(Member::flush);
-    }
-
-    /// What to wait for next.
-    pub(super) fn watch(&self) -> Watch {
-        let now = Instant::now();
-        let several = self.crew.iter().any(|member| member.outstanding > 1);
-        let quiet = self.is_quiet();
-        let mut polled = vec![sys::as_poll(self.shared.wake.as_fd(), true, false)];
-        for member in &self.crew {
-            let [mut socket, end] = member.interest();
-            if quiet {
-                // It has nothing to say. Whoever gives it a task listens.
-                socket.fd = -1;
-            }
-            polled.extend([socket, end]);
-        }
-        let timeout = if self.shared.prepare_to_sleep() {
-            self.next_deadline(now, several)
-                .map(|deadline| deadline.saturating_duration_since(now))
-        } else {
-            // Orders have come meanwhile: only look at the descriptors.
-            Some(Duration::ZERO)
-        };
-        Watch {
-            polled,
-            timeout,
-            several,
-            crew_number: self.crew_number,
-            failed: false,
-        }
-    }
-
-    fn next_deadline(&self, now: Instant, several: bool) -> Option<Instant> {
-        let members = self
-            .crew
-            .iter()
-            .filter_map(|member| member.next_look(self.plan.task_timeout, now));
-        let start = (self.crew.len() < self.wanted()).then_some(self.next_start);
-        let tick = several.then_some(self.next_look.max(now + SHORT_TICK / 2));
-        let idle = self.plan.idle_timeout.filter(|_| self.stop == Stop::No);
-        let idle = idle.and_then(|limit| {
-            let crew = self.crew.iter();
-            crew.filter_map(|member| member.idle_until(limit)).min()
-        });
-        let others = [self.kill_at, idle, self.reporter.due()];
-        members
-            .chain(start)
-            .chain(tick)
-            .chain(others.into_iter().flatten())
-            .min()
-    }
-
-    /// Looks for results of short tasks for a moment before a sleep, which would cost more than most of them take.
-    pub(super) fn linger(&mut self) {
-        let begun = Instant::now();
-        let mut now = begun;
-        while now - begun < MOMENT {
-            let mut short = self.crew.iter_mut().filter(|member| member.is_short());
-            let Some(member) = short.next() else { return };
-            if member.peek(now) > 0 {
-                self.thrive();
-                return;
-            }
-            hint::spin_loop();
-            now = Instant::now();
-        }
     }
 
     /// Attends to what a wait has found.
