@@ -130,15 +130,16 @@ impl<P: Protocol> Future for Connection<P> {
         let this = &mut *self;
         this.transport.drive_with(cx.waker());
         loop {
-            if this.paused || this.transport.has_work() {
+            if !this.transport.is_calm() {
                 let worked = this.transport.poll_work(cx);
                 this.tell_limits();
                 if let Poll::Ready(error) = worked {
                     this.lose(error.as_ref());
                     return Poll::Ready(());
                 }
+                this.transport.settle();
             }
-            if this.at_end || !this.transport.is_reading() {
+            if this.at_end || !(this.transport.is_calm() || this.transport.is_reading()) {
                 return Poll::Pending;
             }
             if !this.read(cx) {

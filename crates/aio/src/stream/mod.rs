@@ -2,6 +2,7 @@
 
 mod connect;
 mod connection;
+mod link;
 mod listen;
 mod outbox;
 mod protocol;

@@ -1,7 +1,6 @@
 //! A protocol's side of its connection.
 
 use std::{
-    cell::{Cell, RefCell},
     fmt, io,
     net::SocketAddr,
     os::fd::BorrowedFd,
@@ -12,13 +11,9 @@ use std::{
 use tokio::net::unix::UCred;
 
 use super::{
-    outbox::{HIGH_WATER, LOW_WATER},
-    socket::{Socket, no_address, poll_unconstrained, with_fd},
+    link::{Course, Shared},
+    socket::{Socket, no_address, with_fd},
 };
-use crate::current;
-
-/// After this many writes to a connection that is gone, it is reported once.
-const LOST_WRITES: u32 = 5;
 
 /// Writes to a [`Protocol`](crate::Protocol)'s connection, and closes it. A handle: clones mean the same connection.
 ///
@@ -31,58 +26,10 @@ pub struct Transport {
     shared: Rc<Shared>,
 }
 
-struct Shared {
-    socket: Rc<dyn Socket>,
-    /// The socket keeps bytes until they are flushed.
-    is_session: bool,
-    outbox: RefCell<Outbox>,
-    course: Cell<Course>,
-    /// A session holds bytes back that must be flushed.
-    unflushed: Cell<bool>,
-    paused_reading: Cell<bool>,
-    failure: RefCell<Option<io::Error>>,
-    lost_writes: Cell<u32>,
-    high: Cell<usize>,
-    low: Cell<usize>,
-    /// How to make the connection's task look again.
-    driver: RefCell<Option<Waker>>,
-}
-
-#[derive(Default)]
-struct Outbox {
-    bytes: Vec<u8>,
-    sent: usize,
-}
-
-/// How far a connection has come. Later ones do not go back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Course {
-    Open,
-    /// No more will be written; the peer is to be told.
-    Eof,
-    EofSent,
-    /// To be closed when everything is sent.
-    Closing,
-    Closed,
-}
-
 impl Transport {
     pub(super) fn new(socket: Rc<dyn Socket>) -> Self {
-        let shared = Shared {
-            is_session: socket.is_session(),
-            socket,
-            outbox: RefCell::default(),
-            course: Cell::new(Course::Open),
-            unflushed: Cell::new(false),
-            paused_reading: Cell::new(false),
-            failure: RefCell::new(None),
-            lost_writes: Cell::new(0),
-            high: Cell::new(HIGH_WATER),
-            low: Cell::new(LOW_WATER),
-            driver: RefCell::new(None),
-        };
         Transport {
-            shared: Rc::new(shared),
+            shared: Rc::new(Shared::new(socket)),
         }
     }
 
@@ -91,26 +38,12 @@ impl Transport {
     /// dropped; who goes on doing so is reported.
     pub fn write(&self, bytes: &[u8]) {
         let shared = &*self.shared;
-        if shared.course.get() != Course::Open || shared.failure.borrow().is_some() {
-            return shared.lost_write();
-        }
-        let mut outbox = shared.outbox.borrow_mut();
-        if outbox.unsent() > 0 {
-            return outbox.bytes.extend_from_slice(bytes);
+        if !shared.calm.get() {
+            return shared.write_in_turn(bytes);
         }
         match shared.socket.try_write(bytes) {
-            Ok(count) if count == bytes.len() && !shared.is_session => return,
-            Ok(count) => outbox.bytes.extend_from_slice(&bytes[count..]),
-            Err(error) if is_for_now(&error) => outbox.bytes.extend_from_slice(bytes),
-            Err(error) => drop(shared.failure.replace(Some(error))),
-        }
-        drop(outbox);
-        if shared.is_session {
-            let flushed = poll_unconstrained(|cx| shared.socket.poll_flush(cx));
-            shared.unflushed.set(flushed.is_pending());
-        }
-        if shared.has_work() {
-            shared.wake();
+            Ok(count) if count == bytes.len() && !shared.is_session => {}
+            outcome => shared.keep(bytes, outcome),
         }
     }
 
@@ -135,6 +68,7 @@ impl Transport {
     fn advance(&self, course: Course) {
         if self.shared.course.get() < course {
             self.shared.course.set(course);
+            self.shared.calm.set(false);
             self.shared.wake();
         }
     }
@@ -148,6 +82,7 @@ impl Transport {
     /// [`resume_reading`](Transport::resume_reading): a peer that sends too fast is held back.
     pub fn pause_reading(&self) {
         self.shared.paused_reading.set(true);
+        self.shared.calm.set(false);
     }
 
     /// Goes on reading.
@@ -240,13 +175,19 @@ impl Transport {
     }
 
     pub(super) fn fail(&self, error: io::Error) {
-        let mut failure = self.shared.failure.borrow_mut();
-        failure.get_or_insert(error);
+        self.shared.fail(error);
     }
 
-    /// Whether there is anything to do but to read.
-    pub(super) fn has_work(&self) -> bool {
-        self.shared.has_work()
+    /// Nothing is to be done but to read.
+    pub(super) fn is_calm(&self) -> bool {
+        self.shared.calm.get()
+    }
+
+    /// Looks whether that is so again.
+    pub(super) fn settle(&self) {
+        let shared = &*self.shared;
+        let calm = shared.course.get() == Course::Open && !shared.has_work() && self.is_reading();
+        shared.calm.set(calm);
     }
 
     /// Sends what is unsent, and does what is to follow. Ready when the connection is closed, with what ended it.
@@ -275,91 +216,6 @@ impl Transport {
     pub(super) fn close_now(&self) {
         self.shared.close_now();
     }
-}
-
-impl Shared {
-    fn has_work(&self) -> bool {
-        let course = self.course.get();
-        self.outbox.borrow().unsent() > 0
-            || self.unflushed.get()
-            || (course != Course::Open && course != Course::EofSent)
-            || self.failure.borrow().is_some()
-    }
-
-    fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut outbox = self.outbox.borrow_mut();
-            if outbox.unsent() == 0 {
-                break;
-            }
-            match ready!(self.socket.poll_write(cx, &outbox.bytes[outbox.sent..]))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => outbox.advance(count),
-            }
-            self.unflushed.set(self.is_session);
-        }
-        if self.unflushed.get() {
-            ready!(self.socket.poll_flush(cx))?;
-            self.unflushed.set(false);
-        }
-        if self.course.get() == Course::Eof {
-            ready!(self.socket.poll_shutdown(cx))?;
-            self.course.set(Course::EofSent);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn close_now(&self) {
-        self.course.set(Course::Closed);
-        self.outbox.take();
-        self.unflushed.set(false);
-        self.socket.close();
-    }
-
-    fn wake(&self) {
-        if let Some(driver) = &*self.driver.borrow() {
-            driver.wake_by_ref();
-        }
-    }
-
-    fn lost_write(&self) {
-        self.lost_writes
-            .set(self.lost_writes.get().saturating_add(1));
-        if self.lost_writes.get() == LOST_WRITES
-            && let Ok(engine) = current::engine()
-        {
-            let advice = "ask is_closing(), or stop at connection_lost";
-            engine.reporter.report(
-                "a protocol goes on writing to a connection that is closed",
-                None,
-                &advice,
-            );
-        }
-    }
-}
-
-impl Outbox {
-    fn unsent(&self) -> usize {
-        self.bytes.len() - self.sent
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.sent += count;
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-            if self.bytes.capacity() > HIGH_WATER {
-                self.bytes = Vec::new();
-            }
-        }
-    }
-}
-
-fn is_for_now(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
 }
 
 impl fmt::Debug for Transport {
