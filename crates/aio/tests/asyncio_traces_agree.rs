@@ -5,13 +5,15 @@
 use std::{
     cell::RefCell,
     collections::BTreeMap,
+    io::Write,
+    net::TcpListener,
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use aio::{
-    EventLoop, RunError, Task, TaskError, TaskGroup, TimedOut, Until, create_task, gather_settled,
-    sleep,
+    EventLoop, ReadError, RunError, Task, TaskError, TaskGroup, TimedOut, Until, Yielder,
+    async_generator, create_task, gather_settled, sleep,
     sync::{Barrier, Condition, Event, LifoQueue, Lock, PriorityQueue, Queue, Semaphore},
     wait_for, yield_now,
 };
@@ -965,8 +967,171 @@ as_main!(a_task_spawned_in_a_task_waits_its_turn, |log| {
     }
 });
 
+fn step(event_loop: EventLoop, log: Log, number: u32) {
+    log.say(format!("step {number}"));
+    if number < 4 {
+        let (next, saying) = (event_loop.clone(), log);
+        event_loop
+            .call_soon(move || step(next, saying, number + 1))
+            .unwrap();
+    }
+    if number % 2 == 1 {
+        event_loop.stop();
+    }
+}
+
+on_loop!(a_loop_stopped_and_run_again_goes_on, |event_loop, log| {
+    let (first, saying) = (event_loop.clone(), log.clone());
+    event_loop
+        .call_soon(move || step(first, saying, 0))
+        .unwrap();
+    stop_later(&event_loop, 10);
+    for run in 0..3 {
+        log.say(format!("run {run}"));
+        event_loop.run_forever().unwrap();
+    }
+});
+
+on_loop!(stopped_before_it_runs, |event_loop, log| {
+    soon(&event_loop, &log, "a");
+    let (inner, saying) = (event_loop.clone(), log.clone());
+    event_loop
+        .call_soon(move || drop(soon(&inner, &saying, "b")))
+        .unwrap();
+    for run in 0..3 {
+        one_iteration(&event_loop);
+        log.say(format!("run {run}"));
+    }
+});
+
+on_loop!(a_timer_waits_for_the_next_run, |event_loop, log| {
+    later(&event_loop, 10, &log, "timer");
+    let stopping = event_loop.clone();
+    event_loop.call_soon(move || stopping.stop()).unwrap();
+    event_loop.run_forever().unwrap();
+    log.say("between");
+    stop_later(&event_loop, 20);
+    event_loop.run_forever().unwrap();
+});
+
+on_loop!(cancelled_between_runs, |event_loop, log| {
+    let finally = log.clone();
+    let task = event_loop.create_task(async move {
+        let _finally = finally.finally("finally");
+        sleep(LONG).await;
+    });
+    one_iteration(&event_loop);
+    task.cancel();
+    log.say("asked");
+    one_iteration(&event_loop);
+    log.say(task.is_done());
+});
+
+as_main!(an_async_generator_takes_turns_with_others, |log| {
+    let (making, other) = (log.clone(), log.clone());
+    let mut numbers = async_generator(async move |co: Yielder<u32>| {
+        let _finally = making.finally("finally");
+        for number in 0..3 {
+            making.say(format!("making {number}"));
+            yield_now().await;
+            co.yield_(number).await;
+        }
+    });
+    let task = create_task(async move {
+        for turn in 0..4 {
+            other.say(format!("other {turn}"));
+            yield_now().await;
+        }
+    });
+    while let Some(number) = numbers.next().await {
+        log.say(format!("got {number}"));
+    }
+    log.say("end");
+    task.await.unwrap();
+});
+
+as_main!(an_async_generator_closed_early, |log| {
+    let finally = log.finally("finally");
+    let mut numbers = async_generator(async move |co: Yielder<u32>| {
+        let _finally = finally;
+        for number in 0..3 {
+            co.yield_(number).await;
+        }
+    });
+    log.say(numbers.next().await.unwrap());
+    numbers.close().await;
+    log.say("closed");
+    log.say(numbers.next().await.is_none());
+});
+
+as_main!(an_async_generator_within_a_time_limit, |log| {
+    let (finally, saying) = (log.finally("finally"), log.clone());
+    let limited = aio::timeout(Some(centi(4)), async |_| {
+        let mut numbers = async_generator(async move |co: Yielder<u64>| {
+            let _finally = finally;
+            for number in 1..4 {
+                sleep(centi(number)).await;
+                co.yield_(number).await;
+            }
+        });
+        while let Some(number) = numbers.next().await {
+            saying.say(number);
+        }
+    });
+    if limited.await.is_err() {
+        log.say("too long");
+    }
+});
+
+/// A reader that gets these bytes and then the end, with the limit of 8.
+async fn reader_of(bytes: &'static [u8]) -> aio::StreamReader {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut reader, _) = aio::open_connection(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(bytes).unwrap();
+    reader.set_limit(8);
+    reader
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+as_main!(a_separator_over_the_limit, |log| {
+    let mut reader = reader_of(b"0123456789;ab;cd").await;
+    if let Err(ReadError::LimitOverrun { .. }) = reader.readuntil(b";").await {
+        log.say("over the limit");
+    }
+    log.say(text(reader.read_exactly(11).await.unwrap()));
+    log.say(text(reader.readuntil(b";").await.unwrap()));
+    if let Err(ReadError::Incomplete { partial, .. }) = reader.readuntil(b";").await {
+        log.say(format!("incomplete: {}", text(partial)));
+    }
+    log.say(reader.at_eof());
+});
+
+as_main!(a_line_over_the_limit, |log| {
+    let mut reader = reader_of(b"0123456789\nab\ncd").await;
+    for _ in 0..4 {
+        match reader.readline().await {
+            Ok(line) => log.say(text(line).trim_end()),
+            Err(_) => log.say("over the limit"),
+        }
+    }
+});
+
+as_main!(exactly_the_limit, |log| {
+    let mut reader = reader_of(b"01234567;x").await;
+    log.say(text(reader.readuntil(b";").await.unwrap()));
+    if let Err(ReadError::Incomplete { partial, expected }) = reader.read_exactly(5).await {
+        log.say(format!("{} of {}", text(partial), expected.unwrap()));
+    }
+});
+
 /// Where this crate means to differ: the scenario, why, and what it writes instead.
-const DIFFERENCES: [(&str, &str, &[&str]); 2] = [
+const DIFFERENCES: [(&str, &str, &[&str]); 3] = [
     (
         "cancelling_reaches_what_is_awaited",
         "a body is dropped as a whole, the waiter's own clean-up with it; the task that it awaited ends a turn later",
@@ -981,6 +1146,11 @@ const DIFFERENCES: [(&str, &str, &[&str]); 2] = [
         "the_first_error_of_a_gather_and_its_siblings",
         "gather leaves no sibling running unseen: they are cancelled before it returns the error",
         &["sibling cancelled", "failed"],
+    ),
+    (
+        "a_line_over_the_limit",
+        "readline leaves what is over the limit in the reader, as readuntil does; asyncio drops it unseen",
+        &["over the limit"; 4],
     ),
 ];
 

@@ -923,6 +923,169 @@ async def the_first_error_of_a_gather_and_its_siblings(log):
     await asyncio.sleep(0.05)
 
 
+@on_loop
+def a_loop_stopped_and_run_again_goes_on(log):
+    loop = asyncio.new_event_loop()
+
+    def step(number):
+        log(f"step {number}")
+        if number < 4:
+            loop.call_soon(step, number + 1)
+        if number % 2:
+            loop.stop()
+
+    loop.call_soon(step, 0)
+    loop.call_later(0.01, loop.stop)
+    for run in range(3):
+        log(f"run {run}")
+        loop.run_forever()
+    loop.close()
+
+
+@on_loop
+def stopped_before_it_runs(log):
+    loop = asyncio.new_event_loop()
+    loop.call_soon(log, "a")
+    loop.call_soon(lambda: loop.call_soon(log, "b"))
+    for run in range(3):
+        loop.stop()
+        loop.run_forever()
+        log(f"run {run}")
+    loop.close()
+
+
+@on_loop
+def a_timer_waits_for_the_next_run(log):
+    loop = asyncio.new_event_loop()
+    loop.call_later(0.01, log, "timer")
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    log("between")
+    loop.call_later(0.02, loop.stop)
+    loop.run_forever()
+    loop.close()
+
+
+@on_loop
+def cancelled_between_runs(log):
+    loop = asyncio.new_event_loop()
+
+    async def worker():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            log("finally")
+
+    task = loop.create_task(worker())
+    one_iteration(loop)
+    task.cancel()
+    log("asked")
+    one_iteration(loop)
+    log(str(task.done()).lower())
+    loop.close()
+
+
+@as_main
+async def an_async_generator_takes_turns_with_others(log):
+    async def numbers():
+        try:
+            for number in range(3):
+                log(f"making {number}")
+                await asyncio.sleep(0)
+                yield number
+        finally:
+            log("finally")
+
+    async def other():
+        for turn in range(4):
+            log(f"other {turn}")
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    async for number in numbers():
+        log(f"got {number}")
+    log("end")
+    await task
+
+
+@as_main
+async def an_async_generator_closed_early(log):
+    async def numbers():
+        try:
+            for number in range(3):
+                yield number
+        finally:
+            log("finally")
+
+    generator = numbers()
+    log(await anext(generator))
+    await generator.aclose()
+    log("closed")
+    log(str(await anext(generator, None) is None).lower())
+
+
+@as_main
+async def an_async_generator_within_a_time_limit(log):
+    async def numbers():
+        try:
+            for number in range(1, 4):
+                await asyncio.sleep(number / 100)
+                yield number
+        finally:
+            log("finally")
+
+    try:
+        async with asyncio.timeout(0.04):
+            generator = numbers()
+            async for number in generator:
+                log(number)
+    except TimeoutError:
+        log("too long")
+
+
+@as_main
+async def a_separator_over_the_limit(log):
+    reader = asyncio.StreamReader(limit=8)
+    reader.feed_data(b"0123456789;ab;cd")
+    reader.feed_eof()
+    try:
+        await reader.readuntil(b";")
+    except asyncio.LimitOverrunError:
+        log("over the limit")
+    log((await reader.readexactly(11)).decode())
+    log((await reader.readuntil(b";")).decode())
+    try:
+        await reader.readuntil(b";")
+    except asyncio.IncompleteReadError as error:
+        log(f"incomplete: {error.partial.decode()}")
+    log(str(reader.at_eof()).lower())
+
+
+@as_main
+async def a_line_over_the_limit(log):
+    reader = asyncio.StreamReader(limit=8)
+    reader.feed_data(b"0123456789\nab\ncd")
+    reader.feed_eof()
+    try:
+        await reader.readline()
+    except ValueError:
+        log("over the limit")
+    for _ in range(3):
+        log((await reader.readline()).decode().strip())
+
+
+@as_main
+async def exactly_the_limit(log):
+    reader = asyncio.StreamReader(limit=8)
+    reader.feed_data(b"01234567;x")
+    reader.feed_eof()
+    log((await reader.readuntil(b";")).decode())
+    try:
+        await reader.readexactly(5)
+    except asyncio.IncompleteReadError as error:
+        log(f"{error.partial.decode()} of {error.expected}")
+
+
 def main():
     for scenario in SCENARIOS:
         print(f"== {scenario.__name__}")
