@@ -6,11 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Flags, spawn,
-    step::body,
-    table::{Body, TaskKey},
-};
+use super::{Flags, slot::Body, spawn, step::body, table::TaskKey};
 use crate::{combine::wait_for, current, executor::Engine};
 
 /// How long all clean-ups of a task may take together.

@@ -2,11 +2,7 @@
 
 use std::{panic::Location, rc::Rc};
 
-use super::{
-    Flags, Task, TaskRef,
-    step::body,
-    table::{Stage, TaskKey},
-};
+use super::{Flags, Task, TaskRef, slot::Stage, step::body, table::TaskKey};
 use crate::{
     current,
     error::NoRunningLoop,

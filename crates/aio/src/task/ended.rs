@@ -6,10 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{
-    Task,
-    table::{Awaiter, TaskKey},
-};
+use super::{Task, table::TaskKey, turn::Awaiter};
 use crate::executor::Engine;
 
 /// Ends when its task does, and tells whether the task has panicked or was cancelled. It leaves the result where it is

@@ -11,7 +11,9 @@ use std::{
 use super::{
     Flags, TaskRef,
     reference::request,
-    table::{Awaiter, Removed, Stage, TaskKey},
+    slot::Stage,
+    table::TaskKey,
+    turn::{Awaiter, Removed},
 };
 use crate::{
     error::{Cancelled, TaskError},

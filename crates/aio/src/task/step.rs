@@ -11,7 +11,9 @@ use pin_project_lite::pin_project;
 
 use super::{
     Flags, cleanup,
-    table::{Begun, Body, Hearer, Queued, Stage, TaskKey, Turn},
+    slot::{Body, Stage},
+    table::TaskKey,
+    turn::{Begun, Hearer, Queued, Turn},
 };
 use crate::{
     error::{Cancelled, Panicked, TaskError},

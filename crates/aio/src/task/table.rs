@@ -1,9 +1,15 @@
 //! The tasks of a loop that are not done, and the results that are not taken.
 
-use std::{collections::HashMap, pin::Pin, rc::Rc, task::Waker};
+use std::{collections::HashMap, rc::Rc, task::Waker};
 
-use super::{cleanup::Cleanup, flags::Flags, step::Step, unseen::Failure, waker};
-use crate::{error::TaskError, executor::Current};
+use super::{
+    cleanup::Cleanup,
+    flags::Flags,
+    slot::{Body, Slot, Stage},
+    turn::{Awaiter, Begun, Hearer, Queued, Removed, Turn},
+    unseen::Failure,
+    waker,
+};
 
 /// Marks the end of the list of vacant slots.
 const END: u64 = u64::MAX >> Flags::BITS;
@@ -18,60 +24,6 @@ pub(crate) struct TaskKey {
     pub(crate) slot: u32,
 }
 
-pub(crate) type Body = Pin<Box<dyn Step>>;
-
-/// Where a task is.
-pub(crate) enum Stage {
-    /// It has no body here: vacant, the main one, or being polled.
-    Absent,
-    Pending(Body),
-    /// With its output.
-    Done(Body),
-    Failed(Box<TaskError>),
-}
-
-struct Slot {
-    /// The task's number and its flags in one word, for a sleeping task should cost little.
-    word: u64,
-    stage: Stage,
-    /// Made once and kept for the slot's next tasks. `None` while the task is polled with it, and in a slot that has
-    /// long been vacant.
-    waker: Option<Waker>,
-}
-
-impl Slot {
-    fn number(&self) -> u64 {
-        self.word >> Flags::BITS
-    }
-
-    fn flags(&self) -> Flags {
-        Flags(self.word as u8)
-    }
-
-    fn set(&mut self, flags: Flags) {
-        self.word |= u64::from(flags.0);
-    }
-
-    fn clear(&mut self, flags: Flags) {
-        self.word &= !u64::from(flags.0);
-    }
-
-    /// Whether it holds the task of this number.
-    fn is_of(&self, id: u64) -> bool {
-        // A vacant slot's number is another's place, so that flag counts.
-        let number_and_vacancy = !u64::from(!Flags::VACANT.0);
-        self.word & number_and_vacancy == id << Flags::BITS
-    }
-
-    fn is_vacant(&self) -> bool {
-        self.flags().any(Flags::VACANT)
-    }
-
-    fn is_done(&self) -> bool {
-        matches!(self.stage, Stage::Done(_) | Stage::Failed(_))
-    }
-}
-
 /// What few tasks have, by the task's number.
 #[derive(Default)]
 pub(crate) struct Extra {
@@ -81,70 +33,6 @@ pub(crate) struct Extra {
     pub(crate) cleanups: Vec<(u64, Cleanup)>,
     /// Of a detached task.
     pub(super) failure: Option<Failure>,
-}
-
-/// A task in the ready queue. With a part of its number: a slot may have passed to another task meanwhile.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Queued {
-    slot: u32,
-    tag: u32,
-}
-
-impl From<TaskKey> for Queued {
-    fn from(key: TaskKey) -> Self {
-        Queued {
-            slot: key.slot,
-            tag: key.id as u32,
-        }
-    }
-}
-
-/// Who awaits a task.
-pub(crate) enum Awaiter {
-    /// A task of the same loop, polled with its own waker: to wake it takes no atomics.
-    Task(TaskKey),
-    Other(Waker),
-}
-
-impl Awaiter {
-    /// Who is polled with this waker, while the task `current` is.
-    pub(super) fn of(current: Current, waker: &Waker) -> Self {
-        match current {
-            Some((key, mark)) if mark.is_of(waker) => Awaiter::Task(key),
-            _ => Awaiter::Other(waker.clone()),
-        }
-    }
-}
-
-/// What a task leaves behind.
-pub(crate) struct Removed {
-    pub(crate) stage: Stage,
-    pub(crate) extra: Option<Box<Extra>>,
-}
-
-/// A task's body and waker, taken out to be polled.
-pub(crate) struct Turn {
-    pub(crate) key: TaskKey,
-    pub(crate) flags: Flags,
-    pub(crate) body: Body,
-    pub(crate) waker: Waker,
-}
-
-/// What a queued slot turns out to hold.
-pub(crate) enum Begun {
-    /// Nothing to poll any more, or another task.
-    Nothing,
-    /// The main task, which the caller polls.
-    Main,
-    Turn(Turn),
-}
-
-/// Who is to hear that a task has ended.
-pub(crate) enum Hearer {
-    Nobody,
-    /// A task of this loop, which is to be put into the ready queue.
-    Task(Queued),
-    Other(Waker),
 }
 
 pub(crate) struct Tasks {

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use super::table::{Removed, Stage, TaskKey};
+use super::{slot::Stage, table::TaskKey, turn::Removed};
 use crate::{
     error::{Panicked, TaskError},
     executor::Engine,
