@@ -126,6 +126,26 @@ pub fn our_streams(report_to: SocketAddr) {
     served.expect("a loop").expect("a server");
 }
 
+struct Echo;
+
+impl aio::Protocol for Echo {
+    fn data_received(&mut self, transport: &aio::Transport, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+/// Ours, by a protocol's callbacks.
+#[procs::task]
+pub fn our_protocol(report_to: SocketAddr) {
+    let served = aio::run(async move {
+        let server = aio::create_server(ANY_PORT, || Echo).await?;
+        report(report_to, server.local_addr())?;
+        server.serve_forever().await;
+        Ok::<(), io::Error>(())
+    });
+    served.expect("a loop").expect("a server");
+}
+
 /// Tokio, as anybody would write it.
 #[procs::task]
 pub fn on_tokio(report_to: SocketAddr) {
