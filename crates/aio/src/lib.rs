@@ -35,7 +35,7 @@
 //! - **Other programs**: [`create_subprocess_exec`], [`create_subprocess_shell`], [`Subprocess`], [`Process`].
 //! - **Signals**: [`shutdown_signal`], [`EventLoop::add_signal_handler`], [`SignalKind`]; ctrl-c cancels [`run`].
 //! - **TLS** (feature `tls`): the module `tls`.
-//! - **HTTP** (feature `http`): the module `http`.
+//! - **HTTP** (features `http`, `client`, `ws` and others): the module `http`.
 //!
 //! Everything stays on one thread, so nothing need be `Send`. Libraries for tokio work inside a loop: it runs within
 //! tokio's `LocalRuntime`.

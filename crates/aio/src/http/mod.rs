@@ -1,4 +1,11 @@
-//! HTTP: an [`App`] of routes, served by a [`Server`] or by [`run_app`].
+//! HTTP: an [`App`] of routes, served by a [`Server`] or by [`run_app`]; a client; WebSockets.
+//!
+//! - **Apps**: [`App`], [`Route`], [`Next`] for middleware, [`Setup`] for startup hooks, [`StaticFiles`].
+//! - **Requests and responses**: [`Request`], [`Response`] and [`IntoResponse`], [`Cookie`], [`Validators`], [`Event`].
+//! - **Serving**: [`run_app`], [`serve_until_signal`], [`Server`], [`Listener`], [`Limits`].
+//! - **Testing**: [`TestClient`], [`TestServer`].
+//! - With features: `WebSocket` (`ws`), `ClientSession` (`client`), `Multipart` (`multipart`), `Key` for cookies that are
+//!   signed or encrypted (`cookies`), `App::compress` (`compress`), `App::layer` and `AppService` (`tower`).
 //!
 //! ```
 //! use aio::http::{App, Request, Response, Server, escape};
