@@ -94,6 +94,7 @@ impl Wire {
     }
 
     /// Gives back what was read to find out which protocol is spoken.
+    #[cfg(feature = "http2")]
     pub(crate) fn unread(&self, prefix: Bytes) {
         *self.prefix.borrow_mut() = prefix;
     }

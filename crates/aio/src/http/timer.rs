@@ -3,9 +3,13 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
+#[cfg(feature = "http2")]
+use std::time::Duration;
+
+#[cfg(feature = "http2")]
 use hyper::rt::{Sleep, Timer};
 
 use crate::{
@@ -14,8 +18,10 @@ use crate::{
 };
 
 /// Makes hyper's sleeps from the timers of the loop that polls them.
+#[cfg(feature = "http2")]
 pub(crate) struct LoopTimer;
 
+#[cfg(feature = "http2")]
 impl Timer for LoopTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(Instant::now() + duration)
@@ -35,6 +41,7 @@ struct LoopSleep {
     armed: Option<(u32, TimerKey)>,
 }
 
+#[cfg(feature = "http2")]
 impl Sleep for LoopSleep {}
 
 impl Future for LoopSleep {
