@@ -6,9 +6,13 @@ default:
 run *args:
     cargo run --release -- {{args}}
 
-# Compare, and put the measured tables into the README and the book.
+# Compare, and put the measured tables and pictures into the README and the book.
 report: run
-    cp target/compare/tables.md docs/src/measured/ && sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/tables.md' README.md
+    cp target/compare/tables.md target/compare/*.svg docs/src/measured/ && sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/tables.md' README.md
+
+# Check the last comparison's page in headless Chromium (status 2: there is none, nothing was checked).
+page dir="target/compare":
+    cargo run -q -p benches --example check_page -- {{dir}}
 
 # Every test and doc test of every crate.
 test *args:

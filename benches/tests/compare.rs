@@ -277,8 +277,8 @@ fn a_row_that_takes_too_long_is_ended_and_fails_alone() {
 fn the_overview_has_a_map_and_is_there_when_asked_for() {
     let out = Scratch::new("overview");
     let arguments = [
-        "--filter",
-        "primes by serial",
+        "--workload",
+        "primes",
         "--model",
         "event-loop,thread-pool",
         "--tasks",
@@ -300,6 +300,12 @@ fn the_overview_has_a_map_and_is_there_when_asked_for() {
             .all(|cell| cell["ranking"].as_array().unwrap().len() >= 2),
         "{cells:?}"
     );
+    for picture in ["map.svg", "echo-scaling.svg", "timeline.svg"] {
+        assert!(
+            out.read(picture).starts_with("<svg xmlns="),
+            "{picture} is a file of its own"
+        );
+    }
     let page = out.read("index.html");
     for section in ["map", "primes-4", "timeline", "method"] {
         assert!(

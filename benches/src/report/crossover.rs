@@ -99,7 +99,7 @@ fn draw(cell: &Cell, x: f64, top: f64) -> String {
     format!(
         "<g><title>{}</title><rect class=\"model-{}\" fill-opacity=\"{paler}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\
          <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"600\">{model}</text>\
-         <text class=\"figure\" x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{below}</text></g>",
+         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{below}</text></g>",
         ranking.join("\n"),
         place(model),
         x + 1.5,

@@ -66,13 +66,16 @@ impl Folder {
         Ok((picture, events))
     }
 
-    /// Writes all three files.
+    /// Writes all three files, and the page's pictures.
     ///
     /// # Errors
     /// Names the file that could not be written.
     pub fn write(&self, report: &Report) -> Result<(), Failed> {
         write(&self.json(), &report.json()?)?;
         write(&self.page(), &page::page(report))?;
+        for (name, picture) in page::pictures(report) {
+            write(&self.path.join(name), &picture)?;
+        }
         write(&self.tables(), &markdown::markdown(report))
     }
 }

@@ -9,7 +9,16 @@ use crate::{Contender, Row};
 /// The machine, a table for each quantity with the best figure of each workload in bold, and the
 /// verdicts.
 pub fn markdown(report: &Report) -> String {
-    let mut text = format!("Measured on: {}.\n", report.machine);
+    let mut text = format!("Measured on: {}.", report.machine);
+    text += &report
+        .python
+        .iter()
+        .map(|python| format!(" Python: {python}."))
+        .collect::<String>();
+    if report.rows.iter().any(Row::is_noisy) {
+        text += " Rows with a ~ had runs more than 25 % apart.";
+    }
+    text.push('\n');
     for quantity in &QUANTITIES {
         text += &table(quantity, report);
     }
@@ -67,7 +76,8 @@ fn cell(quantity: &Quantity, rows: &[Row], contender: Contender) -> String {
     let Some(row) = rows.iter().find(|row| row.contender == contender) else {
         return String::new();
     };
-    let value = figure((quantity.value)(row));
+    let mark = if row.is_noisy() { "~" } else { "" };
+    let value = format!("{mark}{}", figure((quantity.value)(row)));
     if quantity.is_best(row, rows) {
         format!("**{value}**")
     } else {

@@ -48,6 +48,41 @@ pub fn page(report: &Report) -> String {
     )
 }
 
+/// A picture of the page as a file of its own.
+fn picture(svg: &str) -> String {
+    let svg = svg.replacen("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", 1);
+    let style = format!(
+        "><style>{STYLE} svg {{ background: var(--card); font-family: sans-serif }}</style>"
+    );
+    svg.replacen('>', &style, 1) + "\n"
+}
+
+/// The page's pictures as files of their own, by their names.
+pub fn pictures(report: &Report) -> Vec<(String, String)> {
+    let map = report
+        .map
+        .as_ref()
+        .map(|map| (String::from("map.svg"), picture(&crossover::svg(map))));
+    let scaling = Workload::ALL.into_iter().filter_map(|workload| {
+        let rows: Vec<&Row> = report
+            .rows
+            .iter()
+            .filter(|row| row.workload == workload)
+            .collect();
+        Some((
+            format!("{workload}-scaling.svg"),
+            picture(&scaling::chart(&rows)?),
+        ))
+    });
+    let timeline = (!report.timelines.is_empty()).then(|| {
+        (
+            String::from("timeline.svg"),
+            lanes::document(Workload::Ab, &report.timelines),
+        )
+    });
+    map.into_iter().chain(scaling).chain(timeline).collect()
+}
+
 /// With what the figures were measured.
 fn versions(report: &Report) -> String {
     let compare = format!("compare {}", env!("CARGO_PKG_VERSION"));

@@ -175,9 +175,10 @@ impl Axes {
             let x = WIDTH - RIGHT + 14.0;
             svg += &format!(
                 "<g class=\"line-{}\"><line class=\"lead\" x1=\"{end:.1}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{at:.1}\"/></g>\
-                 <text x=\"{x}\" y=\"{:.1}\">{model}</text>",
+                 <circle class=\"model-{0}\" cx=\"{1}\" cy=\"{at:.1}\" r=\"4\"/><text x=\"{2}\" y=\"{3:.1}\">{model}</text>",
                 place(*model),
                 x - 4.0,
+                x + 4.0,
                 at + 4.0
             );
         }
