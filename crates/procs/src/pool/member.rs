@@ -298,6 +298,7 @@ impl Member {
             }
             Tag::Initialized if matches!(self.stage, Stage::Initializing(_)) => {
                 self.stage = Stage::Ready;
+                self.waiting_since = now;
             }
             Tag::Resumed if self.recalled => self.recalled = false,
             Tag::Refused => self.trouble = Some(refusal_of(payload)),

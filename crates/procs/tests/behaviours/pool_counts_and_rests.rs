@@ -130,3 +130,17 @@ fn idle_workers_go_and_come_back() {
     pool.join();
     assert_eq!(pool.stats().completed, 12);
 }
+
+/// Who is let go as soon as there is nothing to do is also there when there is something, and when the pool is made.
+#[test]
+fn workers_without_any_patience_still_work() {
+    for _ in 0..5 {
+        let builder = Pool::builder().workers(3);
+        let pool = builder.idle_timeout(Duration::ZERO).build().unwrap();
+        for _ in 0..5 {
+            let mut job = pool.submit(repeat, ("a".to_owned(), 3));
+            assert_eq!(job.result_for(LIMIT).unwrap(), "aaa");
+        }
+        pool.join_for(LIMIT).unwrap();
+    }
+}

@@ -35,7 +35,8 @@ impl Supervisor {
         let room: usize = self.crew.iter().map(Member::room).sum();
         let too_much = self.pending_items.saturating_sub(room);
         self.dormant = self.dormant.saturating_sub(too_much);
-        if self.stop != Stop::No || !self.pending.is_empty() {
+        // The pool's maker waits until all are there.
+        if self.stop != Stop::No || !self.pending.is_empty() || self.shared.is_starting() {
             return;
         }
         let now = Instant::now();

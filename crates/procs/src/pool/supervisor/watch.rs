@@ -77,7 +77,14 @@ impl Supervisor {
         let idle = self.plan.idle_timeout.filter(|_| self.stop == Stop::No);
         let idle = idle.and_then(|limit| {
             let crew = self.crew.iter();
-            crew.filter_map(|member| member.idle_until(limit)).min()
+            let until = crew.filter_map(|member| member.idle_until(limit)).min()?;
+            // Nobody rests before all have come.
+            let starting = self.shared.is_starting();
+            Some(if starting {
+                until.max(now + SHORT_TICK)
+            } else {
+                until
+            })
         });
         let others = [self.kill_at, idle, self.reporter.due()];
         members
