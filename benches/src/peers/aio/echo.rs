@@ -40,13 +40,12 @@ pub fn rows(rounds: usize, with_uvloop: bool) -> Vec<Row> {
     let mut epoll = Loaded::new(Server::start(servers::bare_epoll));
     let mut tokio = Loaded::new(Server::start(servers::on_tokio));
     let mut streams = Loaded::new(Server::start(servers::our_streams));
-    let mut contest = Contest::new(
-        "aio",
-        "TCP echo, 64 B on 50 connections, server CPU a message",
-    )
-    .entrant("bare epoll", || epoll.turn())
-    .entrant("hand-written tokio", || tokio.turn())
-    .entrant("ours", || streams.turn());
+    let mut protocol = Loaded::new(Server::start(servers::our_protocol));
+    let mut contest = Contest::new("aio", "TCP echo, server CPU a message")
+        .entrant("bare epoll", || epoll.turn())
+        .entrant("hand-written tokio", || tokio.turn())
+        .entrant("by streams", || streams.turn())
+        .entrant("by a protocol", || protocol.turn());
     let pythons = [
         ("asyncio streams", python(&["streams"], true)),
         ("asyncio protocol", python(&["protocol"], true)),
