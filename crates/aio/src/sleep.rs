@@ -68,6 +68,9 @@ pub fn sleep_until(when: Instant) -> Sleep {
     }
 }
 
+// A task that only sleeps should cost little.
+const _: () = assert!(size_of::<Sleep>() <= 24);
+
 impl Future for Sleep {
     type Output = ();
 
