@@ -28,8 +28,10 @@ pub(crate) fn scratch() -> Scratch {
     Rc::new(RefCell::new(vec![0; 64 * 1024].into_boxed_slice()))
 }
 
-/// With more than this unsent, hyper waits; a piece of this size is not copied here first.
+/// With more than this unsent, hyper waits.
 const HIGH_WATER: usize = 32 * 1024;
+/// A longer piece is not copied here first.
+const COPIED: usize = 8 * 1024;
 
 /// The socket and what is to be sent on it, shared by hyper and the connection's task.
 ///
@@ -175,7 +177,7 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         let size: usize = slices.iter().map(|slice| slice.len()).sum();
         let held = self.outbox.borrow().bytes.len();
-        if held + size <= HIGH_WATER {
+        if size <= COPIED && held + size <= HIGH_WATER {
             slices.iter().for_each(|slice| self.push(slice));
             return Poll::Ready(Ok(size));
         }

@@ -36,10 +36,14 @@ impl Request {
         self.body.context.peer = peer;
     }
 
-    pub(crate) fn set_match(&mut self, path: String, names: Rc<[Box<str>]>, values: Vec<String>) {
-        if path != self.head.uri.path() {
-            self.body.context.path = Some(path);
-        }
+    /// `path` only where decoding has changed it.
+    pub(crate) fn set_match(
+        &mut self,
+        path: Option<String>,
+        names: Rc<[Box<str>]>,
+        values: Vec<String>,
+    ) {
+        self.body.context.path = path;
         self.body.context.names = names;
         self.body.context.values = values;
     }

@@ -1,6 +1,6 @@
 //! From a path to its handlers: a tree of segments.
 
-use std::{borrow::Cow, collections::HashMap, rc::Rc};
+use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 
 use regex_lite::Regex;
 
@@ -20,7 +20,8 @@ pub(crate) struct Router<T> {
 }
 
 struct Node<T> {
-    literal: HashMap<Box<str>, Node<T>>,
+    /// Few, so comparing is quicker than hashing.
+    literal: BTreeMap<Box<str>, Node<T>>,
     /// In the order in which they were added.
     shaped: Vec<(Regex, Node<T>)>,
     any: Option<Box<Node<T>>>,
@@ -31,7 +32,7 @@ struct Node<T> {
 impl<T> Default for Node<T> {
     fn default() -> Self {
         Node {
-            literal: HashMap::new(),
+            literal: BTreeMap::new(),
             shaped: Vec::new(),
             any: None,
             rest: None,

@@ -1,6 +1,6 @@
 //! An app made ready to answer: its routes in a tree, those of nested apps included.
 
-use std::{cell::Cell, rc::Rc};
+use std::{borrow::Cow, cell::Cell, rc::Rc};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
 
@@ -125,7 +125,8 @@ impl Site {
     pub(crate) fn handle(&self, mut request: Request) -> Handled {
         let path = request.raw_path();
         let (found, decoded) = match (self.router.find(path), decode_path(path)) {
-            (Ok(Some(found)), Ok(decoded)) => (found, decoded.into_owned()),
+            (Ok(Some(found)), Ok(Cow::Owned(decoded))) => (found, Some(decoded)),
+            (Ok(Some(found)), Ok(Cow::Borrowed(_))) => (found, None),
             (Ok(None), Ok(_)) => {
                 let options = *request.method() == Method::OPTIONS && path == "*";
                 let status = if options {
