@@ -4,7 +4,7 @@
 use ::http::StatusCode;
 use memchr::{memchr, memchr2};
 
-use super::limits::Limits;
+use super::{limits::Limits, text::is_token};
 
 /// Bytes of chunk extensions that a message may have; nobody uses them.
 const EXTENSION_BYTES: usize = 4096;
@@ -351,26 +351,6 @@ fn trim(mut value: &[u8]) -> &[u8] {
         value = rest;
     }
     value
-}
-
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let others = b"!#$%&'*+-.^_`|~";
-    let mut place = 0;
-    while place < others.len() {
-        table[others[place] as usize] = true;
-        place += 1;
-    }
-    table
-};
-
-fn is_token(byte: u8) -> bool {
-    TOKEN[byte as usize]
 }
 
 fn is_host(value: &[u8]) -> bool {

@@ -88,3 +88,24 @@ pub(crate) fn weight(header: &str, coding: &str) -> u32 {
     }
     any
 }
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut place = 0;
+    while place < others.len() {
+        table[others[place] as usize] = true;
+        place += 1;
+    }
+    table
+};
+
+/// Whether a name of HTTP, a header's for one, may have this byte.
+pub(crate) fn is_token(byte: u8) -> bool {
+    TOKEN[byte as usize]
+}
