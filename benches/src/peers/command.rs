@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ROUNDS, Row, Table, aio, coroutines, procs, threads};
+use super::{ROUNDS, Row, Table, aio, aio_http, coroutines, procs, threads};
 use crate::Failed;
 
 /// Holds each crate against its peers: every ratio with its target, measured in turn in this run.
@@ -35,6 +35,8 @@ enum Crate {
     Threads,
     Coroutines,
     Aio,
+    /// `aio`'s HTTP server and WebSockets.
+    AioHttp,
 }
 
 impl Crate {
@@ -43,6 +45,7 @@ impl Crate {
             Self::Procs => procs::rows(rounds),
             Self::Threads => threads::rows(rounds),
             Self::Coroutines => coroutines::rows(rounds),
+            Self::AioHttp => aio_http::rows(rounds),
             Self::Aio => aio::rows(rounds),
         }
     }

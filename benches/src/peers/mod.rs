@@ -6,6 +6,7 @@
 //! Behind the cargo feature `peers`, since the peers have to be compiled first.
 
 pub mod aio;
+pub mod aio_http;
 mod allocations;
 mod command;
 mod contest;
