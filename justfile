@@ -8,7 +8,10 @@ run *args:
 
 # Compare, and put the measured tables and pictures into the README and the book.
 report: run
-    cp target/compare/tables.md target/compare/*.svg docs/src/measured/ && sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/tables.md' README.md
+    cp target/compare/*.svg docs/src/measured/
+    cat target/compare/tables.md > docs/src/measured/tables.md
+    printf '\n![The crossover map](measured/map.svg)\n\n![From few to many](measured/echo-scaling.svg)\n\n![Who ran when](measured/timeline.svg)\n' >> docs/src/measured/tables.md
+    sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/tables.md' README.md
 
 # Check the last comparison's page in headless Chromium (status 2: there is none, nothing was checked).
 page dir="target/compare":

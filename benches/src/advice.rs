@@ -1,7 +1,6 @@
 //! Which model to use for a mix of computing and waiting, and why.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use crate::report::{Machine, bytes, figure, span};
 use crate::{LeftOut, Mix, Model, Row, limits};
@@ -273,35 +272,10 @@ fn write_unfit(f: &mut std::fmt::Formatter<'_>, unfit: &[(Model, String)]) -> st
         .try_for_each(|(model, reason)| writeln!(f, "  {model:<22}not for this: {reason}"))
 }
 
-/// How much to measure: tasks, and how many of them at once.
-///
-/// As many at once as keep the processors busy four times over, since more only wait for each other; so many tasks
-/// that a run takes about a second and a half.
-#[must_use]
-pub fn sample(wish: &Wish) -> (u32, usize) {
-    const RUN: Duration = Duration::from_millis(1500);
-    const MOST_AT_ONCE: usize = 1000;
-    let tasks = wish.tasks as usize;
-    let enough = match wish.mix.io_us {
-        0 => 2 * limits::processors(),
-        _ => wish.mix.workers().saturating_mul(4),
-    };
-    let at_once = enough.min(MOST_AT_ONCE).min(tasks).max(1);
-    let waited = f64::from(wish.mix.io_us) / 1e6 / at_once as f64;
-    let computed = f64::from(wish.mix.cpu_us) / 1e6 / limits::processors() as f64;
-    let in_time = (RUN.as_secs_f64() / waited.max(computed).max(1e-6)) as usize;
-    let sampled = in_time
-        .clamp(1, 4 * at_once)
-        .max(limits::processors())
-        .min(tasks);
-    (
-        u32::try_from(sampled).unwrap_or(u32::MAX),
-        at_once.min(sampled),
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{Contender, Plan, Run, Workload};
 
@@ -386,17 +360,5 @@ mod tests {
                 .contains("it took 90.0 MiB, more than 10.0 MiB"),
             "{advice}"
         );
-    }
-
-    #[test]
-    fn a_sample_fits_into_a_run() {
-        let slow = Wish {
-            mix: Mix::new(Duration::from_secs(1), Duration::ZERO),
-            tasks: 1_000_000,
-            ..wish()
-        };
-        assert!(sample(&slow).0 as usize <= 2 * limits::processors());
-        let (tasks, at_once) = sample(&Wish { tasks: 5, ..wish() });
-        assert!(tasks <= 5 && at_once <= 5);
     }
 }

@@ -1,6 +1,9 @@
 //! How many tasks a row has, when nobody says: enough to measure, few enough to measure all in a minute.
 
-use crate::{Contender, Kind, Language, Model, Plan, Workload};
+use std::time::Duration;
+
+use crate::advice::Wish;
+use crate::{Contender, Kind, Language, Model, Plan, Workload, limits};
 
 /// Times that each place in flight is taken, when tasks wait.
 const TURNS: usize = 3;
@@ -30,5 +33,52 @@ fn computing(workload: Workload) -> usize {
         Workload::Primes => 64,
         Workload::Sha256 => 24,
         _ => 12,
+    }
+}
+
+/// How much of a wish to measure: tasks, and how many of them at once.
+///
+/// As many at once as keep the processors busy four times over, since more only wait for each other; so many tasks
+/// that a run takes about a second and a half.
+#[must_use]
+pub fn sample(wish: &Wish) -> (u32, usize) {
+    const RUN: Duration = Duration::from_millis(1500);
+    const MOST_AT_ONCE: usize = 1000;
+    let tasks = wish.tasks as usize;
+    let enough = match wish.mix.io_us {
+        0 => 2 * limits::processors(),
+        _ => wish.mix.workers().saturating_mul(4),
+    };
+    let at_once = enough.min(MOST_AT_ONCE).min(tasks).max(1);
+    let waited = f64::from(wish.mix.io_us) / 1e6 / at_once as f64;
+    let computed = f64::from(wish.mix.cpu_us) / 1e6 / limits::processors() as f64;
+    let in_time = (RUN.as_secs_f64() / waited.max(computed).max(1e-6)) as usize;
+    let sampled = in_time
+        .clamp(1, 4 * at_once)
+        .max(limits::processors())
+        .min(tasks);
+    (
+        u32::try_from(sampled).unwrap_or(u32::MAX),
+        at_once.min(sampled),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Mix;
+
+    #[test]
+    fn a_sample_fits_into_a_run() {
+        let wish = |cpu, io, tasks| Wish {
+            mix: Mix::new(cpu, io),
+            tasks,
+            memory: None,
+            crashy: false,
+        };
+        let slow = wish(Duration::from_secs(1), Duration::ZERO, 1_000_000);
+        assert!(sample(&slow).0 as usize <= 2 * limits::processors());
+        let (tasks, at_once) = sample(&wish(Duration::ZERO, Duration::from_millis(1), 5));
+        assert!(tasks <= 5 && at_once <= 5);
     }
 }

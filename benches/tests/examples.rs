@@ -1,7 +1,12 @@
 //! Each example does what its header says.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 fn program(name: &str) -> PathBuf {
     // Test programs are in target/PROFILE/deps, examples in target/PROFILE/examples.
@@ -75,4 +80,64 @@ fn four_ways() {
         shown.contains("process 2, thread 1"),
         "processes are told apart"
     );
+}
+
+#[test]
+fn prefork_http() {
+    let mut server = Command::new(program("prefork_http"))
+        .arg("0")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let started = lines.next().unwrap().unwrap();
+    let address = started.split("http://").nth(1).unwrap();
+    let address = address.split("...").next().unwrap();
+    let first: Vec<&str> = started
+        .split("in processes ")
+        .nth(1)
+        .unwrap()
+        .split(", ")
+        .collect();
+    let answered = get(address);
+    assert!(
+        first
+            .iter()
+            .any(|pid| answered.ends_with(&format!("process {pid}\n"))),
+        "{answered}"
+    );
+
+    let killed: i32 = first[0].parse().unwrap();
+    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    for _ in 0..20 {
+        assert!(
+            get(address).starts_with("HTTP/1.1 200 "),
+            "the others answer meanwhile"
+        );
+    }
+    let replaced = lines.next().unwrap().unwrap();
+    assert!(
+        replaced.starts_with(&format!("Process {killed} ended, process ")),
+        "{replaced}"
+    );
+    assert!(get(address).starts_with("HTTP/1.1 200 "));
+
+    kill(
+        Pid::from_raw(i32::try_from(server.id()).unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    assert!(server.wait().unwrap().success());
+}
+
+fn get(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

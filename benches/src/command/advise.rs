@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::advice::{Advice, Wish, sample};
+use crate::advice::{Advice, Wish};
 use crate::rounds::{Entry, Rounds};
+use crate::size::sample;
 use crate::{Contender, Failed, Mix, Model, Plan, Progress, Service, Workload, duration};
 
 /// Measures your mix of computing and waiting under every model here, and says which to use, why, and how to begin.
