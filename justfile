@@ -13,6 +13,10 @@ report: run
     printf '\n![The crossover map](measured/map.svg)\n\n![From few to many](measured/echo-scaling.svg)\n\n![Who ran when](measured/timeline.svg)\n' >> docs/src/measured/tables.md
     sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/tables.md' README.md
 
+# Hold our crates against their peers, every ratio with its target; `just peers --only threads`.
+peers *args:
+    cargo run --release --features peers -- peers {{args}}
+
 # Check the last comparison's page in headless Chromium (status 2: there is none, nothing was checked).
 page dir="target/compare":
     cargo run -q -p benches --example check_page -- {{dir}}
