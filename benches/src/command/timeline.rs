@@ -13,7 +13,7 @@ const WIDTH: usize = 64;
 
 /// Draws who ran and who waited, on which process, thread or coroutine.
 ///
-/// Prints the lanes, and writes timeline.svg and timeline.json, which chrome://tracing and https://ui.perfetto.dev open.
+/// Prints the lanes, and writes timeline.svg and timeline.json, which chrome://tracing and Perfetto (ui.perfetto.dev) open.
 #[derive(Args, Debug)]
 pub struct Timelines {
     /// What the tasks do

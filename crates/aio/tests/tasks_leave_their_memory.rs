@@ -1,16 +1,22 @@
-//! Tasks that have ended leave no memory behind, be it that a million ran one after the other or a crowd all at once.
+//! Tasks that have ended and waits that were given up leave no memory behind, one after the other or all at once.
 //!
 //! Alone in this file: the figure is the whole process's.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    future::poll_fn,
+    pin::pin,
     rc::Rc,
     sync::atomic::{AtomicUsize, Ordering},
+    task::Poll,
     time::{Duration, Instant},
 };
 
-use aio::{create_task, sync::Event};
+use aio::{
+    create_task,
+    sync::{Event, Queue},
+};
 
 const IN_TURN: usize = 1_000_000;
 
@@ -77,12 +83,30 @@ async fn at_once(count: usize) {
     aio::sleep(Duration::from_millis(1)).await;
 }
 
+/// Others come, see that there is nothing, and go, behind one who stays.
+async fn given_up(count: usize, check: impl Fn(&str)) {
+    let queue = Rc::new(Queue::<u32>::unbounded());
+    let patient = queue.clone();
+    let patient = create_task(async move { patient.get().await });
+    aio::yield_now().await;
+    for _ in 0..count {
+        let mut get = pin!(queue.get());
+        poll_fn(|cx| Poll::Ready(get.as_mut().poll(cx).is_pending())).await;
+    }
+    check("given up behind a patient one");
+    queue.put(7).await.unwrap();
+    assert!(
+        matches!(patient.await, Ok(Ok(7))),
+        "the patient one is served"
+    );
+}
+
 #[test]
 fn tasks_in_turn_and_at_once_leave_their_memory() {
     let ran = aio::run(async {
         in_turn(20_000).await;
         let before = IN_USE.load(Ordering::Relaxed);
-        let check = |how| {
+        let check = |how: &str| {
             let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
             assert!(grown < MOST_BYTES, "{how}: {grown} bytes more");
         };
@@ -90,6 +114,7 @@ fn tasks_in_turn_and_at_once_leave_their_memory() {
         check("one after the other");
         at_once(AT_ONCE).await;
         check("all at once");
+        given_up(100_000, check).await;
         // What is made afterwards finds its place again.
         at_once(10_000).await;
         let task = create_task(async { 5 });

@@ -12,6 +12,8 @@ use std::{
 #[derive(Default)]
 pub(super) struct Waiters {
     line: RefCell<VecDeque<Rc<Place>>>,
+    /// Places in the line whose owners wait no more.
+    left: Cell<usize>,
 }
 
 struct Place {
@@ -40,19 +42,12 @@ impl Waiters {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.line
-            .borrow()
-            .iter()
-            .all(|place| place.state.get() != State::Waiting)
+        self.len() == 0
     }
 
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.line
-            .borrow()
-            .iter()
-            .filter(|place| place.state.get() == State::Waiting)
-            .count()
+        self.line.borrow().len() - self.left.get()
     }
 
     /// Calls the first in line; false when nobody waits.
@@ -64,15 +59,33 @@ impl Waiters {
                 place.call();
                 return true;
             }
+            self.left.set(self.left.get() - 1);
         }
     }
 
     /// Calls all who wait now.
     pub(super) fn call_all(&self) {
         let line = self.line.take();
+        self.left.set(0);
         line.iter()
             .filter(|place| place.state.get() == State::Waiting)
             .for_each(|place| place.call());
+    }
+
+    /// Counts a place whose owner has left. The line closes up when half of it is gone: those who give up behind one who
+    /// waits long must not make it grow, and each leaving costs the same on average.
+    fn leave(&self) {
+        self.left.set(self.left.get() + 1);
+        if 2 * self.left.get() <= self.line.borrow().len() {
+            return;
+        }
+        let line = self.line.take();
+        let is_waiting = |place: &Rc<Place>| place.state.get() == State::Waiting;
+        let (waiting, left): (VecDeque<_>, VecDeque<_>) = line.into_iter().partition(is_waiting);
+        *self.line.borrow_mut() = waiting;
+        self.left.set(0);
+        // With the line in order again: a place's waker may be foreign code.
+        drop(left);
     }
 }
 
@@ -125,17 +138,8 @@ impl<P: Fn()> Drop for Wait<'_, P> {
         let Some(place) = &self.place else { return };
         match place.state.replace(State::Left) {
             State::Called if !self.called => (self.pass_on)(),
-            State::Waiting => {
-                // The front is where a long line would grow old.
-                let mut line = self.waiters.line.borrow_mut();
-                while line
-                    .front()
-                    .is_some_and(|place| place.state.get() == State::Left)
-                {
-                    line.pop_front();
-                }
-            }
-            _ => {}
+            State::Waiting => self.waiters.leave(),
+            State::Called | State::Left => {}
         }
     }
 }
