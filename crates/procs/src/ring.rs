@@ -363,15 +363,17 @@ impl Ring {
             Bell::Done => DONES,
         };
         let before = self.get(word);
-        for turn in 0..150 {
+        for look in 0..54 {
+            if look < 4 {
+                // Looking seldom leaves the ring's memory with the other processor, which changes it several times
+                // meanwhile: to pass it to and fro for every item takes longer than the items.
+                (0..sys::SPINS).for_each(|_| hint::spin_loop());
+            } else {
+                // Yielding lets the one run that is waited for.
+                thread::yield_now();
+            }
             if self.get(word) != before {
                 return;
-            }
-            // Yielding lets the one run that is waited for.
-            if turn < 100 {
-                hint::spin_loop();
-            } else {
-                thread::yield_now();
             }
         }
     }

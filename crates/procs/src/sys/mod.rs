@@ -21,6 +21,6 @@ pub(crate) use process::{
     kill_group, monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
 };
 pub(crate) use robust::{
-    Found, Relock, futex_wait, futex_wake, init_mutex, init_mutex_as, lock_mutex, repaired,
+    Found, Relock, SPINS, futex_wait, futex_wake, init_mutex, init_mutex_as, lock_mutex, repaired,
     try_lock_mutex, unlock_mutex,
 };

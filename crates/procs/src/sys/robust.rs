@@ -12,6 +12,9 @@ use super::SharedMap;
 /// How much room a mutex takes.
 pub(crate) const MUTEX_SIZE: usize = size_of::<libc::pthread_mutex_t>();
 
+/// Between two looks at what another processor is changing: long enough for it to do so several times.
+pub(crate) const SPINS: u32 = 64;
+
 /// A clock that is set back must not prolong a wait by more than this.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -107,11 +110,11 @@ pub(crate) fn lock_mutex(
     deadline: Option<Instant>,
 ) -> io::Result<Option<Found>> {
     let mutex = mutex(map, offset);
-    for turn in 0..120 {
+    for turn in 0..24 {
         // SAFETY: the mutex was initialized by whoever made the map, and lives as long as that.
         match found(unsafe { libc::pthread_mutex_trylock(mutex) })? {
             // Whoever has it is about to leave it, unless there are more processes than processors.
-            None if turn < 100 => hint::spin_loop(),
+            None if turn < 4 => (0..SPINS).for_each(|_| hint::spin_loop()),
             None => thread::yield_now(),
             found => return Ok(found),
         }
