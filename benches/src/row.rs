@@ -70,6 +70,12 @@ fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error>
 }
 
 impl Row {
+    /// Processor time of one task, in milliseconds: rows of a workload may have different numbers of tasks.
+    #[must_use]
+    pub fn cpu_ms_of_a_task(&self) -> f64 {
+        self.cpu_s * 1e3 / f64::from(self.tasks.max(1))
+    }
+
     /// The median of these runs of one plan; `None` when there are none.
     #[must_use]
     pub fn of(contender: Contender, plan: &Plan, mut runs: Vec<Run>) -> Option<Self> {

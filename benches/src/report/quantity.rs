@@ -29,8 +29,8 @@ pub const QUANTITIES: [Quantity; 4] = [
         more_is_better: false,
     },
     Quantity {
-        title: "processor time, s",
-        value: |row| row.cpu_s,
+        title: "processor time of a task, ms",
+        value: Row::cpu_ms_of_a_task,
         how: "how-CPU-s",
         more_is_better: false,
     },

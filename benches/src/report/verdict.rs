@@ -65,7 +65,7 @@ fn of_rust(rows: &[Row]) -> String {
     }
     if let Some(thrifty) = thriftiest(rows, winner) {
         let speed = 100.0 * thrifty.tasks_per_s / winner.tasks_per_s;
-        let saving = figure(winner.cpu_s / thrifty.cpu_s);
+        let saving = figure(winner.cpu_ms_of_a_task() / thrifty.cpu_ms_of_a_task());
         let model = thrifty.contender;
         sentence += &format!(
             "; {model} gives {speed:.0} % of its speed for {saving} times less processor time"
@@ -110,8 +110,8 @@ fn listed(names: &[String]) -> String {
 fn thriftiest<'r>(rows: &'r [Row], winner: &Row) -> Option<&'r Row> {
     rows.iter()
         .filter(|row| row.tasks_per_s >= winner.tasks_per_s * (1.0 - NEAR) && row.cpu_s > 0.0)
-        .min_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s))
-        .filter(|row| row.cpu_s * CHEAPER <= winner.cpu_s)
+        .min_by(|a, b| a.cpu_ms_of_a_task().total_cmp(&b.cpu_ms_of_a_task()))
+        .filter(|row| row.cpu_ms_of_a_task() * CHEAPER <= winner.cpu_ms_of_a_task())
 }
 
 /// How many processors were busy on average.
