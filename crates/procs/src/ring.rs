@@ -365,8 +365,7 @@ impl Ring {
         let before = self.get(word);
         for look in 0..54 {
             if look < 4 {
-                // Looking seldom leaves the ring's memory with the other processor, which changes it several times
-                // meanwhile: to pass it to and fro for every item takes longer than the items.
+                // Meanwhile the other processor does several items: to pass the ring's memory to and fro takes longer.
                 (0..sys::SPINS).for_each(|_| hint::spin_loop());
             } else {
                 // Yielding lets the one run that is waited for.
