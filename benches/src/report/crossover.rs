@@ -86,7 +86,8 @@ fn draw(cell: &Cell, x: f64, top: f64) -> String {
     let ties = cell.ties();
     let below = match ties.len() {
         0 => format!("{} times the next", figure(lead)),
-        1 => format!("level with {}", ties[0]),
+        // Not by its name, which may be wider than the cell; the title has it.
+        1 => "level with one other".to_owned(),
         more => format!("level with {more} others"),
     };
     let ranking: Vec<String> = cell
