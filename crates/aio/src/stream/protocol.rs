@@ -136,7 +136,7 @@ where
     P: Protocol,
 {
     let factory = Rc::new(factory);
-    Server::start(bind(address).await?, usize::MAX, move |stream| {
+    Server::start(bind(address).await?, move |stream| {
         let factory = factory.clone();
         async move {
             // A client that hung up before it was served has no socket any more.
@@ -178,7 +178,7 @@ where
 {
     let factory = Rc::new(factory);
     let listener = bind_unix(path.as_ref()).await?;
-    Server::start(listener, usize::MAX, move |stream| {
+    Server::start(listener, move |stream| {
         let factory = factory.clone();
         async move { serve(share(stream, None, None), factory()).await }
     })

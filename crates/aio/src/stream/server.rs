@@ -52,7 +52,7 @@ where
     O: Outcome + 'static,
 {
     let handler = Rc::new(handler);
-    Server::start(bind(address).await?, usize::MAX, move |stream| {
+    Server::start(bind(address).await?, move |stream| {
         let handler = handler.clone();
         async move {
             // A client that hung up before it was served has no socket any more.
@@ -99,8 +99,7 @@ struct Shared {
 }
 
 impl<A: 'static> Server<A> {
-    /// Serves at most `most` connections at a time; further ones wait to be accepted.
-    pub(crate) fn start<L, S, F>(listener: L, most: usize, serve: S) -> io::Result<Self>
+    pub(crate) fn start<L, S, F>(listener: L, serve: S) -> io::Result<Self>
     where
         L: Acceptor<Address = A>,
         S: Fn(L::Stream) -> F + 'static,
@@ -115,7 +114,7 @@ impl<A: 'static> Server<A> {
             waiting: RefCell::new(Vec::new()),
             engine: engine.clone(),
         });
-        let accepting = task::spawn(&engine, accept(listener, most, shared.clone(), serve));
+        let accepting = task::spawn(&engine, accept(listener, shared.clone(), serve));
         accepting.set_name("server");
         Ok(Server {
             address,
@@ -270,7 +269,7 @@ impl Drop for Open {
     }
 }
 
-async fn accept<L, S, F>(listener: L, most: usize, shared: Rc<Shared>, serve: S)
+async fn accept<L, S, F>(listener: L, shared: Rc<Shared>, serve: S)
 where
     L: Acceptor,
     S: Fn(L::Stream) -> F,
@@ -278,10 +277,6 @@ where
 {
     let listening = Listening(shared);
     loop {
-        listening
-            .0
-            .wait(|shared| shared.connections.borrow().len() < most)
-            .await;
         match listener.accept().await {
             Ok(stream) => listening.0.serve(serve(stream)),
             Err(error) if is_of_one_connection(&error) => {}

@@ -134,7 +134,7 @@ impl SharedListener {
         let share = self.share()?;
         let load = share.load.clone();
         let handler = Rc::new(handler);
-        Server::start(share, usize::MAX, move |stream| {
+        Server::start(share, move |stream| {
             let counted = Counted::new(&load);
             let handler = handler.clone();
             async move {

@@ -85,7 +85,7 @@ where
 {
     let handler = Rc::new(handler);
     let listener = bind_unix(path.as_ref()).await?;
-    Server::start(listener, usize::MAX, move |stream| {
+    Server::start(listener, move |stream| {
         let handler = handler.clone();
         async move { handle(&*handler, share(stream, None, None)).await }
     })

@@ -49,7 +49,7 @@ where
     P: Protocol,
 {
     let shared = Rc::new((config.clone(), factory));
-    Server::start(bind(address).await?, usize::MAX, move |stream| {
+    Server::start(bind(address).await?, move |stream| {
         let shared = shared.clone();
         async move {
             let (config, factory) = &*shared;

@@ -50,7 +50,7 @@ where
     O: Outcome + 'static,
 {
     let shared = Rc::new((config.clone(), handler));
-    Server::start(bind(address).await?, usize::MAX, move |stream| {
+    Server::start(bind(address).await?, move |stream| {
         let shared = shared.clone();
         async move {
             let (config, handler) = &*shared;
