@@ -57,6 +57,32 @@ fn one_server_listens_on_several_sockets_unix_ones_too() -> io::Result<()> {
     })
 }
 
+/// Whoever shares a listening socket can shut it down, and then each accept fails at once.
+#[test]
+fn a_socket_that_listens_no_more_does_not_keep_the_loop_busy() -> io::Result<()> {
+    use std::{
+        net::{Shutdown, TcpListener, TcpStream},
+        os::fd::OwnedFd,
+        rc::Rc,
+    };
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let same = TcpStream::from(OwnedFd::from(listener.try_clone()?));
+    on_loop(async || {
+        let paused = Rc::new(aio::sync::Event::new());
+        let reported = paused.clone();
+        aio::get_running_loop()?.set_exception_handler(move |context| {
+            let text = context.to_string();
+            assert!(text.contains("accepting pauses"), "{text}");
+            reported.set();
+        });
+        let server = Server::start(app(), [Listener::from_tcp(listener)?]).await?;
+        same.shutdown(Shutdown::Both)?;
+        paused.wait().await;
+        server.close(Duration::ZERO).await;
+        Ok(())
+    })
+}
+
 #[test]
 fn a_client_that_only_ends_its_side_gets_its_answer() -> io::Result<()> {
     use std::io::{Read, Write};

@@ -3,11 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    future::poll_fn,
-    io,
     rc::{Rc, Weak},
-    task::{Poll, Waker},
-    time::Duration,
 };
 
 #[cfg(feature = "tls")]
@@ -18,19 +14,18 @@ use super::{
 };
 use crate::{
     executor::Engine,
-    sleep::sleep,
+    stream::recover,
+    sync::{Event, Waiters},
     task::{self, TaskRef},
 };
-
-/// How long accepting pauses when the system has no descriptor or memory for one more connection.
-const EXHAUSTED_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Clients {
     engine: Rc<Engine>,
     open: RefCell<BTreeMap<u64, Client>>,
     next: Cell<u64>,
-    pub(crate) closed: Cell<bool>,
-    waiting: RefCell<Vec<Waker>>,
+    closed: Event,
+    /// Those who wait for connections to end.
+    waiting: Waiters,
 }
 
 struct Client {
@@ -44,8 +39,8 @@ impl Clients {
             engine,
             open: RefCell::new(BTreeMap::new()),
             next: Cell::new(0),
-            closed: Cell::new(false),
-            waiting: RefCell::new(Vec::new()),
+            closed: Event::new(),
+            waiting: Waiters::default(),
         })
     }
 
@@ -72,43 +67,23 @@ impl Clients {
 
     /// Waits until none is open.
     pub(crate) async fn drained(&self) {
-        self.wait(|clients| clients.len() == 0).await;
+        self.waiting.until(|| self.len() == 0).await;
     }
 
     /// Waits until [`close`](Clients::close) is called.
     pub(crate) async fn until_closed(&self) {
-        self.wait(|clients| clients.closed.get()).await;
+        self.closed.wait().await;
     }
 
     pub(crate) fn close(&self) {
-        self.closed.set(true);
-        self.notify();
-    }
-
-    fn notify(&self) {
-        let waiting = self.waiting.take();
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    async fn wait(&self, reached: impl Fn(&Self) -> bool) {
-        poll_fn(|cx| {
-            if reached(self) {
-                return Poll::Ready(());
-            }
-            let mut waiting = self.waiting.borrow_mut();
-            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiting.push(cx.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await;
+        self.closed.set();
     }
 
     /// Waits for a place; an idle connection is closed for it.
     async fn room(&self, most: usize) {
         if self.len() >= most {
             self.shed();
-            self.wait(|clients| clients.len() < most).await;
+            self.waiting.until(|| self.len() < most).await;
         }
     }
 
@@ -170,14 +145,7 @@ impl Clients {
                         connection::serve(socket, peer, of_service, of_client).await;
                     });
                 }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    self.engine
-                        .reporter
-                        .report("accepting pauses for a second", None, &error);
-                    self.shed();
-                    sleep(EXHAUSTED_PAUSE).await;
-                }
+                Err(error) => recover(&error, &self.engine, || self.shed()).await,
             }
         }
     }
@@ -210,19 +178,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(clients) = self.clients.upgrade() {
             clients.open.borrow_mut().remove(&self.number);
-            clients.notify();
+            clients.waiting.call_all();
         }
     }
-}
-
-/// Errors of a client that hung up while it was waiting to be accepted: the next one may be fine.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-            | io::ErrorKind::InvalidInput
-    )
 }

@@ -182,7 +182,8 @@ impl Listener {
         match &self.inner {
             Inner::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
+                // It fails for a client that has hung up meanwhile, which its first read tells.
+                let _ = stream.set_nodelay(true);
                 Ok((Socket::Tcp(stream), Some(peer)))
             }
             Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),

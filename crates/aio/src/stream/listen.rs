@@ -1,10 +1,11 @@
 //! Listening sockets.
 
-use std::{fmt, io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs};
 
 use super::connect::{explain, resolve};
+use crate::{executor::Engine, sleep::sleep};
 
 /// Where a server's connections come from.
 pub(crate) trait Acceptor: 'static {
@@ -27,6 +28,29 @@ impl Acceptor for TcpListener {
     async fn accept(&self) -> io::Result<TcpStream> {
         TcpListener::accept(self).await.map(|(stream, _)| stream)
     }
+}
+
+/// How long accepting pauses when the system has no descriptor or memory for one more connection.
+const EXHAUSTED_PAUSE: Duration = Duration::from_secs(1);
+
+/// What follows an accept that failed. One client that hung up while it was waiting is passed over: the next may be
+/// fine. Otherwise the failure is reported, `make_room` called, and accepting pauses.
+pub(crate) async fn recover(error: &io::Error, engine: &Engine, make_room: impl FnOnce()) {
+    let of_one_connection = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    );
+    if of_one_connection {
+        return;
+    }
+    engine
+        .reporter
+        .report("accepting pauses for a second", None, error);
+    make_room();
+    sleep(EXHAUSTED_PAUSE).await;
 }
 
 /// Connections that the kernel completes before they are accepted; it has a bound of its own, `somaxconn`. Beyond it a

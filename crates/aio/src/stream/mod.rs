@@ -20,6 +20,8 @@ pub(crate) use connect::connect;
 pub use connect::open_connection;
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use listen::bind;
+#[cfg(feature = "http")]
+pub(crate) use listen::recover;
 pub use protocol::{
     Protocol, create_connection, create_server, create_unix_connection, create_unix_server,
 };

@@ -3,20 +3,17 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    fmt,
-    future::poll_fn,
-    io,
+    fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::{Rc, Weak},
-    task::{Poll, Waker},
     time::Duration,
 };
 
 use tokio::net::ToSocketAddrs;
 
 use super::{
-    listen::{Acceptor, bind},
+    listen::{Acceptor, bind, recover},
     reader::StreamReader,
     socket::{Socket, halves, share_tcp},
     writer::StreamWriter,
@@ -26,12 +23,10 @@ use crate::{
     current,
     executor::Engine,
     outcome::Outcome,
-    sleep::{sleep, yield_now},
+    sleep::yield_now,
+    sync::{Event, Waiters},
     task::{self, Task, TaskRef},
 };
-
-/// How long accepting pauses when the system has no descriptor or memory for one more connection.
-const EXHAUSTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens on `address` and calls `handler` for each connection, in a task of its own. Port 0 picks a free port, which
 /// [`Server::local_addr`] tells.
@@ -94,8 +89,9 @@ struct Shared {
     engine: Rc<Engine>,
     connections: RefCell<BTreeMap<u64, TaskRef>>,
     next: Cell<u64>,
-    closed: Cell<bool>,
-    waiting: RefCell<Vec<Waker>>,
+    closed: Event,
+    /// Those who wait for connections to end.
+    waiting: Waiters,
 }
 
 impl<A: 'static> Server<A> {
@@ -110,8 +106,8 @@ impl<A: 'static> Server<A> {
         let shared = Rc::new(Shared {
             connections: RefCell::new(BTreeMap::new()),
             next: Cell::new(0),
-            closed: Cell::new(false),
-            waiting: RefCell::new(Vec::new()),
+            closed: Event::new(),
+            waiting: Waiters::default(),
             engine: engine.clone(),
         });
         let accepting = task::spawn(&engine, accept(listener, shared.clone(), serve));
@@ -146,13 +142,13 @@ impl<A> Server<A> {
 
     /// Whether it still listens.
     pub fn is_serving(&self) -> bool {
-        !self.shared.closed.get()
+        !self.shared.closed.is_set()
     }
 
     /// Waits until the server is closed by [`close`](Server::close), [`stop_listening`](Server::stop_listening) or
     /// [`abort_clients`](Server::abort_clients) from another task: it listens in any case, awaited or not.
     pub async fn serve_forever(&self) {
-        self.shared.wait(|shared| shared.closed.get()).await;
+        self.shared.closed.wait().await;
     }
 
     /// Listens no more; connections that are open go on.
@@ -160,8 +156,7 @@ impl<A> Server<A> {
         if let Some(accepting) = &self.accepting {
             accepting.abort();
         }
-        self.shared.closed.set(true);
-        self.shared.notify();
+        self.shared.closed.set();
     }
 
     /// Cancels the handlers of all open connections, which closes those.
@@ -185,14 +180,9 @@ impl<A> Server<A> {
         {
             yield_now().await;
         }
-        let all_done = self
-            .shared
-            .wait(|shared| shared.connections.borrow().is_empty());
-        if wait_for(all_done, deadline).await.is_err() {
+        if wait_for(self.shared.drained(), deadline).await.is_err() {
             self.abort_clients();
-            self.shared
-                .wait(|shared| shared.connections.borrow().is_empty())
-                .await;
+            self.shared.drained().await;
         }
     }
 }
@@ -207,23 +197,10 @@ impl<A> Drop for Server<A> {
 }
 
 impl Shared {
-    fn notify(&self) {
-        let waiting = self.waiting.take();
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    async fn wait(&self, reached: impl Fn(&Self) -> bool) {
-        poll_fn(|cx| {
-            if reached(self) {
-                return Poll::Ready(());
-            }
-            let mut waiting = self.waiting.borrow_mut();
-            if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                waiting.push(cx.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await;
+    /// Waits until no connection is open.
+    async fn drained(&self) {
+        let none = || self.connections.borrow().is_empty();
+        self.waiting.until(none).await;
     }
 
     fn serve(self: &Rc<Self>, serving: impl Future<Output = ()> + 'static) {
@@ -249,8 +226,7 @@ struct Listening(Rc<Shared>);
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.0.closed.set(true);
-        self.0.notify();
+        self.0.closed.set();
     }
 }
 
@@ -264,7 +240,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.connections.borrow_mut().remove(&self.number);
-            shared.notify();
+            shared.waiting.call_all();
         }
     }
 }
@@ -279,28 +255,9 @@ where
     loop {
         match listener.accept().await {
             Ok(stream) => listening.0.serve(serve(stream)),
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                listening
-                    .0
-                    .engine
-                    .reporter
-                    .report("accepting pauses for a second", None, &error);
-                sleep(EXHAUSTED_PAUSE).await;
-            }
+            Err(error) => recover(&error, &listening.0.engine, || ()).await,
         }
     }
-}
-
-/// Errors of a client that hung up while it was waiting to be accepted: the next one may be fine.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
 }
 
 impl<A: fmt::Debug> fmt::Debug for Server<A> {

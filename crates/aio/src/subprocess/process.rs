@@ -1,14 +1,14 @@
 //! A process that was started.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     fmt,
     future::poll_fn,
     io,
     pin::{Pin, pin},
     process::{ExitStatus, Output},
     rc::Rc,
-    task::{Poll, Waker},
+    task::Poll,
     thread,
     time::Duration,
 };
@@ -25,6 +25,7 @@ use crate::{
     combine::wait_for,
     loop_core::LoopCore,
     stream::{StreamReader, StreamWriter},
+    sync::Waiters,
 };
 
 /// How much of the input is buffered at a time.
@@ -69,7 +70,7 @@ struct Shared {
     pid: Pid,
     own_group: bool,
     end: Cell<Option<End>>,
-    waiting: RefCell<Vec<Waker>>,
+    waiting: Waiters,
 }
 
 #[derive(Clone, Copy)]
@@ -93,7 +94,7 @@ impl Process {
             pid: Pid::from_raw(pid),
             own_group,
             end: Cell::new(None),
-            waiting: RefCell::default(),
+            waiting: Waiters::default(),
         });
         let process = Process {
             stdin: child.stdin.take().map(writer),
@@ -140,18 +141,14 @@ impl Process {
     ///
     /// When the system does not tell, for somebody else has waited for it.
     pub async fn wait(&self) -> io::Result<ExitStatus> {
-        poll_fn(|cx| match self.shared.end.get() {
-            Some(End::Exited(status)) => Poll::Ready(Ok(status)),
-            Some(End::Unknown(kind)) => Poll::Ready(Err(kind.into())),
-            None => {
-                let mut waiting = self.shared.waiting.borrow_mut();
-                if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    waiting.push(cx.waker().clone());
-                }
-                Poll::Pending
+        loop {
+            match self.shared.end.get() {
+                Some(End::Exited(status)) => return Ok(status),
+                Some(End::Unknown(kind)) => return Err(kind.into()),
+                // Nobody needs the call of one who has left: all were called.
+                None => self.shared.waiting.wait(|| ()).await,
             }
-        })
-        .await
+        }
     }
 
     /// Sends `input`, closes it, reads both outputs to their ends at the same time, and waits for the process: what was
@@ -243,8 +240,7 @@ impl Shared {
         if self.end.get().is_none() {
             self.end.set(Some(end));
         }
-        let waiting = self.waiting.take();
-        waiting.into_iter().for_each(Waker::wake);
+        self.waiting.call_all();
     }
 }
 

@@ -14,3 +14,4 @@ pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use queue::{BaseQueue, LifoQueue, PriorityQueue, Queue, Shutdown, Store};
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
+pub(crate) use waiters::Waiters;

@@ -10,7 +10,7 @@ use std::{
 
 /// Who waits, in the order in which they came.
 #[derive(Default)]
-pub(super) struct Waiters {
+pub(crate) struct Waiters {
     line: RefCell<VecDeque<Rc<Place>>>,
     /// Places in the line whose owners wait no more.
     left: Cell<usize>,
@@ -32,12 +32,20 @@ enum State {
 
 impl Waiters {
     /// Waits for a call. If the wait is dropped after the call and before it was seen, `pass_on` is called instead.
-    pub(super) fn wait<P: Fn()>(&self, pass_on: P) -> Wait<'_, P> {
+    pub(crate) fn wait<P: Fn()>(&self, pass_on: P) -> Wait<'_, P> {
         Wait {
             waiters: self,
             place: None,
             pass_on,
             called: false,
+        }
+    }
+
+    /// Waits until `reached`, which is looked at now and whenever all are called.
+    pub(crate) async fn until(&self, reached: impl Fn() -> bool) {
+        while !reached() {
+            // Nobody needs the call of one who has left: all were called.
+            self.wait(|| ()).await;
         }
     }
 
@@ -64,7 +72,7 @@ impl Waiters {
     }
 
     /// Calls all who wait now.
-    pub(super) fn call_all(&self) {
+    pub(crate) fn call_all(&self) {
         let line = self.line.take();
         self.left.set(0);
         line.iter()
@@ -98,7 +106,7 @@ impl Place {
 }
 
 /// A place in line, taken at the first poll.
-pub(super) struct Wait<'a, P: Fn()> {
+pub(crate) struct Wait<'a, P: Fn()> {
     waiters: &'a Waiters,
     place: Option<Rc<Place>>,
     pass_on: P,
