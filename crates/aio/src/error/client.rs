@@ -43,6 +43,8 @@ pub enum ClientErrorKind {
     BadJson(String),
     /// The server does not agree to a WebSocket.
     Handshake(String),
+    /// The system gives no random bytes, which a WebSocket needs.
+    NoRandomness(String),
     /// The connection broke, or what the server sent is malformed.
     Broken(ClientPhase),
 }
@@ -184,6 +186,10 @@ impl fmt::Display for ClientError {
                 write!(f, "{url} did not answer with the JSON expected: {why}")?
             }
             ClientErrorKind::Handshake(why) => write!(f, "{url} made no WebSocket: {why}")?,
+            ClientErrorKind::NoRandomness(why) => write!(
+                f,
+                "no WebSocket to {url} without the system's random bytes: {why}"
+            )?,
             ClientErrorKind::Broken(phase) => {
                 let where_ = if *phase == ClientPhase::Body {
                     "within its body"

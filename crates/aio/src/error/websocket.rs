@@ -12,6 +12,8 @@ pub enum WebSocketError {
     Closed,
     /// The peer has fallen silent, or takes nothing any more.
     TimedOut,
+    /// The system gives no random bytes to mask with what a client sends: the connection has ended.
+    NoRandomness,
 }
 
 impl fmt::Display for WebSocketError {
@@ -23,6 +25,9 @@ impl fmt::Display for WebSocketError {
             WebSocketError::Closed => f.write_str("the WebSocket is closed: connect again"),
             WebSocketError::TimedOut => f.write_str(
                 "the WebSocket's peer has fallen silent or takes nothing: connect again",
+            ),
+            WebSocketError::NoRandomness => f.write_str(
+                "the WebSocket has ended: the system gives no random bytes to mask frames with",
             ),
         }
     }

@@ -18,7 +18,8 @@ impl ClientSession {
     ///
     /// # Errors
     ///
-    /// [`ClientErrorKind::Handshake`] when the server does not answer as it must; otherwise as
+    /// [`ClientErrorKind::Handshake`] when the server does not answer as it must,
+    /// [`ClientErrorKind::NoRandomness`] when the system gives no random bytes for the key; otherwise as
     /// [`ClientRequest::send`](super::ClientRequest::send).
     ///
     /// ```
@@ -60,7 +61,8 @@ impl ClientSession {
         let target = self.shared.resolve(&http)?;
         let failed = |kind| ClientError::new(kind, url);
         let wrong = |why: &str| failed(ClientErrorKind::Handshake(why.to_owned()));
-        let key = new_key();
+        let key =
+            new_key().map_err(|error| failed(ClientErrorKind::NoRandomness(error.to_string())))?;
         let mut request = self
             .shared
             .upgrading

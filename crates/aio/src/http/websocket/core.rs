@@ -1,7 +1,7 @@
 //! One WebSocket, as its handle and its senders share it.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, RefCell, RefMut},
     io,
     pin::{Pin, pin},
     rc::Rc,
@@ -89,6 +89,9 @@ impl Core {
     /// Sends what is queued. Ends when all of it is sent; those who wait for that, too, are woken then.
     pub(super) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
         let mut outbound = self.outbound.borrow_mut();
+        if outbound.unmasked {
+            return self.give_up(outbound, WebSocketError::NoRandomness);
+        }
         while !outbound.unsent().is_empty() {
             let written =
                 Pin::new(&mut **self.stream.borrow_mut()).poll_write(cx, outbound.unsent());
@@ -97,13 +100,7 @@ impl Core {
                     outbound.sent += count;
                     self.stuck.set(None);
                 }
-                Poll::Ready(_) => {
-                    self.ended.set(true);
-                    outbound.all_sent();
-                    drop(outbound);
-                    self.wake_waiting();
-                    return Poll::Ready(Err(WebSocketError::Closed));
-                }
+                Poll::Ready(_) => return self.give_up(outbound, WebSocketError::Closed),
                 Poll::Pending => {
                     if self.stuck.get().is_none() {
                         self.stuck.set(Some(clock::now()));
@@ -123,6 +120,19 @@ impl Core {
         drop(outbound);
         self.wake_waiting();
         Poll::Ready(Ok(()))
+    }
+
+    /// Nothing can be sent any more.
+    fn give_up(
+        &self,
+        mut outbound: RefMut<'_, Outbound>,
+        error: WebSocketError,
+    ) -> Poll<Result<(), WebSocketError>> {
+        self.ended.set(true);
+        outbound.all_sent();
+        drop(outbound);
+        self.wake_waiting();
+        Poll::Ready(Err(error))
     }
 
     /// Has all who wait for the socket look again.

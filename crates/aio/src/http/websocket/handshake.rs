@@ -172,13 +172,12 @@ pub(crate) fn accept_key(key: &str) -> String {
     base64(&hash.digest().bytes())
 }
 
-/// A key that no one has guessed.
+/// A key that no one can guess, so that only who has read it can answer.
 #[cfg(feature = "client")]
-pub(crate) fn new_key() -> String {
+pub(crate) fn new_key() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
-    // The key only keeps caches from answering; without randomness it still does, save against a planned attack.
-    let _ = getrandom::fill(&mut bytes);
-    base64(&bytes)
+    getrandom::fill(&mut bytes)?;
+    Ok(base64(&bytes))
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -10,7 +10,7 @@ use super::{
     frame::{BINARY, PING, TEXT},
     inbound::Inbound,
     options::WebSocketOptions,
-    outbound::Outbound,
+    outbound::{Outbound, Random},
 };
 use crate::{
     combine::wait_for,
@@ -75,7 +75,8 @@ impl WebSocket {
         let inflater = terms.map(|_| Inflater::new(peers));
         let deflater = terms.map(|_| Deflater::new(own));
         let inbound = Inbound::new(early, is_server, inflater, &options);
-        let outbound = Outbound::new(!is_server, deflater);
+        let masks: Option<Random> = (!is_server).then_some(getrandom::fill);
+        let outbound = Outbound::new(masks, deflater);
         WebSocket {
             core: Core::new(stream, inbound, outbound, options, protocol, course),
         }
@@ -99,7 +100,7 @@ impl WebSocket {
     /// # Errors
     ///
     /// [`WebSocketError::Closed`] when either side has closed, [`WebSocketError::TimedOut`] when the peer takes nothing
-    /// any more.
+    /// any more, [`WebSocketError::NoRandomness`] when a client's system gives no random bytes.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), WebSocketError> {
         self.sender().send(message).await
     }
@@ -253,5 +254,35 @@ impl From<Vec<u8>> for Message {
 impl From<Bytes> for Message {
     fn from(bytes: Bytes) -> Self {
         Message::Binary(bytes)
+    }
+}
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+
+    /// No test can take the system's randomness away, so a source that fails stands in for it.
+    #[test]
+    fn without_randomness_a_client_sends_nothing_and_the_connection_ends() {
+        crate::run(async {
+            let (ours, mut theirs) = tokio::io::duplex(1024);
+            let options = WebSocketOptions::default();
+            let ours = Box::new(ours);
+            let mut socket =
+                WebSocket::new(ours, Bytes::new(), Role::Client, None, options, None, None);
+            let fails: Random = |_| Err(getrandom::Error::UNSUPPORTED);
+            *socket.core.outbound.borrow_mut() = Outbound::new(Some(fails), None);
+            let sent = socket.send("chosen by somebody else").await;
+            assert_eq!(sent, Err(WebSocketError::NoRandomness));
+            assert_eq!(socket.send("more").await, Err(WebSocketError::Closed));
+            assert_eq!(socket.receive().await, Ok(None));
+            drop(socket);
+            let mut came = Vec::new();
+            tokio::io::AsyncReadExt::read_to_end(&mut theirs, &mut came)
+                .await
+                .unwrap();
+            assert_eq!(came, b"");
+        })
+        .unwrap();
     }
 }
