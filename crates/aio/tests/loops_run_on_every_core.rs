@@ -1,6 +1,7 @@
 //! Several loops at once: they give their results, fail together, stop together, and share one address.
 
 use std::{
+    cell::RefCell,
     io::{self, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     num::NonZeroUsize,
@@ -106,18 +107,20 @@ fn a_panic_of_one_is_told_and_ends_all() {
 
 #[test]
 fn a_loop_that_ends_well_ends_no_other() {
-    let (first_ended, wait_for_first) = mpsc::channel();
-    let wait_for_first = Mutex::new(wait_for_first);
+    thread_local! {
+        /// Dropped when a loop's thread is over, and with it all that the loop's end brings about.
+        static ALIVE: RefCell<Option<mpsc::Sender<()>>> = const { RefCell::new(None) };
+    }
+    let (alive, wait_for_first) = mpsc::channel();
+    let (alive, wait_for_first) = (Mutex::new(Some(alive)), Mutex::new(wait_for_first));
     let results = run_loops(loops(2), async |core: Core| {
         if core.index() == 0 {
-            first_ended.send(()).unwrap();
+            ALIVE.set(alive.lock().unwrap().take());
         } else {
-            wait_for_first
-                .lock()
-                .unwrap()
-                .recv_timeout(PATIENCE)
-                .unwrap();
-            aio::sleep(Duration::from_millis(5)).await;
+            let first = wait_for_first.lock().unwrap().recv_timeout(PATIENCE);
+            assert_eq!(first, Err(mpsc::RecvTimeoutError::Disconnected));
+            // If that has ended this loop, too, it goes on no further.
+            aio::yield_now().await;
         }
         Ok::<_, io::Error>(core.index())
     });

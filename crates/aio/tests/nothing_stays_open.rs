@@ -73,9 +73,11 @@ async fn open_everything(place: &str) -> io::Result<()> {
             .stdout(Stdio::piped())
             .spawn()?,
     );
-    encrypt(&server).await?;
-    aio::sleep(Duration::from_millis(5)).await;
-    Ok(())
+    encrypt().await?;
+    // When a packet has gone round, every task has begun, and has been given what was ready for it.
+    let post = DatagramEndpoint::bind("127.0.0.1:0").await?;
+    post.send_to(b"round", post.local_addr()?).await?;
+    post.receive().await.map(drop)
 }
 
 async fn pends_with<T>(held: T) {
@@ -84,13 +86,15 @@ async fn pends_with<T>(held: T) {
 }
 
 #[cfg(not(feature = "tls"))]
-async fn encrypt(_: &aio::Server) -> io::Result<()> {
+async fn encrypt() -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(feature = "tls")]
-async fn encrypt(deaf: &aio::Server) -> io::Result<()> {
-    use aio::tls;
+async fn encrypt() -> io::Result<()> {
+    use std::rc::Rc;
+
+    use aio::{sync::Event, tls};
 
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = made.cert.pem();
@@ -99,7 +103,15 @@ async fn encrypt(deaf: &aio::Server) -> io::Result<()> {
     let server = tls::start_server("127.0.0.1:0", &config, hold).await?;
     let connection = tls::open_connection(server.local_addr(), "localhost", &client).await?;
     create_task(pends_with((connection, server))).detach();
-    // A handshake that never ends.
+    // A handshake that never ends: the server only takes the client's word.
+    let begun = Rc::new(Event::new());
+    let heard = begun.clone();
+    let deaf = start_server("127.0.0.1:0", async move |mut reader, writer| {
+        reader.read(1).await?;
+        heard.set();
+        hold(reader, writer).await
+    })
+    .await?;
     let address = deaf.local_addr();
     create_task(async move {
         tls::open_connection(address, "localhost", &client)
@@ -107,6 +119,7 @@ async fn encrypt(deaf: &aio::Server) -> io::Result<()> {
             .map(drop)
     })
     .detach();
+    begun.wait().await;
     Ok(())
 }
 

@@ -246,7 +246,12 @@ fn a_paused_reader_holds_the_peer_back() -> io::Result<()> {
         assert!(!transport.is_reading());
         peer.write_all(b"second")?;
         peer.shutdown(Shutdown::Write)?;
-        aio::sleep(Duration::from_millis(5)).await;
+        // Another connection, whose bytes come after these: when they are told, these would have been.
+        let later = Log::default();
+        let reading = Noting::new(&later, |_: &Transport, _: &[u8]| ());
+        let _other = create_connection(listener.local_addr()?, || reading).await?;
+        listener.accept()?.0.write_all(b"later")?;
+        entries(&later, 2).await;
         assert_eq!(log.borrow().len(), 2);
         pausing.set(false);
         transport.resume_reading();
