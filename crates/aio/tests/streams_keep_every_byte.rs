@@ -1,5 +1,8 @@
 //! Readers, writers and servers over real sockets: limits, ends, watermarks, faults of the peer.
 
+#[path = "common/transfer.rs"]
+mod transfer;
+
 use std::{
     cell::{Cell, RefCell},
     io::{self, Read, Write},
@@ -10,6 +13,8 @@ use std::{
 };
 
 use aio::{ReadError, StreamReader, StreamWriter, open_connection, start_server};
+
+use transfer::pass_both_ways;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -116,7 +121,6 @@ fn a_cancelled_read_loses_nothing() -> io::Result<()> {
 
 #[test]
 fn large_amounts_pass_both_ways_and_in_order() -> io::Result<()> {
-    const SIZE: usize = 3_000_000;
     on_loop(async || {
         let server = start_server(
             "127.0.0.1:0",
@@ -133,20 +137,8 @@ fn large_amounts_pass_both_ways_and_in_order() -> io::Result<()> {
             },
         )
         .await?;
-        let (mut reader, writer) = open_connection(server.local_addr()).await?;
-        let sent: Vec<u8> = (0..SIZE).map(|number| (number % 251) as u8).collect();
-        let all = sent.clone();
-        let sending = aio::create_task(async move {
-            for chunk in all.chunks(100_000) {
-                writer.write(chunk);
-                writer.drain().await?;
-            }
-            writer.write_eof();
-            Ok::<_, io::Error>(writer)
-        });
-        let received = reader.read_to_end().await?;
-        assert!(received == sent);
-        drop(sending.await??);
+        let (reader, writer) = open_connection(server.local_addr()).await?;
+        pass_both_ways(reader, writer).await?;
         server.close(PATIENCE).await;
         Ok(())
     })

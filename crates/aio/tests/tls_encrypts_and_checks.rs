@@ -1,6 +1,9 @@
 //! TLS: what it carries, whom it refuses, and that nothing about it waits for ever.
 #![cfg(feature = "tls")]
 
+#[path = "common/transfer.rs"]
+mod transfer;
+
 use std::{
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
@@ -13,6 +16,8 @@ use aio::{
     tls::{self, ClientConfig, ServerConfig},
 };
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+
+use transfer::pass_both_ways;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -66,24 +71,12 @@ async fn echo(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> 
 
 #[test]
 fn large_amounts_pass_both_ways_and_in_order() -> io::Result<()> {
-    const SIZE: usize = 3_000_000;
     on_loop(async || {
         let authority = Authority::new();
         let server = tls::start_server("127.0.0.1:0", &authority.server(), echo).await?;
-        let (mut reader, writer) =
+        let (reader, writer) =
             tls::open_connection(server.local_addr(), "localhost", &authority.client()).await?;
-        let sent: Vec<u8> = (0..SIZE).map(|number| (number % 251) as u8).collect();
-        let all = sent.clone();
-        let sending = aio::create_task(async move {
-            for chunk in all.chunks(100_000) {
-                writer.write(chunk);
-                writer.drain().await?;
-            }
-            writer.write_eof();
-            Ok::<_, io::Error>(writer)
-        });
-        assert!(reader.read_to_end().await? == sent);
-        drop(sending.await??);
+        pass_both_ways(reader, writer).await?;
         server.close(PATIENCE).await;
         Ok(())
     })

@@ -1,5 +1,8 @@
 //! Unix sockets and their files, and datagrams: what arrives, what is refused, what is left behind.
 
+#[path = "common/transfer.rs"]
+mod transfer;
+
 use std::{
     fs,
     io::{self, ErrorKind},
@@ -9,6 +12,8 @@ use std::{
 };
 
 use aio::{DatagramEndpoint, StreamReader, StreamWriter, open_unix_connection, start_unix_server};
+
+use transfer::pass_both_ways;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -47,12 +52,11 @@ async fn echo(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> 
 
 #[test]
 fn large_amounts_pass_both_ways_and_the_file_goes_with_the_server() -> io::Result<()> {
-    const SIZE: usize = 2_000_000;
     let place = Place::new("echo");
     on_loop(async || {
         let server = start_unix_server(&place.0, echo).await?;
         assert_eq!(server.path(), place.0);
-        let (mut reader, writer) = open_unix_connection(&place.0).await?;
+        let (reader, writer) = open_unix_connection(&place.0).await?;
         assert_eq!(
             writer.peer_cred().unwrap().pid(),
             Some(std::process::id() as i32)
@@ -61,18 +65,7 @@ fn large_amounts_pass_both_ways_and_the_file_goes_with_the_server() -> io::Resul
             writer.peer_addr().unwrap_err().kind(),
             ErrorKind::NotConnected
         );
-        let sent: Vec<u8> = (0..SIZE).map(|number| (number % 253) as u8).collect();
-        let all = sent.clone();
-        let sending = aio::create_task(async move {
-            for chunk in all.chunks(70_000) {
-                writer.write(chunk);
-                writer.drain().await?;
-            }
-            writer.write_eof();
-            Ok::<_, io::Error>(writer)
-        });
-        assert!(reader.read_to_end().await? == sent);
-        drop(sending.await??);
+        pass_both_ways(reader, writer).await?;
         assert!(place.0.exists());
         server.close(PATIENCE).await;
         assert!(!place.0.exists());
