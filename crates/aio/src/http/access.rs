@@ -21,11 +21,15 @@ pub(crate) struct Access {
 
 impl Access {
     /// None when nobody listens, which then costs next to nothing.
-    pub(crate) fn begin(head: &Parts, peer: Option<SocketAddr>, id: Option<&str>) -> Option<Self> {
+    pub(crate) fn begin(
+        head: &Parts,
+        peer: Option<SocketAddr>,
+        id: Option<&str>,
+    ) -> Option<Box<Self>> {
         if !tracing::enabled!(target: "aio::access", Level::INFO) {
             return None;
         }
-        Some(Access {
+        Some(Box::new(Access {
             begun: Instant::now(),
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
@@ -33,7 +37,7 @@ impl Access {
             id: id.map(Rc::from),
             status: None,
             bytes: None,
-        })
+        }))
     }
 
     pub(crate) fn answered(&mut self, answer: &Response<ResponseBody>) {

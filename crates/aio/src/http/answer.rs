@@ -72,27 +72,23 @@ pub(crate) fn answer(
     } else {
         catch_unwind(AssertUnwindSafe(|| site.handle(request)))
     };
-    let mut answering = Answering {
-        handling: None,
-        answer: None,
-        flight: Some(flight),
-        id,
-        policy: OnDisconnect::Finish,
-        course: service.course.clone(),
-        wire: wire.clone(),
-        upgrade: upgrade.cloned(),
-    };
-    match begun {
+    let state = match begun {
         Ok(Handled::Later(handling, policy)) => {
             #[cfg(feature = "tracing")]
             let handling = super::access::within(handling, span);
-            answering.handling = Some(handling);
-            answering.policy = policy;
+            State::Handling(handling, policy)
         }
-        Ok(Handled::Now(answer)) => answering.answer = Some(*answer),
-        Err(payload) => answering.answer = Some(failed(Panicked::new(payload))),
+        Ok(Handled::Now(answer)) => State::Answered(answer),
+        Err(payload) => State::Answered(Box::new(failed(Panicked::new(payload)))),
+    };
+    Answering {
+        state,
+        flight: Some(flight),
+        id,
+        course: service.course.clone(),
+        wire: wire.clone(),
+        upgrade: upgrade.cloned(),
     }
-    answering
 }
 
 fn overloaded() -> Response {
@@ -117,14 +113,22 @@ fn request_id(head: &Parts) -> Rc<str> {
     }
 }
 
+/// How far the answer to a request is.
+enum State {
+    /// The handler runs.
+    Handling(Handling, OnDisconnect),
+    /// It was answered without a handler.
+    Answered(Box<Response>),
+    /// hyper has the answer, or the client is gone.
+    Done,
+}
+
 /// A handler at work. Dropped before its end, because the client hung up, it goes on as a task of its own: what it does
 /// to a database is not cut off in the middle.
 pub(crate) struct Answering {
-    handling: Option<Handling>,
-    answer: Option<Response>,
+    state: State,
     flight: Option<Flight>,
     id: Option<Rc<str>>,
-    policy: OnDisconnect,
     course: Rc<Course>,
     wire: Rc<Wire>,
     upgrade: Option<Upgrade>,
@@ -134,27 +138,25 @@ impl Future for Answering {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
-        let this = &mut *self;
-        if let Some(handling) = &mut this.handling {
-            match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
-                Ok(Poll::Ready(answer)) => this.answer = Some(answer),
-                Ok(Poll::Pending) => {
-                    let gone = this.policy == OnDisconnect::Cancel
-                        && this.wire.poll_hung_up(cx).is_ready();
-                    return if gone {
-                        Poll::Ready(Err(HungUp))
-                    } else {
-                        Poll::Pending
-                    };
+        let answer = match std::mem::replace(&mut self.state, State::Done) {
+            State::Handling(mut handling, policy) => {
+                match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
+                    Ok(Poll::Ready(answer)) => answer,
+                    Ok(Poll::Pending) => {
+                        let watched = policy == OnDisconnect::Cancel;
+                        if watched && self.wire.poll_hung_up(cx).is_ready() {
+                            return Poll::Ready(Err(HungUp));
+                        }
+                        self.state = State::Handling(handling, policy);
+                        return Poll::Pending;
+                    }
+                    Err(payload) => failed(Panicked::new(payload)),
                 }
-                Err(payload) => this.answer = Some(failed(Panicked::new(payload))),
             }
-            this.handling = None;
-        }
-        match this.answer.take() {
-            Some(answer) => Poll::Ready(Ok(this.send_off(answer))),
-            None => Poll::Pending,
-        }
+            State::Answered(answer) => *answer,
+            State::Done => return Poll::Pending,
+        };
+        Poll::Ready(Ok(self.send_off(answer)))
     }
 }
 
@@ -185,10 +187,11 @@ impl Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        let Some(handling) = self.handling.take() else {
+        let State::Handling(handling, policy) = std::mem::replace(&mut self.state, State::Done)
+        else {
             return;
         };
-        let finish = self.policy == OnDisconnect::Finish && !self.course.aborting.get();
+        let finish = policy == OnDisconnect::Finish && !self.course.aborting.get();
         if let (true, Ok(engine)) = (finish, current::engine()) {
             let flight = self.flight.take();
             let rest = async move {

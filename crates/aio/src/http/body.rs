@@ -41,7 +41,7 @@ pub struct ResponseBody {
 enum Kind {
     Whole(Bytes),
     Pieces(Pieces, Option<u64>),
-    Written(Written),
+    Written(Box<Written>),
     #[cfg(any(feature = "compress", feature = "tower"))]
     Foreign(Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>),
 }
@@ -83,11 +83,11 @@ impl ResponseBody {
         E: Into<BoxError>,
     {
         let future = Box::pin(async move { future.await.map_err(Into::into) });
-        ResponseBody::new(Kind::Written(Written {
+        ResponseBody::new(Kind::Written(Box::new(Written {
             future: Some(future),
             slot,
             keep_alive: keep_alive.map(|period| (period, sleep(period))),
-        }))
+        })))
     }
 
     #[cfg(any(feature = "compress", feature = "tower"))]

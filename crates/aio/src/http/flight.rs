@@ -11,7 +11,7 @@ pub(crate) struct Flight {
     wire: Rc<Wire>,
     site: Rc<Site>,
     #[cfg(feature = "tracing")]
-    pub(crate) access: Option<Access>,
+    pub(crate) access: Option<Box<Access>>,
 }
 
 impl Flight {

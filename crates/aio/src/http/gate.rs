@@ -2,9 +2,12 @@
 //! ways, so that nothing is smuggled past a proxy. What it lets through, it lets through unchanged.
 
 use ::http::StatusCode;
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
-use super::{limits::Limits, text::is_token};
+use super::{
+    limits::Limits,
+    text::{is_of_host, is_token},
+};
 
 /// Bytes of chunk extensions that a message may have; nobody uses them.
 const EXTENSION_BYTES: usize = 4096;
@@ -149,6 +152,22 @@ impl Gate {
 
     /// Takes bytes up to the end of a line, or all of them when it does not end here.
     fn take_line(&mut self, left: &[u8]) -> Result<usize, StatusCode> {
+        if self.carry.is_empty()
+            && let Some(end) = memchr3(b'\r', b'\n', 0, left)
+            && left[end..] != *b"\r"
+        {
+            self.fits(end)?;
+            if !left[end..].starts_with(b"\r\n") {
+                return Err(BAD);
+            }
+            self.line(&left[..end])?;
+            return Ok(end + 2);
+        }
+        self.piece_of_line(left)
+    }
+
+    /// The same for a line that began in an earlier piece, or ends in a later one.
+    fn piece_of_line(&mut self, left: &[u8]) -> Result<usize, StatusCode> {
         let Some(end) = memchr(b'\n', left) else {
             if self.carry.is_empty()
                 && self.state == State::Line
@@ -163,12 +182,11 @@ impl Gate {
             return Ok(left.len());
         };
         self.fits((self.carry.len() + end).saturating_sub(1))?;
-        if self.carry.is_empty() {
-            self.line(&left[..end])?;
-        } else {
-            let mut line = std::mem::take(&mut self.carry);
-            line.extend_from_slice(&left[..end]);
-            self.line(&line)?;
+        let mut line = std::mem::take(&mut self.carry);
+        line.extend_from_slice(&left[..end]);
+        match line.strip_suffix(b"\r") {
+            Some(line) if memchr2(b'\r', 0, line).is_none() => self.line(line)?,
+            _ => return Err(BAD),
         }
         Ok(end + 1)
     }
@@ -184,11 +202,8 @@ impl Gate {
         }
     }
 
-    /// A line, without its line feed.
+    /// A line without its end: in it is no carriage return, line feed or NUL.
     fn line(&mut self, line: &[u8]) -> Result<(), StatusCode> {
-        let Some(line) = line.strip_suffix(b"\r") else {
-            return Err(BAD);
-        };
         self.state = match self.state {
             State::Line if line.is_empty() => {
                 self.head.blank += 1;
@@ -279,7 +294,7 @@ impl Gate {
         let size = match memchr(b';', line) {
             Some(end) => {
                 self.head.extensions += line.len() - end;
-                if self.head.extensions > EXTENSION_BYTES || memchr2(b'\r', 0, line).is_some() {
+                if self.head.extensions > EXTENSION_BYTES {
                     return Err(BAD);
                 }
                 &line[..end]
@@ -301,15 +316,11 @@ impl Gate {
 
 /// Whether it is of HTTP/1.0.
 fn request_line(line: &[u8]) -> Result<bool, StatusCode> {
-    if memchr2(b'\r', 0, line).is_some() || !line[0].is_ascii_alphabetic() {
+    if !line[0].is_ascii_alphabetic() {
         return Err(BAD);
     }
-    let mut words = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(version), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(BAD);
-    };
+    let (method, rest) = cut(line).ok_or(BAD)?;
+    let (target, version) = cut(rest).ok_or(BAD)?;
     let target_fits = match target.first() {
         Some(b'/') => true,
         Some(b'*') => target.len() == 1 && method == b"OPTIONS",
@@ -331,16 +342,18 @@ fn request_line(line: &[u8]) -> Result<bool, StatusCode> {
 
 /// Name and value, without the blanks around the value.
 fn split(line: &[u8]) -> Result<(&[u8], &[u8]), StatusCode> {
-    let colon = memchr(b':', line).ok_or(BAD)?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
+    let end = line.iter().position(|byte| !is_token(*byte));
+    match end {
+        Some(end) if end > 0 && line[end] == b':' => Ok((&line[..end], trim(&line[end + 1..]))),
         // Folded lines, too: they begin with a blank.
-        return Err(BAD);
+        _ => Err(BAD),
     }
-    if memchr2(b'\r', 0, value).is_some() {
-        return Err(BAD);
-    }
-    Ok((name, trim(value)))
+}
+
+/// What is before the first blank, and what is behind it.
+fn cut(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let blank = memchr(b' ', line)?;
+    Some((&line[..blank], &line[blank + 1..]))
 }
 
 fn trim(mut value: &[u8]) -> &[u8] {
@@ -354,9 +367,7 @@ fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 fn is_host(value: &[u8]) -> bool {
-    value
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+    value.iter().all(|byte| is_of_host(*byte))
 }
 
 fn digits(value: &[u8]) -> Option<u64> {

@@ -22,6 +22,7 @@ use super::{
     io::Wire,
     request::Request,
     response::{IntoResponse, Response},
+    router::Values,
     scope::Scope,
     site::Site,
 };
@@ -39,7 +40,7 @@ pub(crate) enum Source {
 pub(crate) struct Context {
     pub(crate) path: Option<String>,
     pub(crate) names: Rc<[Box<str>]>,
-    pub(crate) values: Vec<String>,
+    pub(crate) values: Values,
     pub(crate) scope: Option<Rc<Scope>>,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) wire: Option<Rc<Wire>>,
@@ -57,7 +58,7 @@ impl Context {
         Context {
             path: None,
             names: NO_NAMES.with(Rc::clone),
-            values: Vec::new(),
+            values: Values::new(),
             scope: None,
             peer: None,
             wire: None,
@@ -130,13 +131,13 @@ impl Request {
     /// [`BodyError::Broken`] when the client hung up or sent nonsense, [`BodyError::TimedOut`] when it stopped sending.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
-            let limits = &self.body.context.site.limits;
+            let limits = &self.0.body.context.site.limits;
             // HTTP/1's connection keeps the time itself.
-            let patience = match self.head.version {
+            let patience = match self.0.head.version {
                 Version::HTTP_2 => limits.body_idle,
                 _ => Duration::MAX,
             };
-            let next = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx));
+            let next = poll_fn(|cx| Pin::new(&mut self.0.body).poll_frame(cx));
             let frame = wait_for(next, patience).await;
             match frame.map_err(|_| BodyError::TimedOut)? {
                 None => return Ok(None),
@@ -152,7 +153,7 @@ impl Request {
 
     /// How many bytes the body has, if the client said so.
     pub fn content_length(&self) -> Option<u64> {
-        self.body.size_hint().exact()
+        self.0.body.size_hint().exact()
     }
 
     /// Reads the whole body. The second time it is empty.
@@ -162,11 +163,11 @@ impl Request {
     /// [`BodyError::TooLarge`] above [`Limits::body`](super::Limits::body) or the route's own limit, and as
     /// [`chunk`](Request::chunk).
     pub async fn read(&mut self) -> Result<Bytes, BodyError> {
-        let limit = self.body.context.body_limit;
-        if self.body.size_hint().lower() > limit as u64 {
+        let limit = self.0.body.context.body_limit;
+        if self.0.body.size_hint().lower() > limit as u64 {
             return Err(BodyError::TooLarge { limit });
         }
-        if self.body.is_end_stream() {
+        if self.0.body.is_end_stream() {
             return Ok(Bytes::new());
         }
         let Some(first) = self.chunk().await? else {
@@ -178,7 +179,7 @@ impl Request {
         let Some(second) = self.chunk().await? else {
             return Ok(first);
         };
-        let expected = self.body.size_hint().lower() as usize;
+        let expected = self.0.body.size_hint().lower() as usize;
         let mut whole = BytesMut::with_capacity((first.len() + second.len() + expected).min(limit));
         whole.extend_from_slice(&first);
         let mut next = Some(second);
@@ -277,7 +278,13 @@ impl Request {
 
     /// The media type that the client says the body has, without parameters, as it was sent.
     pub fn content_type(&self) -> Option<&str> {
-        let value = self.head.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let value = self
+            .0
+            .head
+            .headers
+            .get(header::CONTENT_TYPE)?
+            .to_str()
+            .ok()?;
         Some(value.split(';').next().unwrap_or(value).trim())
     }
 

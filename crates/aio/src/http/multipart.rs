@@ -74,10 +74,10 @@ impl Request {
             .header("content-type")
             .ok_or_else(|| wrong("nothing"))?;
         let boundary = multer::parse_boundary(kind).map_err(|_| wrong(kind))?;
-        let limits = self.body.context.site.limits;
+        let limits = self.0.body.context.site.limits;
         let sizes = multer::SizeLimit::new().whole_stream(limits.form_bytes);
         let constraints = multer::Constraints::new().size_limit(sizes);
-        let source = std::mem::replace(&mut self.body.source, Source::Whole(Bytes::new()));
+        let source = std::mem::replace(&mut self.0.body.source, Source::Whole(Bytes::new()));
         let stream = match source {
             Source::Whole(bytes) => Frames::Whole(bytes),
             Source::Incoming(incoming) => Frames::Incoming(incoming),
@@ -88,7 +88,7 @@ impl Request {
             inner: multer::Multipart::with_constraints(stream, boundary, constraints),
             parts: 0,
             most_parts: limits.parts,
-            body_limit: self.body.context.body_limit,
+            body_limit: self.0.body.context.body_limit,
         })
     }
 }

@@ -8,6 +8,7 @@ use super::{
     intake::{Context, RequestBody, Source},
     io::Wire,
     response::{IntoResponse, Response},
+    router::Values,
     scope::Scope,
     site::Site,
     text::query_decode,
@@ -15,25 +16,26 @@ use super::{
 use crate::error::ParamError;
 
 /// A request: method, path, headers, body, and what the route's pattern matched.
-pub struct Request {
+///
+/// It is a pointer: on its way through middleware to the handler it is moved many times.
+pub struct Request(pub(super) Box<Message>);
+
+/// A request's parts.
+pub(super) struct Message {
     pub(super) head: Parts,
     pub(super) body: RequestBody,
 }
 
 impl Request {
     pub(crate) fn new(head: Parts, source: Source, site: Rc<Site>) -> Self {
-        Request {
-            head,
-            body: RequestBody {
-                source,
-                context: Context::new(site),
-            },
-        }
+        let context = Context::new(site);
+        let body = RequestBody { source, context };
+        Request(Box::new(Message { head, body }))
     }
 
     pub(crate) fn set_wire(&mut self, wire: Rc<Wire>, peer: Option<SocketAddr>) {
-        self.body.context.wire = Some(wire);
-        self.body.context.peer = peer;
+        self.0.body.context.wire = Some(wire);
+        self.0.body.context.peer = peer;
     }
 
     /// `path` only where decoding has changed it.
@@ -41,55 +43,57 @@ impl Request {
         &mut self,
         path: Option<String>,
         names: Rc<[Box<str>]>,
-        values: Vec<String>,
+        values: Values,
     ) {
-        self.body.context.path = path;
-        self.body.context.names = names;
-        self.body.context.values = values;
+        let context = &mut self.0.body.context;
+        context.path = path;
+        context.names = names;
+        context.values = values;
     }
 
     pub(crate) fn set_scope(&mut self, scope: Rc<Scope>, body_limit: Option<usize>) {
-        self.body.context.scope = Some(scope);
+        self.0.body.context.scope = Some(scope);
         if let Some(limit) = body_limit {
-            self.body.context.body_limit = limit;
+            self.0.body.context.body_limit = limit;
         }
     }
 
     /// The method.
     pub fn method(&self) -> &Method {
-        &self.head.method
+        &self.0.head.method
     }
 
     /// The path, percent-decoded, without the query.
     pub fn path(&self) -> &str {
-        let decoded = self.body.context.path.as_deref();
-        decoded.unwrap_or(self.head.uri.path())
+        let decoded = self.0.body.context.path.as_deref();
+        decoded.unwrap_or(self.0.head.uri.path())
     }
 
     /// The path as the client sent it, without the query.
     pub fn raw_path(&self) -> &str {
-        self.head.uri.path()
+        self.0.head.uri.path()
     }
 
     /// The version of HTTP that is spoken.
     pub fn version(&self) -> Version {
-        self.head.version
+        self.0.head.version
     }
 
     /// The host that the client asked, with its port if it named one: from the request's target, else from `Host`.
     pub fn host(&self) -> Option<&str> {
-        let authority = self.head.uri.authority();
+        let authority = self.0.head.uri.authority();
         authority.map_or_else(|| self.header("host"), |authority| Some(authority.as_str()))
     }
 
     /// What the pattern's `{name}` stands for, percent-decoded; `None` when the pattern has no such name.
     pub fn match_info(&self, name: &str) -> Option<&str> {
-        let context = &self.body.context;
+        let context = &self.0.body.context;
         let place = context
             .names
             .iter()
             .position(|candidate| **candidate == *name)?;
-        context.values.get(place).map(String::as_str)
+        let value = context.values.get(place)?;
+        Some(value.text(self.raw_path()))
     }
 
     /// What the pattern's `{name}` stands for, as a value of another type.
@@ -133,14 +137,15 @@ impl Request {
 
     /// All names and values that the pattern matched, in its order.
     pub fn matches(&self) -> impl Iterator<Item = (&str, &str)> {
-        let context = &self.body.context;
+        let context = &self.0.body.context;
         let names = context.names.iter().map(|name| &**name);
-        names.zip(context.values.iter().map(String::as_str))
+        let values = context.values.iter();
+        names.zip(values.map(|value| value.text(self.raw_path())))
     }
 
     /// What follows the `?`, as the client sent it; empty without one.
     pub fn query_string(&self) -> &str {
-        self.head.uri.query().unwrap_or("")
+        self.0.head.uri.query().unwrap_or("")
     }
 
     /// The first value of a name in the query, decoded.
@@ -163,17 +168,17 @@ impl Request {
 
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.head.headers
+        &self.0.head.headers
     }
 
     /// The first value of a header, if it is there and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.headers.get(name)?.to_str().ok()
+        self.0.head.headers.get(name)?.to_str().ok()
     }
 
     /// The address of the client, or of the proxy before it. None over a Unix socket, and in tests without a socket.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.body.context.peer
+        self.0.body.context.peer
     }
 
     /// The value of this type that the app, or one that it is nested in, was given with
@@ -198,16 +203,16 @@ impl Request {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn state<T: 'static>(&self) -> Option<Rc<T>> {
-        self.body.context.scope.as_ref()?.find()
+        self.0.body.context.scope.as_ref()?.find()
     }
 
     /// This request's id; empty unless the app has [`request_ids`](super::App::request_ids).
     pub fn id(&self) -> &str {
-        self.body.context.id.as_deref().unwrap_or("")
+        self.0.body.context.id.as_deref().unwrap_or("")
     }
 
     pub(crate) fn set_id(&mut self, id: Rc<str>) {
-        self.body.context.id = Some(id);
+        self.0.body.context.id = Some(id);
     }
 
     /// The id of the last event that a client of server-sent events has seen, when it connects again.
@@ -231,7 +236,7 @@ impl Request {
     /// }
     /// ```
     pub fn disconnected(&self) -> impl Future<Output = ()> + use<> {
-        let wire = self.body.context.wire.clone();
+        let wire = self.0.body.context.wire.clone();
         poll_fn(move |cx| match &wire {
             Some(wire) => wire.poll_hung_up(cx),
             None => std::task::Poll::Pending,
@@ -243,7 +248,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("method", self.method())
-            .field("uri", &self.head.uri)
+            .field("uri", &self.0.head.uri)
             .field("headers", self.headers())
             .field("peer", &self.peer_addr())
             .finish_non_exhaustive()

@@ -1,8 +1,9 @@
 //! From a path to its handlers: a tree of segments.
 
-use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range, rc::Rc};
 
 use regex_lite::Regex;
+use smallvec::SmallVec;
 
 use super::text::percent_decode;
 use crate::error::RouteError;
@@ -44,7 +45,35 @@ impl<T> Default for Node<T> {
 /// A route that a path leads to.
 pub(crate) struct Found<'a, T> {
     pub(crate) leaf: &'a Leaf<T>,
-    pub(crate) values: Vec<String>,
+    pub(crate) values: Values,
+}
+
+/// What the pattern's names stand for, in its order. Few patterns have more than two.
+pub(crate) type Values = SmallVec<[Value; 2]>;
+
+/// What one name stands for.
+#[derive(Clone)]
+pub(crate) enum Value {
+    /// This part of the path, as the client sent it.
+    Plain(Range<usize>),
+    /// A part in which something was percent-encoded, or whose path has changed since.
+    Decoded(Box<str>),
+}
+
+impl Value {
+    /// `path` is the one that was matched.
+    pub(crate) fn text<'a>(&'a self, path: &'a str) -> &'a str {
+        match self {
+            Value::Plain(part) => path.get(part.clone()).unwrap_or_default(),
+            Value::Decoded(text) => text,
+        }
+    }
+
+    /// Makes it independent of the path.
+    #[cfg(feature = "tower")]
+    pub(crate) fn detach(&mut self, path: &str) {
+        *self = Value::Decoded(self.text(path).into());
+    }
 }
 
 enum Segment<'a> {
@@ -104,14 +133,55 @@ impl<T> Router<T> {
     }
 
     /// The route of a path as the client sent it. `Err` when the path is not decodable.
-    pub(crate) fn find(&self, path: &str) -> Result<Option<Found<'_, T>>, Undecodable> {
-        let Some(path) = path.strip_prefix('/') else {
+    pub(crate) fn find(
+        &self,
+        path: &str,
+        encoded: bool,
+    ) -> Result<Option<Found<'_, T>>, Undecodable> {
+        if !path.starts_with('/') {
             return Ok(None);
+        }
+        let mut walk = Walk {
+            path,
+            encoded,
+            values: Values::new(),
         };
-        let mut values = Vec::new();
-        let leaf = self.root.find(path, &mut values)?;
-        Ok(leaf.map(|leaf| Found { leaf, values }))
+        let leaf = self.root.find(1, &mut walk)?;
+        Ok(leaf.map(|leaf| Found {
+            leaf,
+            values: walk.values,
+        }))
     }
+}
+
+/// A path on its way through the tree.
+struct Walk<'a> {
+    path: &'a str,
+    encoded: bool,
+    values: Values,
+}
+
+impl<'a> Walk<'a> {
+    fn decode(&self, part: Range<usize>) -> Result<Cow<'a, str>, Undecodable> {
+        let text = &self.path[part];
+        if self.encoded {
+            percent_decode(text).ok_or(Undecodable)
+        } else {
+            Ok(Cow::Borrowed(text))
+        }
+    }
+
+    fn push(&mut self, part: Range<usize>, decoded: &Cow<'a, str>) {
+        self.values.push(match decoded {
+            Cow::Borrowed(_) => Value::Plain(part),
+            Cow::Owned(decoded) => Value::Decoded(decoded.as_str().into()),
+        });
+    }
+}
+
+/// Whether anything in it is percent-encoded.
+pub(crate) fn is_encoded(path: &str) -> bool {
+    path.as_bytes().contains(&b'%')
 }
 
 /// A broken percent-escape, a NUL, or bytes that are not UTF-8.
@@ -132,50 +202,52 @@ impl<T> Node<T> {
         &mut self.shaped[place].1
     }
 
-    /// `path` is what is left, without the slash before it.
-    fn find(&self, path: &str, values: &mut Vec<String>) -> Result<Option<&Leaf<T>>, Undecodable> {
-        let (segment, left) = match path.split_once('/') {
-            Some((segment, left)) => (segment, Some(left)),
-            None => (path, None),
-        };
-        let decoded = percent_decode(segment).ok_or(Undecodable)?;
+    /// `at` is where what is left of the path begins, behind a slash.
+    fn find(&self, at: usize, walk: &mut Walk<'_>) -> Result<Option<&Leaf<T>>, Undecodable> {
+        let whole = walk.path.len();
+        let left = &walk.path.as_bytes()[at..];
+        let slash = left.iter().position(|byte| *byte == b'/');
+        let slash = slash.map(|place| at + place);
+        let segment = at..slash.unwrap_or(whole);
+        let decoded = walk.decode(segment.clone())?;
         if let Some(next) = self.literal.get(&*decoded)
-            && let Some(leaf) = next.go_on(left, values)?
+            && let Some(leaf) = next.go_on(slash, walk)?
         {
             return Ok(Some(leaf));
         }
         for (shape, next) in &self.shaped {
             if shape.is_match(&decoded) {
-                values.push(decoded.clone().into_owned());
-                if let Some(leaf) = next.go_on(left, values)? {
+                walk.push(segment.clone(), &decoded);
+                if let Some(leaf) = next.go_on(slash, walk)? {
                     return Ok(Some(leaf));
                 }
-                values.pop();
+                walk.values.pop();
             }
         }
         if let Some(next) = &self.any
             && !segment.is_empty()
         {
-            values.push(decoded.into_owned());
-            if let Some(leaf) = next.go_on(left, values)? {
+            walk.push(segment, &decoded);
+            if let Some(leaf) = next.go_on(slash, walk)? {
                 return Ok(Some(leaf));
             }
-            values.pop();
+            walk.values.pop();
         }
         let Some(leaf) = &self.rest else {
             return Ok(None);
         };
-        values.push(percent_decode(path).ok_or(Undecodable)?.into_owned());
+        let rest = walk.decode(at..whole)?;
+        walk.push(at..whole, &rest);
         Ok(Some(leaf))
     }
 
     fn go_on(
         &self,
-        left: Option<&str>,
-        values: &mut Vec<String>,
+        slash: Option<usize>,
+        walk: &mut Walk<'_>,
     ) -> Result<Option<&Leaf<T>>, Undecodable> {
-        match left {
-            Some(left) => self.find(left, values),
+        match slash {
+            Some(slash) => self.find(slash + 1, walk),
             None => Ok(self.leaf.as_ref()),
         }
     }
@@ -234,6 +306,6 @@ fn parse(pattern: &str) -> Result<Vec<Segment<'_>>, RouteError> {
 }
 
 /// The whole path decoded, for the handler to see.
-pub(crate) fn decode_path(path: &str) -> Result<Cow<'_, str>, Undecodable> {
-    percent_decode(path).ok_or(Undecodable)
+pub(crate) fn decode_path(path: &str) -> Result<String, Undecodable> {
+    percent_decode(path).map(Cow::into_owned).ok_or(Undecodable)
 }

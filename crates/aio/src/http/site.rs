@@ -1,6 +1,6 @@
 //! An app made ready to answer: its routes in a tree, those of nested apps included.
 
-use std::{borrow::Cow, cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc};
 
 use ::http::{HeaderValue, Method, StatusCode, header};
 
@@ -12,7 +12,7 @@ use super::{
     request::Request,
     response::{IntoResponse, Response},
     route::{Handler, Handling, OnDisconnect, Target},
-    router::{Router, Undecodable, decode_path},
+    router::{Router, Undecodable, decode_path, is_encoded},
     scope::Scope,
 };
 use crate::error::RouteError;
@@ -124,9 +124,10 @@ impl Site {
     /// Finds the handler and starts it; or the answer that needs none.
     pub(crate) fn handle(&self, mut request: Request) -> Handled {
         let path = request.raw_path();
-        let (found, decoded) = match (self.router.find(path), decode_path(path)) {
-            (Ok(Some(found)), Ok(Cow::Owned(decoded))) => (found, Some(decoded)),
-            (Ok(Some(found)), Ok(Cow::Borrowed(_))) => (found, None),
+        let encoded = is_encoded(path);
+        let decoded = encoded.then(|| decode_path(path)).transpose();
+        let (found, decoded) = match (self.router.find(path, encoded), decoded) {
+            (Ok(Some(found)), Ok(decoded)) => (found, decoded),
             (Ok(None), Ok(_)) => {
                 let options = *request.method() == Method::OPTIONS && path == "*";
                 let status = if options {

@@ -89,23 +89,31 @@ pub(crate) fn weight(header: &str, coding: &str) -> u32 {
     any
 }
 
-const TOKEN: [bool; 256] = {
+/// Letters, digits and `others`.
+const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
-    let others = b"!#$%&'*+-.^_`|~";
     let mut place = 0;
     while place < others.len() {
         table[others[place] as usize] = true;
         place += 1;
     }
     table
-};
+}
+
+static TOKEN: [bool; 256] = alphanumeric_and(b"!#$%&'*+-.^_`|~");
+static HOST: [bool; 256] = alphanumeric_and(b"-._~%!$&'()*+,;=:[]");
 
 /// Whether a name of HTTP, a header's for one, may have this byte.
 pub(crate) fn is_token(byte: u8) -> bool {
     TOKEN[byte as usize]
+}
+
+/// Whether a host, with its port, may have this byte.
+pub(crate) fn is_of_host(byte: u8) -> bool {
+    HOST[byte as usize]
 }

@@ -21,7 +21,7 @@ use super::{
     body::{BoxError, ResponseBody},
     intake::{RequestBody, Source},
     middleware::Next,
-    request::Request,
+    request::{Message, Request},
     response::{IntoResponse, Response},
     route::Route,
     site::{Handled, Site},
@@ -215,12 +215,17 @@ impl fmt::Debug for NextService {
 
 impl Request {
     fn into_http(self) -> ::http::Request<RequestBody> {
-        ::http::Request::from_parts(self.head, self.body)
+        let Message { head, mut body } = *self.0;
+        // A layer may change the path, and the values are parts of it.
+        for value in &mut body.context.values {
+            value.detach(head.uri.path());
+        }
+        ::http::Request::from_parts(head, body)
     }
 
     fn from_http(request: ::http::Request<RequestBody>) -> Self {
         let (head, body) = request.into_parts();
-        Request { head, body }
+        Request(Box::new(Message { head, body }))
     }
 }
 
