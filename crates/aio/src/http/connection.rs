@@ -12,11 +12,12 @@ use std::{
 
 use ::http::StatusCode;
 use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 
 use super::{
     answer::answer,
     gate::{Gate, Phase},
-    io::{Io, Scratch, Wire},
+    io::{Io, Wire},
     limits::Limits,
     site::Site,
     socket::Socket,
@@ -46,7 +47,6 @@ pub(crate) struct Standing {
 /// Whom a connection serves, and how.
 pub(crate) struct Service {
     pub(crate) site: Rc<Site>,
-    pub(crate) scratch: Scratch,
     pub(crate) course: Rc<Course>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn serve(
     service: Rc<Service>,
     standing: Rc<Standing>,
 ) {
-    let wire = Wire::new(socket, service.scratch.clone());
+    let wire = Wire::new(socket);
     #[cfg(feature = "http2")]
     match super::http2::is_spoken(&wire, &service.site.limits).await {
         Some(true) => return super::http2::serve(wire, peer, service, standing).await,
@@ -79,7 +79,8 @@ pub(crate) async fn serve(
     let (of_service, of_wire, of_upgrade) = (service.clone(), wire.clone(), upgrade.clone());
     let answers =
         service_fn(move |request| answer(&of_service, request, peer, &of_wire, Some(&of_upgrade)));
-    let mut connection = codec(&service.site.limits).serve_connection(Io(wire.clone()), answers);
+    let mut connection =
+        codec(&service.site.limits).serve_connection(TokioIo::new(Io(wire.clone())), answers);
     let end = drive(&wire, &service, &standing, |cx, close| {
         if close {
             Pin::new(&mut connection).graceful_shutdown();

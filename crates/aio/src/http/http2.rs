@@ -4,6 +4,7 @@ use std::{future::poll_fn, net::SocketAddr, pin::Pin, rc::Rc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use hyper::{rt::Executor, server::conn::http2, service::service_fn};
+use hyper_util::rt::TokioIo;
 
 use super::{
     answer::answer,
@@ -98,7 +99,8 @@ pub(crate) async fn serve(
 ) {
     let (of_service, of_wire) = (service.clone(), wire.clone());
     let answers = service_fn(move |request| answer(&of_service, request, peer, &of_wire, None));
-    let connection = codec(&service.site.limits).serve_connection(Io(wire.clone()), answers);
+    let connection =
+        codec(&service.site.limits).serve_connection(TokioIo::new(Io(wire.clone())), answers);
     let mut connection = std::pin::pin!(connection);
     let end = drive(&wire, &service, &standing, |cx, close| {
         if close {

@@ -11,7 +11,6 @@ use std::{
 
 use ::http::StatusCode;
 use bytes::Bytes;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
@@ -20,18 +19,11 @@ use super::{
     watch::Watch,
 };
 
-/// Where bytes land before hyper takes them. One for all connections of a server: hyper's own buffer is uninitialised,
-/// and filling it in place would need unsafe code.
-pub(crate) type Scratch = Rc<RefCell<Box<[u8]>>>;
-
-pub(crate) fn scratch() -> Scratch {
-    Rc::new(RefCell::new(vec![0; 64 * 1024].into_boxed_slice()))
-}
-
 /// With more than this unsent, hyper waits.
 const HIGH_WATER: usize = 32 * 1024;
 /// A longer piece is not copied here first.
 const COPIED: usize = 8 * 1024;
+const PIECE: usize = 2 * 1024;
 
 /// The socket and what is to be sent on it, shared by hyper and the connection's task.
 ///
@@ -40,7 +32,6 @@ const COPIED: usize = 8 * 1024;
 pub(crate) struct Wire {
     socket: RefCell<Socket>,
     outbox: RefCell<Outbox>,
-    scratch: Scratch,
     /// What came while it was found out which protocol is spoken.
     prefix: RefCell<Bytes>,
     /// None for HTTP/2, whose frames cannot be read in two ways.
@@ -63,11 +54,10 @@ struct Outbox {
 }
 
 impl Wire {
-    pub(crate) fn new(socket: Socket, scratch: Scratch) -> Rc<Self> {
+    pub(crate) fn new(socket: Socket) -> Rc<Self> {
         Rc::new(Wire {
             socket: RefCell::new(socket),
             outbox: RefCell::new(Outbox::default()),
-            scratch,
             prefix: RefCell::new(Bytes::new()),
             gate: RefCell::new(None),
             refusal: Cell::new(None),
@@ -144,10 +134,10 @@ impl Wire {
         Pin::new(&mut *self.socket.borrow_mut()).poll_shutdown(cx)
     }
 
-    /// Reads as much as the scratch takes.
+    /// Reads a little, past the codec and the gate.
     pub(crate) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let mut scratch = self.scratch.borrow_mut();
-        let mut landing = ReadBuf::new(&mut scratch);
+        let mut piece = [0; PIECE];
+        let mut landing = ReadBuf::new(&mut piece);
         ready!(Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, &mut landing))?;
         Poll::Ready(Ok(Bytes::copy_from_slice(landing.filled())))
     }
@@ -198,10 +188,11 @@ impl Wire {
             landing.put_slice(&prefix.split_to(count));
             return Poll::Ready(Ok(()));
         }
+        let before = landing.filled().len();
         let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_read(cx, landing);
         match &polled {
             Poll::Pending => self.watch.cannot_read(self.phase()),
-            Poll::Ready(_) => self.watch.read(landing.filled().len()),
+            Poll::Ready(_) => self.watch.read(landing.filled().len() - before),
         }
         polled
     }
@@ -229,14 +220,14 @@ impl Wire {
     }
 }
 
-/// What hyper holds.
+/// What hyper holds, within hyper-util's `TokioIo`.
 pub(crate) struct Io(pub(crate) Rc<Wire>);
 
-impl Read for Io {
+impl AsyncRead for Io {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let wire = &*self.0;
         if let Some(fault) = wire.fault.get() {
@@ -245,21 +236,19 @@ impl Read for Io {
         if wire.refusal.get().is_some() {
             return Poll::Ready(Ok(()));
         }
-        let mut scratch = wire.scratch.borrow_mut();
-        let room = buffer.remaining().min(scratch.len());
-        let mut landing = ReadBuf::new(&mut scratch[..room]);
-        ready!(wire.poll_fill(cx, &mut landing))?;
-        let came = landing.filled();
+        let before = buffer.filled().len();
+        ready!(wire.poll_fill(cx, buffer))?;
+        let came = &buffer.filled()[before..];
         if came.is_empty() {
             wire.ended.set(true);
         }
-        let pass = wire.admit(came)?;
-        buffer.put_slice(&came[..pass]);
-        Poll::Ready(Ok(()))
+        let pass = wire.admit(came);
+        buffer.set_filled(before + *pass.as_ref().unwrap_or(&0));
+        Poll::Ready(pass.map(|_| ()))
     }
 }
 
-impl Write for Io {
+impl AsyncWrite for Io {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

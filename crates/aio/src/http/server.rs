@@ -9,7 +9,6 @@ use super::{
     app::App,
     clients::Clients,
     connection::{Course, Service},
-    io::scratch,
     listener::Listener,
     site::Site,
 };
@@ -79,7 +78,6 @@ impl Server {
         let clients = Clients::new(engine.clone());
         let service = Rc::new(Service {
             site,
-            scratch: scratch(),
             course: Rc::new(Course::default()),
         });
         let mut server = Server {
