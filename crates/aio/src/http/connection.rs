@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use super::{
     answer::answer,
     gate::{Gate, Phase},
-    io::{Io, Wire},
+    io::{Io, Spare, Wire},
     limits::Limits,
     site::Site,
     socket::Socket,
@@ -48,6 +48,7 @@ pub(crate) struct Standing {
 pub(crate) struct Service {
     pub(crate) site: Rc<Site>,
     pub(crate) course: Rc<Course>,
+    pub(crate) spare: Spare,
 }
 
 /// How a connection's codec has ended.
@@ -67,7 +68,7 @@ pub(crate) async fn serve(
     service: Rc<Service>,
     standing: Rc<Standing>,
 ) {
-    let wire = Wire::new(socket);
+    let wire = Wire::new(socket, service.spare.clone());
     #[cfg(feature = "http2")]
     match super::http2::is_spoken(&wire, &service.site.limits).await {
         Some(true) => return super::http2::serve(wire, peer, service, standing).await,

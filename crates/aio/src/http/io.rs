@@ -19,6 +19,9 @@ use super::{
     watch::Watch,
 };
 
+/// A buffer for what is to be sent, shared by a server's connections: one that has sent everything holds none.
+pub(crate) type Spare = Rc<RefCell<Vec<u8>>>;
+
 /// With more than this unsent, hyper waits.
 const HIGH_WATER: usize = 32 * 1024;
 /// A longer piece is not copied here first.
@@ -32,6 +35,7 @@ const PIECE: usize = 2 * 1024;
 pub(crate) struct Wire {
     socket: RefCell<Socket>,
     outbox: RefCell<Outbox>,
+    spare: Spare,
     /// What came while it was found out which protocol is spoken.
     prefix: RefCell<Bytes>,
     /// None for HTTP/2, whose frames cannot be read in two ways.
@@ -54,10 +58,11 @@ struct Outbox {
 }
 
 impl Wire {
-    pub(crate) fn new(socket: Socket) -> Rc<Self> {
+    pub(crate) fn new(socket: Socket, spare: Spare) -> Rc<Self> {
         Rc::new(Wire {
             socket: RefCell::new(socket),
             outbox: RefCell::new(Outbox::default()),
+            spare,
             prefix: RefCell::new(Bytes::new()),
             gate: RefCell::new(None),
             refusal: Cell::new(None),
@@ -98,7 +103,11 @@ impl Wire {
 
     /// Queues bytes behind what is unsent.
     pub(crate) fn push(&self, bytes: &[u8]) {
-        self.outbox.borrow_mut().bytes.extend_from_slice(bytes);
+        let queued = &mut self.outbox.borrow_mut().bytes;
+        if queued.capacity() == 0 {
+            *queued = self.spare.take();
+        }
+        queued.extend_from_slice(bytes);
     }
 
     /// Sends what is queued.
@@ -120,10 +129,10 @@ impl Wire {
             }
         }
         if outbox.sent > 0 {
-            outbox.sent = 0;
-            outbox.bytes.clear();
-            if outbox.bytes.capacity() > HIGH_WATER {
-                outbox.bytes = Vec::new();
+            let mut emptied = std::mem::take(outbox).bytes;
+            emptied.clear();
+            if emptied.capacity() <= HIGH_WATER {
+                self.spare.replace(emptied);
             }
         }
         self.socket.borrow_mut().poll_flushed(cx)

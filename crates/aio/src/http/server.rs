@@ -9,6 +9,7 @@ use super::{
     app::App,
     clients::Clients,
     connection::{Course, Service},
+    io::Spare,
     listener::Listener,
     site::Site,
 };
@@ -79,6 +80,7 @@ impl Server {
         let service = Rc::new(Service {
             site,
             course: Rc::new(Course::default()),
+            spare: Spare::default(),
         });
         let mut server = Server {
             service,
