@@ -354,3 +354,169 @@ fn request_ids_are_made_or_kept() -> io::Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_nested_app_answers_its_prefix_with_and_without_a_slash() -> io::Result<()> {
+    on_loop(async || {
+        let nested = App::new()
+            .get("", async |_: Request| "prefix")
+            .get("/", async |_: Request| "slash")
+            .get("/{id}", async |request: Request| {
+                request.pattern().unwrap_or("none").to_owned()
+            });
+        let client = TestClient::new(App::new().nest("/api/{v}", nested)).await?;
+        for (path, expected) in [
+            ("/api/1", "prefix"),
+            ("/api/1/", "slash"),
+            ("/api/1/x", "/api/{v}/{id}"),
+        ] {
+            assert_eq!(client.get(path).send().await.text(), expected, "{path}");
+        }
+        assert!(App::new().get("", show).check().is_err());
+        Ok(())
+    })
+}
+
+#[test]
+fn other_slashes_lead_to_the_known_path_and_never_to_another_site() -> io::Result<()> {
+    on_loop(async || {
+        let app = || {
+            App::new()
+                .get("/a", show)
+                .get("/b/", show)
+                .post("/p/{name}", show)
+                .nest("/c", App::new().get("/{x}/", show))
+        };
+        let strict = TestClient::new(app()).await?;
+        let client = TestClient::new(app().redirect_slashes()).await?;
+        for (path, location) in [
+            ("/a/", Some("/a")),
+            ("/b?q=1&q=2", Some("/b/?q=1&q=2")),
+            ("//b//", Some("/b/")),
+            ("/c/%2F", Some("/c/%2F/")),
+            ("//c///evil.example", Some("/c/evil.example/")),
+            ("/c/\\evil.example", Some("/c/%5Cevil.example/")),
+            ("/p/x/", None),
+            ("/none/", None),
+        ] {
+            let answer = client.get(path).send().await;
+            let status = if location.is_some() { 308 } else { 404 };
+            assert_eq!(
+                (answer.status().as_u16(), answer.header("location")),
+                (status, location),
+                "{path}"
+            );
+            assert_eq!(strict.get(path).send().await.status(), 404, "{path}");
+        }
+        assert_eq!(client.post("/p/x/").send().await.status(), 308);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_a_middleware_finds_out_is_of_this_request_alone() -> io::Result<()> {
+    on_loop(async || {
+        let app = App::new()
+            .state(Name("app"))
+            .wrap(async |mut request: Request, next: Next| {
+                if request.query("name").is_some() {
+                    request.insert(Name("request"));
+                }
+                request.extensions_mut().insert(7u8);
+                next.run(request).await
+            })
+            .get("/", async |request: Request| {
+                let name = request.state::<Name>()?.0;
+                let number: u8 = *request.extensions().get()?;
+                Some(format!("{name} {number}"))
+            });
+        let client = TestClient::new(app).await?;
+        for (path, expected) in [("/", "app 7"), ("/?name", "request 7"), ("/", "app 7")] {
+            assert_eq!(client.get(path).send().await.text(), expected);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_fault_of_ours_is_told_to_us_and_not_to_the_client() -> io::Result<()> {
+    on_loop(async || {
+        let reports = Rc::new(RefCell::new(Vec::new()));
+        let seen = reports.clone();
+        aio::get_running_loop()?
+            .set_exception_handler(move |context| seen.borrow_mut().push(context.to_string()));
+        let app = App::new()
+            .get("/failed", async |_: Request| {
+                let opened = std::fs::File::open("/no/such/secret").map(|_| "");
+                opened.map_err(Response::failed)
+            })
+            .get("/header", async |_: Request| {
+                Response::text("").with_header("x-a", "a\r\nset-cookie: b")
+            });
+        let client = TestClient::new(app).await?;
+        for path in ["/failed", "/header"] {
+            let answer = client.get(path).send().await;
+            assert_eq!(
+                (answer.status().as_u16(), answer.text()),
+                (500, "500: Internal Server Error")
+            );
+            assert_eq!(reports.take().len(), 1, "{path}");
+        }
+        Ok(())
+    })
+}
+
+#[cfg(feature = "cookies")]
+#[test]
+fn a_cookie_of_ours_is_worth_nothing_when_it_was_touched() -> io::Result<()> {
+    use aio::http::Key;
+    on_loop(async || {
+        let key = Key::generate();
+        let setting = key.clone();
+        let app = App::new()
+            .get("/set", async move |_: Request| {
+                Response::text("")
+                    .with_signed_cookie(&setting, Cookie::new("user", "ann; b=\u{e9}"))
+                    .with_private_cookie(&setting, Cookie::new("note", "secret"))
+            })
+            .get("/get", async move |request: Request| {
+                let signed = |name| request.signed_cookie(&key, name);
+                let private = |name| request.private_cookie(&key, name);
+                format!(
+                    "{:?} {:?} {:?} {:?}",
+                    signed("user"),
+                    signed("admin"),
+                    private("note"),
+                    private("other")
+                )
+            });
+        let client = TestClient::new(app).await?;
+        let set = client.get("/set").send().await;
+        let sent: Vec<String> = set
+            .headers()
+            .get_all("set-cookie")
+            .iter()
+            .filter_map(|line| Some(line.to_str().ok()?.split(';').next()?.to_owned()))
+            .collect();
+        assert!(
+            sent[0].contains("ann") && !sent[1].contains("secret"),
+            "{sent:?}"
+        );
+        let all = "Some(\"ann; b=\u{e9}\") None Some(\"secret\") None";
+        assert_eq!(client.get("/get").send().await.text(), all);
+        // Each value under the other name, each with one byte changed, and each without its signature.
+        let (user, note) = (&sent[0]["user=".len()..], &sent[1]["note=".len()..]);
+        let flip = |text: &str| text.replacen(|c: char| c.is_ascii_alphanumeric(), "_", 1);
+        for cookies in [
+            format!("admin={user}; other={note}"),
+            format!("user={}; note={}", flip(user), flip(note)),
+            "user=ann; note=secret".to_owned(),
+            "user=; note=".to_owned(),
+        ] {
+            client.forget_cookies();
+            let answer = client.get("/get").header("cookie", &cookies).send().await;
+            assert_eq!(answer.text(), "None None None None", "{cookies}");
+        }
+        Ok(())
+    })
+}

@@ -3,7 +3,7 @@
 
 use std::{fs, io, os::unix::fs::symlink, path::PathBuf, time::Duration};
 
-use aio::http::{App, StaticFiles, TestClient};
+use aio::http::{App, Method, StaticFiles, TestClient};
 
 fn on_loop(test: impl AsyncFnOnce() -> io::Result<()>) -> io::Result<()> {
     aio::run(aio::wait_for(test(), Duration::from_secs(20)))??
@@ -64,6 +64,7 @@ fn a_file_is_sent_whole_or_in_part() -> io::Result<()> {
         assert_eq!(client.get("/static/empty.txt").send().await.text(), "");
         for (range, status, expected) in [
             ("bytes=2-4", 206, "234"),
+            ("Bytes=2-4", 206, "234"),
             ("bytes=7-", 206, "789"),
             ("bytes=-3", 206, "789"),
             ("bytes=-30", 206, "0123456789"),
@@ -89,6 +90,14 @@ fn a_file_is_sent_whole_or_in_part() -> io::Result<()> {
             .send()
             .await;
         assert_eq!(part.header("content-range"), Some("bytes 2-4/10"));
+        let asked = client.request(Method::HEAD, "/static/a.txt");
+        let head = asked.header("range", "bytes=2-4").send().await;
+        let length = head.header("accept-ranges");
+        assert_eq!(
+            (head.status().as_u16(), length),
+            (200, Some("bytes")),
+            "ranges are GET's alone"
+        );
         for outside in ["bytes=10-", "bytes=-0", "bytes=5-2"] {
             let answer = client
                 .get("/static/a.txt")
@@ -98,6 +107,40 @@ fn a_file_is_sent_whole_or_in_part() -> io::Result<()> {
             assert_eq!(answer.status(), 416, "{outside}");
             assert_eq!(answer.header("content-range"), Some("bytes */10"));
         }
+        Ok(())
+    })
+}
+
+/// Links within an index are relative to the folder, so its path must end with a slash.
+#[test]
+fn a_folders_index_is_at_its_path_with_a_slash() -> io::Result<()> {
+    on_loop(async || {
+        let folder = Folder::new("index")?;
+        fs::create_dir(folder.public("a b:c"))?;
+        fs::write(folder.public("a b:c/index.html"), "odd")?;
+        let client = folder.client().await?;
+        let index = client.get("/static/sub/").send().await;
+        assert_eq!(
+            (index.status().as_u16(), index.text()),
+            (200, "<p>index</p>")
+        );
+        assert_eq!(
+            index.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        for (path, to) in [
+            ("/static/sub?x=1", "./sub/?x=1"),
+            ("/static/a%20b:c", "./a%20b:c/"),
+        ] {
+            let answer = client.get(path).send().await;
+            let location = answer.header("location").map(str::to_owned);
+            assert_eq!(
+                (answer.status().as_u16(), location.as_deref()),
+                (308, Some(to)),
+                "{path}"
+            );
+        }
+        assert_eq!(client.get("/static/a.txt/").send().await.status(), 404);
         Ok(())
     })
 }
@@ -156,12 +199,17 @@ fn a_variant_is_sent_to_who_takes_it_and_checked_as_strictly() -> io::Result<()>
         let folder = Folder::new("variants")?;
         fs::write(folder.public("a.txt.gz"), "gzipped")?;
         fs::write(folder.public("a.txt.br"), "brotli")?;
+        fs::write(folder.public("a.txt.zst"), "zstandard")?;
         symlink(folder.0.join("secret.txt"), folder.public("big.bin.gz"))?;
         let client = folder.client().await?;
         for (accepted, coding, text) in [
             ("gzip, br", Some("br"), "brotli"),
             ("gzip", Some("gzip"), "gzipped"),
             ("br;q=0, gzip", Some("gzip"), "gzipped"),
+            ("br;q=0.5, gzip;q=0.8, zstd;q=0.6", Some("gzip"), "gzipped"),
+            ("br;q=0.5, zstd;q=0.6", Some("zstd"), "zstandard"),
+            ("gzip;q=0.2, identity", None, "0123456789"),
+            ("*;q=0.1", Some("br"), "brotli"),
             ("identity", None, "0123456789"),
         ] {
             let answer = client
@@ -180,6 +228,29 @@ fn a_variant_is_sent_to_who_takes_it_and_checked_as_strictly() -> io::Result<()>
                 Some("text/plain; charset=utf-8")
             );
         }
+        let coded = async |header: &str, value: &str| {
+            let asked = client.get("/static/a.txt").header("accept-encoding", "br");
+            asked.header(header, value).send().await
+        };
+        let brotli = coded("range", "bytes=0-1").await;
+        assert_eq!(
+            (brotli.status().as_u16(), brotli.text()),
+            (206, "br"),
+            "a part of the coded file"
+        );
+        let tag = brotli.header("etag").unwrap_or("none").to_owned();
+        let plain = client.get("/static/a.txt").send().await;
+        assert_ne!(
+            plain.header("etag"),
+            Some(&*tag),
+            "other bytes, another tag"
+        );
+        let known = coded("if-none-match", &tag).await;
+        assert_eq!(
+            (known.status().as_u16(), known.header("vary")),
+            (304, Some("accept-encoding"))
+        );
+        assert_eq!(known.header("content-encoding"), None, "nothing is coded");
         let linked = client
             .get("/static/big.bin")
             .header("accept-encoding", "gzip")
@@ -248,6 +319,23 @@ fn responses_are_compressed_as_the_client_likes_it() -> io::Result<()> {
             .compress()
             .get("/text", async move |_: Request| whole.clone())
             .get("/small", async |_: Request| "small")
+            .get("/varies", async |_: Request| {
+                Response::text("v".repeat(1000)).with_header("vary", "Origin, Accept-Encoding")
+            })
+            .get("/part", async |_: Request| {
+                Response::text("p".repeat(1000)).with_status(aio::http::StatusCode::PARTIAL_CONTENT)
+            })
+            .get("/coded", async |_: Request| {
+                Response::text("c".repeat(1000)).with_header("content-encoding", "identity")
+            })
+            .get("/as-it-is", async |_: Request| {
+                Response::text("t".repeat(1000)).with_header("cache-control", "no-transform")
+            })
+            .get("/events", async |_: Request| {
+                Response::events(async |events| {
+                    events.send(aio::http::Event::new("e".repeat(1000))).await
+                })
+            })
             .get("/image", async |_: Request| {
                 Response::bytes(vec![0; 5000]).with_type("image/png")
             })
@@ -293,13 +381,35 @@ fn responses_are_compressed_as_the_client_likes_it() -> io::Result<()> {
                 "{path}"
             );
         }
-        for path in ["/small", "/image"] {
+        let head = client.request(aio::http::Method::HEAD, "/text");
+        let head = head.header("accept-encoding", "gzip").send().await;
+        assert_eq!(
+            head.header("content-encoding"),
+            Some("gzip"),
+            "what GET would say"
+        );
+        let mixed = client
+            .get("/varies")
+            .header("accept-encoding", "gzip")
+            .send()
+            .await;
+        let vary: Vec<_> = mixed.headers().get_all("vary").iter().collect();
+        assert_eq!(vary, ["Origin, Accept-Encoding"], "said once");
+        for path in [
+            "/small",
+            "/image",
+            "/part",
+            "/events",
+            "/coded",
+            "/as-it-is",
+        ] {
             let answer = client
                 .get(path)
                 .header("accept-encoding", "gzip")
                 .send()
                 .await;
-            assert_eq!(answer.header("content-encoding"), None, "{path}");
+            let coding = answer.header("content-encoding");
+            assert_eq!(coding, (path == "/coded").then_some("identity"), "{path}");
         }
         Ok(())
     })
@@ -365,6 +475,87 @@ fn a_form_with_files_is_read_part_by_part_and_held_to_its_limits() -> io::Result
     })
 }
 
+/// What a layer counts is counted over all requests.
+#[cfg(feature = "tower")]
+#[test]
+fn a_tower_layer_is_one_for_all_requests() -> io::Result<()> {
+    use aio::http::Request;
+    use std::{cell::Cell, rc::Rc};
+    on_loop(async || {
+        let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let (count, peak) = (now.clone(), most.clone());
+        let app = App::new()
+            .layer(tower::limit::ConcurrencyLimitLayer::new(2))
+            .get("/", async move |_: Request| {
+                count.set(count.get() + 1);
+                peak.set(peak.get().max(count.get()));
+                aio::sleep(Duration::from_millis(2)).await;
+                count.set(count.get() - 1);
+                "ok"
+            });
+        let client = Rc::new(TestClient::new(app).await?);
+        let asking: Vec<_> = (0..10)
+            .map(|_| {
+                let client = client.clone();
+                aio::create_task(async move { client.get("/").send().await.status().as_u16() })
+            })
+            .collect();
+        let answers = aio::gather(asking).await.map_err(io::Error::other)?;
+        assert_eq!(answers, [200; 10]);
+        assert_eq!((now.get(), most.get()), (0, 2));
+        Ok(())
+    })
+}
+
+/// Pages of other sites may ask: tower-http's layer.
+#[cfg(feature = "tower")]
+#[test]
+fn cross_origin_requests_are_allowed_by_a_layer_of_tower_http() -> io::Result<()> {
+    use aio::http::Request;
+    use tower_http::cors::CorsLayer;
+    on_loop(async || {
+        let cors = CorsLayer::new()
+            .allow_origin(["https://shop.example".parse().map_err(io::Error::other)?])
+            .allow_methods([Method::PUT]);
+        let app = App::new()
+            .layer(cors)
+            .put("/cart", async |_: Request| "put");
+        let client = TestClient::new(app).await?;
+        let preflight = client
+            .request(Method::OPTIONS, "/cart")
+            .header("origin", "https://shop.example")
+            .header("access-control-request-method", "PUT");
+        let preflight = preflight.send().await;
+        assert_eq!(preflight.status(), 200);
+        assert_eq!(
+            preflight.header("access-control-allow-methods"),
+            Some("PUT")
+        );
+        let asked = client.put("/cart").header("origin", "https://shop.example");
+        let answer = asked.send().await;
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            Some("https://shop.example")
+        );
+        let stranger = client
+            .put("/cart")
+            .header("origin", "https://evil.example")
+            .send()
+            .await;
+        assert_eq!(stranger.header("access-control-allow-origin"), None);
+        let unknown = client
+            .get("/none")
+            .header("origin", "https://shop.example")
+            .send()
+            .await;
+        assert_eq!(
+            unknown.header("access-control-allow-origin"),
+            Some("https://shop.example")
+        );
+        Ok(())
+    })
+}
+
 #[cfg(feature = "tower")]
 #[test]
 fn a_tower_service_answers_beneath_its_prefix() -> io::Result<()> {
@@ -390,4 +581,116 @@ fn a_tower_service_answers_beneath_its_prefix() -> io::Result<()> {
         assert_eq!(client.get("/own").send().await.text(), "own");
         Ok(())
     })
+}
+
+/// Sent over a socket, a piece at a time: what a form has not said yet is waited for, and no more than a piece is held.
+#[cfg(feature = "multipart")]
+mod forms {
+    use super::*;
+    use aio::http::{Request, Response, Server};
+
+    /// Reads the parts called `read`, skips others, and tells what it saw.
+    async fn told(mut request: Request) -> Result<String, Response> {
+        let mut form = request.multipart()?;
+        let mut told = String::new();
+        while let Some(mut part) = form.next_part().await? {
+            told += part.name();
+            if part.name() == "read" {
+                told += &format!("={}", part.text().await?.len());
+            }
+            told += ";";
+        }
+        Ok(told)
+    }
+
+    async fn post(body: &[&[u8]]) -> io::Result<String> {
+        let server = Server::bind(App::new().post("/", told), "127.0.0.1:0").await?;
+        let (mut reader, writer) = aio::open_connection(server.local_addr()).await?;
+        let length: usize = body.iter().map(|piece| piece.len()).sum();
+        writer.write(
+            format!(
+                "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\
+                 Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        for piece in body {
+            writer.write(piece);
+            // The server may have refused it by now; its answer tells.
+            let _ = writer.drain().await;
+            aio::yield_now().await;
+        }
+        let answer = reader.read_to_end().await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    #[test]
+    fn a_form_is_read_as_it_comes_and_parts_may_be_skipped() -> io::Result<()> {
+        on_loop(async || {
+            let head = |name: &str| {
+                format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n")
+                    .into_bytes()
+            };
+            let long = vec![b'-'; 500_000];
+            let answer = post(&[
+                &head("skipped"),
+                &long,
+                b"\r\n",
+                &head("read"),
+                &long,
+                b"\r\n--b--\r\n",
+            ])
+            .await?;
+            assert!(answer.ends_with("skipped;read=500000;"), "{answer}");
+            // Nobody reads the part that has no end: it must not be waited for any longer than the body.
+            let endless = post(&[&head("skipped"), b"the body ends here"]).await?;
+            assert!(endless.starts_with("HTTP/1.1 400 "), "{endless}");
+            assert!(endless.contains("before its last boundary"), "{endless}");
+            let headers = post(&[b"--b\r\nX: ", &long, b"\r\n\r\n\r\n--b--"]).await?;
+            assert!(headers.starts_with("HTTP/1.1 400 "), "{headers}");
+            assert!(headers.contains("8192 bytes"), "{headers}");
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn a_file_goes_to_the_disk_or_leaves_nothing_there() -> io::Result<()> {
+        on_loop(async || {
+            let folder = Folder::new("saved")?;
+            let path = folder.public("upload");
+            let to = path.clone();
+            let app = App::new().post("/", async move |mut request: Request| {
+                let mut form = request.multipart()?;
+                let mut part = form
+                    .next_part()
+                    .await?
+                    .ok_or(aio::http::StatusCode::BAD_REQUEST)?;
+                let size = part.save(&to).await?;
+                Ok::<_, Response>(Response::text(size.to_string()))
+            });
+            aio::get_running_loop()?.set_exception_handler(|_| {});
+            let client = TestClient::new(app).await?;
+            let send = async |end: &str| {
+                let body = format!("--b\r\n\r\n{}{end}", "x".repeat(200_000));
+                let kind = "multipart/form-data; boundary=b";
+                client
+                    .post("/")
+                    .header("content-type", kind)
+                    .body(body)
+                    .send()
+                    .await
+            };
+            let broken = send("").await;
+            assert_eq!((broken.status().as_u16(), path.exists()), (400, false));
+            assert_eq!(send("\r\n--b--").await.text(), "200000");
+            assert_eq!(fs::read(&path)?, vec![b'x'; 200_000]);
+            let again = send("\r\n--b--").await;
+            assert_eq!(again.status(), 500, "nothing is overwritten");
+            assert!(
+                !again.text().contains("upload"),
+                "the client is not told where"
+            );
+            Ok(())
+        })
+    }
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a route or with a request's body.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, path::PathBuf};
 
 use http::StatusCode;
 
@@ -94,8 +94,15 @@ pub enum BodyError {
     },
     /// It is not the form that was expected.
     BadForm(String),
-    /// It has more parts, or a part has more bytes, than the limits allow.
+    /// It has more parts than [`Limits::parts`](crate::http::Limits::parts) allows.
     TooManyParts,
+    /// A file of it could not be written.
+    NotStored {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
 }
 
 impl BodyError {
@@ -105,6 +112,7 @@ impl BodyError {
             BodyError::TooLarge { .. } | BodyError::TooManyParts => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
             BodyError::WrongType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            BodyError::NotStored { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             BodyError::Broken(_)
             | BodyError::NotText
             | BodyError::BadJson { .. }
@@ -138,6 +146,9 @@ impl fmt::Display for BodyError {
             }
             BodyError::BadForm(why) => write!(f, "the form is wrong: {why}"),
             BodyError::TooManyParts => f.write_str("the form has too many parts: send fewer"),
+            BodyError::NotStored { path, why } => {
+                write!(f, "cannot write {}: {why}", path.display())
+            }
             BodyError::NotText => f.write_str("the body is not UTF-8 text: read it as bytes"),
         }
     }
@@ -165,6 +176,25 @@ impl fmt::Display for ParamError {
 }
 
 impl Error for ParamError {}
+
+/// What is no proxy, nor a network of proxies; see [`TrustedProxies`](crate::http::TrustedProxies).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyError {
+    /// What was written.
+    pub text: String,
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.text;
+        write!(
+            f,
+            "{text:?} is no proxy: write an address, a network such as 10.0.0.0/8, or unix"
+        )
+    }
+}
+
+impl Error for ProxyError {}
 
 /// A response has ended, so nothing more can be written to it: the client hung up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

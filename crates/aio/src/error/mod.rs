@@ -17,7 +17,7 @@ mod websocket;
 #[cfg(feature = "client")]
 pub use client::{ClientError, ClientErrorKind, ClientPhase};
 #[cfg(feature = "http")]
-pub use http::{BodyError, Gone, ParamError, RouteError};
+pub use http::{BodyError, Gone, ParamError, ProxyError, RouteError};
 pub use per_core::{FailureCause, LoopFailure, PerCoreError};
 pub use running::{LoopClosed, LoopRunning, NoRunningLoop, RunError};
 pub use stream::ReadError;

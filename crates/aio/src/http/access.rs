@@ -1,12 +1,20 @@
 //! The log of requests, and the span around each handler.
 
-use std::{net::SocketAddr, rc::Rc, time::Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    time::Instant,
+};
 
 use ::http::{Method, Response, request::Parts};
 use hyper::body::Body;
 use tracing::{Instrument, Level, Span};
 
-use super::{body::ResponseBody, route::Handling};
+use super::{
+    body::ResponseBody,
+    forwarded::{Link, TrustedProxies},
+    route::Handling,
+};
 
 /// What is logged of a request once its response has been sent, or its client is gone.
 pub(crate) struct Access {
@@ -14,6 +22,8 @@ pub(crate) struct Access {
     method: Method,
     path: String,
     peer: Option<SocketAddr>,
+    /// As the proxies tell that are trusted.
+    client: Option<IpAddr>,
     id: Option<Rc<str>>,
     status: Option<u16>,
     bytes: Option<u64>,
@@ -23,7 +33,8 @@ impl Access {
     /// None when nobody listens, which then costs next to nothing.
     pub(crate) fn begin(
         head: &Parts,
-        peer: Option<SocketAddr>,
+        link: Link,
+        proxies: &TrustedProxies,
         id: Option<&str>,
     ) -> Option<Box<Self>> {
         if !tracing::enabled!(target: "aio::access", Level::INFO) {
@@ -33,7 +44,11 @@ impl Access {
             begun: Instant::now(),
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
-            peer,
+            peer: link.peer,
+            client: match proxies.are_none() {
+                true => None,
+                false => proxies.client(link, &head.headers),
+            },
             id: id.map(Rc::from),
             status: None,
             bytes: None,
@@ -56,6 +71,7 @@ impl Drop for Access {
             bytes = self.bytes,
             micros = self.begun.elapsed().as_micros() as u64,
             peer = self.peer.map(tracing::field::display),
+            client = self.client.map(tracing::field::display),
             id = self.id.as_deref(),
             "{}",
             if self.status.is_some() { "answered" } else { "abandoned" }

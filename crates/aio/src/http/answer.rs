@@ -17,6 +17,7 @@ use super::{
     body::ResponseBody,
     connection::{Course, Service},
     flight::Flight,
+    hang_up::HangUp,
     intake::Source,
     io::Wire,
     request::Request,
@@ -59,13 +60,19 @@ pub(crate) fn answer(
     let mut flight = Flight::new(wire, site);
     #[cfg(feature = "tracing")]
     let span = {
-        flight.access = super::access::Access::begin(&head, peer, id.as_deref());
+        flight.access =
+            super::access::Access::begin(&head, wire.link(peer), &site.proxies, id.as_deref());
         super::access::span(&head, id.as_deref())
     };
     let mut request = Request::new(head, Source::Incoming(body), site.clone());
     request.set_wire(wire.clone(), peer);
     if let Some(id) = &id {
         request.set_id(id.clone());
+    }
+    // HTTP/2's client may leave one request alone.
+    let stream = upgrade.is_none().then(Rc::<HangUp>::default);
+    if let Some(stream) = &stream {
+        request.set_stream(stream.clone());
     }
     let begun = if full {
         Ok(Handled::Now(Box::new(overloaded())))
@@ -88,6 +95,7 @@ pub(crate) fn answer(
         course: service.course.clone(),
         wire: wire.clone(),
         upgrade: upgrade.cloned(),
+        stream,
     }
 }
 
@@ -132,6 +140,7 @@ pub(crate) struct Answering {
     course: Rc<Course>,
     wire: Rc<Wire>,
     upgrade: Option<Upgrade>,
+    stream: Option<Rc<HangUp>>,
 }
 
 impl Future for Answering {
@@ -191,6 +200,9 @@ impl Drop for Answering {
         else {
             return;
         };
+        if let Some(stream) = &self.stream {
+            stream.tell();
+        }
         let finish = policy == OnDisconnect::Finish && !self.course.aborting.get();
         if let (true, Ok(engine)) = (finish, current::engine()) {
             let flight = self.flight.take();

@@ -5,6 +5,7 @@ use std::{fmt, rc::Rc};
 use ::http::Method;
 
 use super::{
+    forwarded::TrustedProxies,
     hooks::{Hook, Setup},
     limits::Limits,
     middleware::{Middleware, Next, middleware},
@@ -20,7 +21,9 @@ use crate::error::RouteError;
 ///
 /// A pattern is made of segments: a literal, `{name}` for any one segment, `{name:regex}` for one that a regular
 /// expression describes, or `{name:*}` for all that is left. A literal wins over a `{name:regex}`, that over a
-/// `{name}`, and that over a `{name:*}`, whatever the order in which they were added. A handler is any
+/// `{name}`, and that over a `{name:*}`, whatever the order in which they were added. Patterns are compared with the
+/// decoded segments of the path, and slashes count: `/a` and `/a/` are two paths, unless the app
+/// [redirects](App::redirect_slashes). A handler is any
 /// `async fn(Request)` that returns a [`Response`](super::Response) or what becomes one; it need not be `Send`.
 ///
 /// An unknown path is answered with 404, a known one with another method with 405 and `Allow`, `HEAD` as `GET` without
@@ -39,6 +42,8 @@ pub struct App {
     pub(crate) startup: Vec<Hook>,
     pub(crate) limits: Limits,
     pub(crate) request_ids: bool,
+    pub(crate) redirect_slashes: bool,
+    pub(crate) proxies: TrustedProxies,
 }
 
 impl App {
@@ -52,6 +57,8 @@ impl App {
             startup: Vec::new(),
             limits: Limits::default(),
             request_ids: false,
+            redirect_slashes: false,
+            proxies: TrustedProxies::default(),
         }
     }
 
@@ -115,7 +122,8 @@ impl App {
         self
     }
 
-    /// Has `app` answer what begins with `prefix`, which may have `{name}`s.
+    /// Has `app` answer what begins with `prefix`, which may have `{name}`s. The nested app's `/` is then the prefix with a
+    /// slash, an empty pattern the prefix alone.
     ///
     /// The nested app keeps its own state, which wins over this app's, and its own middleware, which runs within this
     /// app's. Its limits are of no effect: those of the app that is served hold for all.
@@ -205,6 +213,28 @@ impl App {
     /// letters, digits and `-_.`; otherwise 128 random bits make one. Handlers see it with [`Request::id`].
     pub fn request_ids(mut self) -> Self {
         self.request_ids = true;
+        self
+    }
+
+    /// Sends who asks for an unknown path to the known one that has a slash more or less at its end, or single slashes
+    /// where there are several: with status 308, query and all. Without this such a path is a 404. Of a nested app it has
+    /// no effect.
+    ///
+    /// ```
+    /// use aio::http::{App, Request, TestClient};
+    ///
+    /// aio::run(async {
+    ///     let app = App::new().redirect_slashes().get("/users/", async |_: Request| "ann, ben");
+    ///     let client = TestClient::new(app).await?;
+    ///     let answer = client.get("//users?page=2").send().await;
+    ///     assert_eq!((answer.status().as_u16(), answer.header("location")), (308, Some("/users/?page=2")));
+    ///     assert_eq!(client.get("/nobody").send().await.status(), 404);
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn redirect_slashes(mut self) -> Self {
+        self.redirect_slashes = true;
         self
     }
 

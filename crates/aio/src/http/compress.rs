@@ -13,10 +13,10 @@ use hyper::body::{Body, Frame};
 use super::{
     app::App,
     body::{BoxError, ResponseBody},
+    coding::accepted,
     middleware::Next,
     request::Request,
     response::Response,
-    text::weight,
 };
 
 /// Smaller bodies would hardly shrink.
@@ -54,7 +54,7 @@ impl App {
     /// ```
     pub fn compress(self) -> Self {
         self.wrap(async |request: Request, next: Next| {
-            let chosen = choose(request.header("accept-encoding").unwrap_or(""));
+            let chosen = accepted(request.headers(), &CODINGS).first().copied();
             let response = next.run(request).await;
             if !is_worth_it(&response) {
                 return response;
@@ -62,19 +62,6 @@ impl App {
             encoded(response, chosen)
         })
     }
-}
-
-/// The coding that the client likes best; of several, ours that is best.
-fn choose(accepted: &str) -> Option<&'static str> {
-    let mut best = None;
-    let mut most = 0;
-    for coding in CODINGS {
-        let weight = weight(accepted, coding);
-        if weight > most {
-            (best, most) = (Some(coding), weight);
-        }
-    }
-    best
 }
 
 fn is_worth_it(response: &Response) -> bool {
@@ -112,9 +99,14 @@ fn is_worth_it(response: &Response) -> bool {
 }
 
 fn encoded(mut response: Response, coding: Option<&'static str>) -> Response {
-    response
-        .headers_mut()
-        .append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    let headers = response.headers_mut();
+    let lines = headers.get_all(header::VARY).iter();
+    let mut varied = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(',').map(str::trim));
+    if !varied.any(|name| name == "*" || name.eq_ignore_ascii_case("accept-encoding")) {
+        headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
     let Some(encoder) = coding.and_then(|coding| Encoder::new(coding).ok()) else {
         return response;
     };

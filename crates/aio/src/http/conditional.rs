@@ -139,10 +139,11 @@ fn quoted(tag: &str) -> String {
     format!("\"{}\"", safe.collect::<String>())
 }
 
-/// Whether a list of tags has this one, strong or weak.
+/// Whether a list of tags has this one, strong or weak. A tag may have commas in it.
 fn lists(list: &str, etag: &str) -> bool {
-    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    list.trim() == "*" || list.split(',').any(|tag| bare(tag) == bare(etag))
+    let own = etag.trim_start_matches("W/").trim_matches('"');
+    // Between the quotes: every second part, from the second on.
+    list.trim() == "*" || list.split('"').skip(1).step_by(2).any(|tag| tag == own)
 }
 
 fn date(request: &Request, name: &str) -> Option<SystemTime> {

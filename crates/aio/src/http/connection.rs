@@ -90,7 +90,11 @@ pub(crate) async fn serve(
     })
     .await;
     if let Some(switched) = upgrade.take() {
-        let early = connection.into_parts().read_buf;
+        let mut early = connection.into_parts().read_buf;
+        let ahead = wire.take_prefix();
+        if !ahead.is_empty() {
+            early = [early, ahead].concat().into();
+        }
         switched(wire.take_socket(), early, service.course.clone()).await;
         return;
     }
@@ -136,6 +140,9 @@ pub(crate) async fn drive(
                 Poll::Ready(Err(error)) if error.is_parse() => return Poll::Ready(End::Refused),
                 Poll::Ready(_) => return Poll::Ready(End::Over),
                 Poll::Pending => {}
+            }
+            if wire.poll_ahead(cx).is_ready() {
+                continue;
             }
             let between = matches!(wire.phase(), Phase::Between | Phase::Open);
             standing.idle.set(between && wire.busy.get() == 0);

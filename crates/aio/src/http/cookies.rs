@@ -7,6 +7,11 @@ use ::http::{HeaderValue, header};
 
 use super::{request::Request, response::Response};
 
+/// How many bytes of a signed cookie's value are its signature: 256 bits in base64. The cookie crate signs values alone,
+/// so what it signs for us is `name=value`.
+#[cfg(feature = "cookies")]
+const SIGNATURE: usize = 44;
+
 impl Request {
     /// The value of a cookie that the client sent, percent-decoded. The client may have sent anything: for a value that
     /// must be ours see `signed_cookie`, with the feature `cookies`.
@@ -24,10 +29,12 @@ impl Request {
     /// with.
     #[cfg(feature = "cookies")]
     pub fn signed_cookie(&self, key: &Key, name: &str) -> Option<String> {
-        let found = ::cookie::CookieJar::new()
-            .signed(key)
-            .verify(self.raw_cookie(name)?)?;
-        Some(found.value().to_owned())
+        let sent = self.cookie(name)?;
+        let (signature, value) = sent.split_at_checked(SIGNATURE)?;
+        let signed = Cookie::new(name.to_owned(), format!("{signature}{name}={value}"));
+        let found = ::cookie::CookieJar::new().signed(key).verify(signed)?;
+        let value = found.value().strip_prefix(name)?.strip_prefix('=')?;
+        Some(value.to_owned())
     }
 
     /// The value of a cookie that [`Response::with_private_cookie`] has set; `None` when it is missing or was tampered
@@ -94,7 +101,8 @@ impl Response {
         self.with_cookie(cookie)
     }
 
-    /// Sets a cookie that the client can read but not change.
+    /// Sets a cookie that the client can read but not change. Its name is signed, too: the value is worth nothing under
+    /// another one.
     ///
     /// ```
     /// use aio::http::{App, Cookie, Key, Request, Response, TestClient};
@@ -121,10 +129,17 @@ impl Response {
     #[cfg(feature = "cookies")]
     pub fn with_signed_cookie(self, key: &Key, cookie: impl Into<Cookie<'static>>) -> Self {
         let cookie = cookie.into();
-        let name = cookie.name().to_owned();
+        let named = format!("{}={}", cookie.name(), cookie.value());
         let mut jar = ::cookie::CookieJar::new();
-        jar.signed_mut(key).add(cookie);
-        self.with_jar(&jar, &name)
+        jar.signed_mut(key)
+            .add(Cookie::new(cookie.name().to_owned(), named));
+        let signature = jar
+            .get(cookie.name())
+            .and_then(|signed| signed.value().get(..SIGNATURE));
+        let value = format!("{}{}", signature.unwrap_or_default(), cookie.value());
+        let mut cookie = cookie;
+        cookie.set_value(value);
+        self.with_cookie(cookie)
     }
 
     /// Sets a cookie that the client can neither read nor change.
@@ -134,12 +149,7 @@ impl Response {
         let name = cookie.name().to_owned();
         let mut jar = ::cookie::CookieJar::new();
         jar.private_mut(key).add(cookie);
-        self.with_jar(&jar, &name)
-    }
-
-    #[cfg(feature = "cookies")]
-    fn with_jar(self, jar: &::cookie::CookieJar, name: &str) -> Self {
-        match jar.get(name) {
+        match jar.get(&name) {
             Some(cookie) => self.with_cookie(cookie.clone()),
             None => self,
         }

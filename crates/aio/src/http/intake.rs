@@ -19,11 +19,12 @@ use serde::de::DeserializeOwned;
 
 use super::{
     body::BoxError,
+    hang_up::HangUp,
     io::Wire,
     request::Request,
     response::{IntoResponse, Response},
     router::Values,
-    scope::Scope,
+    scope::{Scope, State},
     site::Site,
 };
 use crate::{combine::wait_for, error::BodyError};
@@ -39,11 +40,19 @@ pub(crate) enum Source {
 /// What a request carries besides its head.
 pub(crate) struct Context {
     pub(crate) path: Option<String>,
+    pub(crate) pattern: Option<Rc<str>>,
     pub(crate) names: Rc<[Box<str>]>,
     pub(crate) values: Values,
     pub(crate) scope: Option<Rc<Scope>>,
+    /// What this request alone was given.
+    pub(crate) own: Option<State>,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) wire: Option<Rc<Wire>>,
+    /// Over HTTP/2: whether the client has taken this request back.
+    pub(crate) stream: Option<Rc<HangUp>>,
+    /// What a tower service at the end of its layers goes on with.
+    #[cfg(feature = "tower")]
+    pub(crate) next: Option<Box<super::middleware::Next>>,
     pub(crate) id: Option<Rc<str>>,
     pub(crate) site: Rc<Site>,
     pub(crate) body_limit: usize,
@@ -57,11 +66,16 @@ impl Context {
         }
         Context {
             path: None,
+            pattern: None,
             names: NO_NAMES.with(Rc::clone),
             values: Values::new(),
             scope: None,
+            own: None,
             peer: None,
             wire: None,
+            stream: None,
+            #[cfg(feature = "tower")]
+            next: None,
             id: None,
             body_limit: site.limits.body,
             site,
@@ -76,15 +90,12 @@ pub struct RequestBody {
     pub(crate) context: Context,
 }
 
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
+impl Source {
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        &mut self,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.source {
+        match self {
             Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Source::Incoming(incoming) => Pin::new(incoming)
@@ -93,6 +104,35 @@ impl Body for RequestBody {
             #[cfg(feature = "tower")]
             Source::Foreign(body) => body.as_mut().poll_frame(cx),
         }
+    }
+
+    /// The next piece that holds data; `None` at the end.
+    pub(crate) async fn piece(&mut self, patience: Duration) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let next = poll_fn(|cx| self.poll_frame(cx));
+            let frame = wait_for(next, patience).await;
+            match frame.map_err(|_| BodyError::TimedOut)? {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(broken(&*error)),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.source.poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -130,24 +170,15 @@ impl Request {
     ///
     /// [`BodyError::Broken`] when the client hung up or sent nonsense, [`BodyError::TimedOut`] when it stopped sending.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
-        loop {
-            let limits = &self.0.body.context.site.limits;
-            // HTTP/1's connection keeps the time itself.
-            let patience = match self.0.head.version {
-                Version::HTTP_2 => limits.body_idle,
-                _ => Duration::MAX,
-            };
-            let next = poll_fn(|cx| Pin::new(&mut self.0.body).poll_frame(cx));
-            let frame = wait_for(next, patience).await;
-            match frame.map_err(|_| BodyError::TimedOut)? {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(broken(&*error)),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
-                    }
-                }
-            }
+        let patience = self.patience();
+        self.0.body.source.piece(patience).await
+    }
+
+    /// How long a piece of the body is waited for. HTTP/1's connection keeps the time itself.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.0.head.version {
+            Version::HTTP_2 => self.0.body.context.site.limits.body_idle,
+            _ => Duration::MAX,
         }
     }
 
@@ -311,7 +342,7 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 /// What went wrong below: too slow, or broken.
-pub(crate) fn broken(error: &(dyn Error + 'static)) -> BodyError {
+fn broken(error: &(dyn Error + 'static)) -> BodyError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>()
@@ -325,8 +356,12 @@ pub(crate) fn broken(error: &(dyn Error + 'static)) -> BodyError {
 }
 
 impl IntoResponse for BodyError {
-    /// The [status](BodyError::status), with the error's text.
+    /// The [status](BodyError::status), with the error's text. A fault of ours (500) is told to the loop's exception
+    /// handler instead, and not to the client.
     fn into_response(self) -> Response {
+        if self.status().is_server_error() {
+            return Response::failed(self);
+        }
         Response::text(self.to_string()).with_status(self.status())
     }
 }

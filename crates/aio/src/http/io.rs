@@ -3,9 +3,10 @@
 use std::{
     cell::{Cell, RefCell},
     io,
+    net::SocketAddr,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Instant,
 };
 
@@ -14,7 +15,9 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
+    forwarded::Link,
     gate::{Gate, Phase},
+    hang_up::HangUp,
     socket::Socket,
     watch::Watch,
 };
@@ -45,7 +48,9 @@ pub(crate) struct Wire {
     /// The body under way is broken, or too slow.
     pub(crate) fault: Cell<Option<io::ErrorKind>>,
     /// The client has ended its side.
-    pub(crate) ended: Cell<bool>,
+    pub(crate) hang_up: HangUp,
+    /// The connection's own task, which alone reads: it is woken when somebody wants to hear of the client's end.
+    task: RefCell<Option<Waker>>,
     /// Requests whose responses are not done.
     pub(crate) busy: Cell<usize>,
     pub(crate) watch: Watch,
@@ -67,7 +72,8 @@ impl Wire {
             gate: RefCell::new(None),
             refusal: Cell::new(None),
             fault: Cell::new(None),
-            ended: Cell::new(false),
+            hang_up: HangUp::default(),
+            task: RefCell::new(None),
             busy: Cell::new(0),
             watch: Watch::new(),
         })
@@ -156,12 +162,56 @@ impl Wire {
         self.socket.borrow().poll_readable(cx)
     }
 
-    /// Ends when the client has closed its side; bytes that come before are left where they are.
+    /// Ends when the client has closed its side. Any task may ask.
     pub(crate) fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.ended.get() {
-            return Poll::Ready(());
+        let was_awaited = self.hang_up.is_awaited();
+        let polled = self.hang_up.poll(cx);
+        if polled.is_pending() && !was_awaited {
+            // It begins to look ahead.
+            let task = self.task.borrow();
+            task.iter().for_each(Waker::wake_by_ref);
         }
-        self.socket.borrow().poll_hung_up(cx)
+        polled
+    }
+
+    /// Reads ahead while a request is being handled and somebody wants to hear of the client's end. What comes before
+    /// the end is kept for the codec, and no more is read then: so the end behind another request is not seen.
+    pub(crate) fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.remember(cx.waker());
+        let wanted = self.hang_up.is_awaited() && self.phase() == Phase::Between;
+        if !wanted || self.busy.get() == 0 || !self.prefix.borrow().is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(self.poll_piece(cx)) {
+            Ok(piece) if !piece.is_empty() => {
+                self.watch.read(piece.len());
+                *self.prefix.borrow_mut() = piece;
+            }
+            // The end, or an error that comes to the same.
+            _ => self.hang_up.tell(),
+        }
+        Poll::Ready(())
+    }
+
+    fn remember(&self, waker: &Waker) {
+        let mut task = self.task.borrow_mut();
+        if !task.as_ref().is_some_and(|task| task.will_wake(waker)) {
+            *task = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn link(&self, peer: Option<SocketAddr>) -> Link {
+        let socket = self.socket.borrow();
+        Link {
+            peer,
+            is_local: socket.is_local(),
+            is_encrypted: socket.is_encrypted(),
+        }
+    }
+
+    /// What was read ahead of a codec that has ended.
+    pub(crate) fn take_prefix(&self) -> Bytes {
+        self.prefix.take()
     }
 
     /// Lets the connection be reset instead of ended: the client does not read.
@@ -242,14 +292,15 @@ impl AsyncRead for Io {
         if let Some(fault) = wire.fault.get() {
             return Poll::Ready(Err(fault.into()));
         }
-        if wire.refusal.get().is_some() {
+        let ended = wire.hang_up.is_gone() && wire.prefix.borrow().is_empty();
+        if ended || wire.refusal.get().is_some() {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         ready!(wire.poll_fill(cx, buffer))?;
         let came = &buffer.filled()[before..];
         if came.is_empty() {
-            wire.ended.set(true);
+            wire.hang_up.tell();
         }
         let pass = wire.admit(came);
         buffer.set_filled(before + *pass.as_ref().unwrap_or(&0));

@@ -41,6 +41,8 @@ pub struct Limits {
     pub body: usize,
     /// The most parts in a multipart form: 1,000.
     pub parts: usize,
+    /// The most bytes in the head of one part of a multipart form: 8 KiB.
+    pub part_headers: usize,
     /// The most bytes in a multipart form: 64 MiB.
     pub form_bytes: u64,
     /// The most open connections: 25,000, or 80 % of the descriptors that the process may have, whichever is less. When
@@ -68,6 +70,7 @@ impl Default for Limits {
             header_bytes: 32 * 1024,
             body: 1024 * 1024,
             parts: 1000,
+            part_headers: 8 * 1024,
             form_bytes: 64 * 1024 * 1024,
             connections: 25_000,
             requests: 25_000,

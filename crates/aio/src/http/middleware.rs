@@ -7,6 +7,7 @@ use super::{
     response::{IntoResponse, Response},
     route::{Handler, Handling},
 };
+use crate::{catch::catch, error::Panicked};
 
 /// A function around the rest of the chain.
 pub(crate) type Middleware = Rc<dyn Fn(Request, Next) -> Handling>;
@@ -83,6 +84,39 @@ impl Next {
     /// Runs the rest of the chain and gives its response. Also an unknown path comes this far: its response is a 404.
     pub async fn run(self, request: Request) -> Response {
         self.start(request).await
+    }
+
+    /// As [`run`](Next::run), but a panic is a value: for a middleware that answers it with a page of its own. Nobody else
+    /// hears of it then.
+    ///
+    /// ```
+    /// use aio::http::{App, Next, Request, Response, StatusCode, TestClient};
+    ///
+    /// async fn error_pages(request: Request, next: Next) -> Response {
+    ///     let response = match next.try_run(request).await {
+    ///         Ok(response) => response,
+    ///         Err(panicked) => Response::failed(panicked),
+    ///     };
+    ///     match response.status() {
+    ///         StatusCode::NOT_FOUND => Response::html("<h1>Not here</h1>").with_status(response.status()),
+    ///         StatusCode::INTERNAL_SERVER_ERROR => Response::html("<h1>Our fault</h1>").with_status(response.status()),
+    ///         _ => response,
+    ///     }
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let app = App::new().wrap(error_pages).get("/", async |request: Request| -> String {
+    ///         panic!("no {} today", request.path())
+    ///     });
+    ///     let client = TestClient::new(app).await?;
+    ///     assert_eq!(client.get("/").send().await.text(), "<h1>Our fault</h1>");
+    ///     assert_eq!(client.get("/nowhere").send().await.text(), "<h1>Not here</h1>");
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn try_run(self, request: Request) -> Result<Response, Panicked> {
+        catch(async move { self.start(request).await }).await
     }
 
     pub(crate) fn start(mut self, request: Request) -> Handling {

@@ -1,6 +1,7 @@
 //! HTTP: an [`App`] of routes, served by a [`Server`] or by [`run_app`]; a client; WebSockets.
 //!
-//! - **Apps**: [`App`], [`Route`], [`Next`] for middleware, [`Setup`] for startup hooks, [`StaticFiles`].
+//! - **Apps**: [`App`], [`Route`], [`Next`] for middleware, [`Setup`] for startup hooks, [`StaticFiles`],
+//!   [`TrustedProxies`].
 //! - **Requests and responses**: [`Request`], [`Response`] and [`IntoResponse`], [`Cookie`], [`Validators`], [`Event`].
 //! - **Serving**: [`run_app`], [`serve_until_signal`], [`Server`], [`Listener`], [`Limits`].
 //! - **Testing**: [`TestClient`], [`TestServer`].
@@ -32,16 +33,21 @@ mod access;
 mod answer;
 mod app;
 mod body;
+#[cfg(feature = "multipart")]
+mod boundary;
 #[cfg(feature = "client")]
 mod client;
 mod clients;
+mod coding;
 #[cfg(feature = "compress")]
 mod compress;
 mod conditional;
 mod connection;
 mod cookies;
 mod flight;
+mod forwarded;
 mod gate;
+mod hang_up;
 mod hooks;
 #[cfg(feature = "http2")]
 mod http2;
@@ -75,7 +81,9 @@ mod watch;
 #[cfg(feature = "ws")]
 mod websocket;
 
-pub use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+pub use ::http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header,
+};
 pub use app::App;
 pub use body::{BodyWriter, ResponseBody};
 #[cfg(feature = "client")]
@@ -84,6 +92,7 @@ pub use conditional::Validators;
 #[cfg(feature = "cookies")]
 pub use cookies::Key;
 pub use cookies::{Cookie, SameSite};
+pub use forwarded::TrustedProxies;
 pub use hooks::Setup;
 pub use intake::RequestBody;
 pub use limits::Limits;
@@ -105,7 +114,7 @@ pub use tower::{AppService, NextService};
 #[cfg(feature = "ws")]
 pub use websocket::{CloseFrame, Message, WebSocket, WebSocketOptions, WebSocketSender};
 
-pub use crate::error::{BodyError, Gone, ParamError, RouteError};
+pub use crate::error::{BodyError, Gone, ParamError, ProxyError, RouteError};
 #[cfg(feature = "client")]
 pub use crate::error::{ClientError, ClientErrorKind, ClientPhase};
 #[cfg(feature = "ws")]

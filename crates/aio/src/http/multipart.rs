@@ -1,38 +1,40 @@
 //! Forms with files, part by part.
 
-use std::{
-    fmt,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::{fmt, fs, io::Write, path::Path, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use futures_core::Stream;
-use hyper::body::{Body, Incoming};
 
 use super::{
-    intake::{Source, broken},
+    boundary::{PartHead, Splitter, Step, boundary},
+    intake::Source,
+    limits::Limits,
     request::Request,
 };
-use crate::error::BodyError;
+use crate::{error::BodyError, thread::to_thread};
 
 /// A multipart form, whose parts are read one after the other; made by [`Request::multipart`].
 pub struct Multipart {
-    inner: multer::Multipart<'static>,
-    parts: usize,
-    most_parts: usize,
+    source: Source,
+    splitter: Splitter,
+    /// How long the next piece is waited for.
+    patience: Duration,
+    limits: Limits,
     body_limit: usize,
+    parts: usize,
+    came: u64,
 }
 
-/// One part of a multipart form: a field, or a file.
-pub struct Part {
-    inner: multer::Field<'static>,
-    body_limit: usize,
+/// One part of a multipart form: a field, or a file. Dropped before its end, the rest of it is skipped.
+pub struct Part<'a> {
+    form: &'a mut Multipart,
+    head: PartHead,
+    ended: bool,
 }
 
 impl Request {
     /// The body as a `multipart/form-data` form. Only a piece of it is held at a time, however large the files are; the
-    /// whole is held to [`Limits::form_bytes`](super::Limits::form_bytes) and [`Limits::parts`](super::Limits::parts).
+    /// whole is held to [`Limits::form_bytes`](super::Limits::form_bytes), [`Limits::parts`](super::Limits::parts) and
+    /// [`Limits::part_headers`](super::Limits::part_headers).
     /// The body is gone from the request then.
     ///
     /// # Errors
@@ -66,56 +68,22 @@ impl Request {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn multipart(&mut self) -> Result<Multipart, BodyError> {
-        let wrong = |got: &str| BodyError::WrongType {
+        let kind = self.header("content-type").unwrap_or("nothing");
+        let boundary = boundary(kind).ok_or_else(|| BodyError::WrongType {
             expected: "multipart/form-data",
-            got: got.to_owned(),
-        };
-        let kind = self
-            .header("content-type")
-            .ok_or_else(|| wrong("nothing"))?;
-        let boundary = multer::parse_boundary(kind).map_err(|_| wrong(kind))?;
+            got: kind.to_owned(),
+        })?;
+        let patience = self.patience();
         let limits = self.0.body.context.site.limits;
-        let sizes = multer::SizeLimit::new().whole_stream(limits.form_bytes);
-        let constraints = multer::Constraints::new().size_limit(sizes);
-        let source = std::mem::replace(&mut self.0.body.source, Source::Whole(Bytes::new()));
-        let stream = match source {
-            Source::Whole(bytes) => Frames::Whole(bytes),
-            Source::Incoming(incoming) => Frames::Incoming(incoming),
-            #[cfg(feature = "tower")]
-            Source::Foreign(_) => return Err(wrong("a body of a foreign service")),
-        };
         Ok(Multipart {
-            inner: multer::Multipart::with_constraints(stream, boundary, constraints),
-            parts: 0,
-            most_parts: limits.parts,
+            source: std::mem::replace(&mut self.0.body.source, Source::Whole(Bytes::new())),
+            splitter: Splitter::new(&boundary, limits.part_headers),
+            patience,
+            limits,
             body_limit: self.0.body.context.body_limit,
+            parts: 0,
+            came: 0,
         })
-    }
-}
-
-/// The pieces of a body, as multer takes them: it wants to be able to leave the thread.
-enum Frames {
-    Whole(Bytes),
-    Incoming(Incoming),
-}
-
-impl Stream for Frames {
-    type Item = Result<Bytes, hyper::Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut *self {
-            Frames::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Frames::Whole(bytes) => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
-            Frames::Incoming(incoming) => loop {
-                let frame = std::task::ready!(Pin::new(&mut *incoming).poll_frame(cx));
-                match frame.map(|frame| frame.map(|frame| frame.into_data())) {
-                    Some(Ok(Ok(data))) => return Poll::Ready(Some(Ok(data))),
-                    Some(Ok(Err(_))) => {}
-                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                    None => return Poll::Ready(None),
-                }
-            },
-        }
     }
 }
 
@@ -126,36 +94,63 @@ impl Multipart {
     ///
     /// [`BodyError::TooLarge`] and [`BodyError::TooManyParts`] (413), [`BodyError::BadForm`] (400),
     /// [`BodyError::TimedOut`] (408), [`BodyError::Broken`] when the client hung up.
-    pub async fn next_part(&mut self) -> Result<Option<Part>, BodyError> {
-        let Some(inner) = self.inner.next_field().await.map_err(translate)? else {
-            return Ok(None);
-        };
-        self.parts += 1;
-        if self.parts > self.most_parts {
-            return Err(BodyError::TooManyParts);
+    pub async fn next_part(&mut self) -> Result<Option<Part<'_>>, BodyError> {
+        loop {
+            match self.step().await? {
+                Step::Headers(headers) => {
+                    self.parts += 1;
+                    if self.parts > self.limits.parts {
+                        return Err(BodyError::TooManyParts);
+                    }
+                    let head = PartHead::parse(&headers)?;
+                    return Ok(Some(Part {
+                        form: self,
+                        head,
+                        ended: false,
+                    }));
+                }
+                Step::End => return Ok(None),
+                Step::Data(_) | Step::PartEnd | Step::More => {}
+            }
         }
-        Ok(Some(Part {
-            inner,
-            body_limit: self.body_limit,
-        }))
+    }
+
+    /// What comes next, when as much of the body has come as it takes.
+    async fn step(&mut self) -> Result<Step, BodyError> {
+        loop {
+            match self.splitter.step()? {
+                Step::More => {}
+                step => return Ok(step),
+            }
+            let Some(piece) = self.source.piece(self.patience).await? else {
+                let why = "it ends before its last boundary";
+                return Err(BodyError::BadForm(why.to_owned()));
+            };
+            self.came += piece.len() as u64;
+            let limit = self.limits.form_bytes;
+            if self.came > limit {
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                return Err(BodyError::TooLarge { limit });
+            }
+            self.splitter.push(piece);
+        }
     }
 }
 
-impl Part {
+impl Part<'_> {
     /// The field's name; empty when the client gave none.
     pub fn name(&self) -> &str {
-        self.inner.name().unwrap_or("")
+        &self.head.name
     }
 
     /// The name of the file on the client's side. The client may have written anything into it: never open it as a path.
     pub fn file_name(&self) -> Option<&str> {
-        self.inner.file_name()
+        self.head.file_name.as_deref()
     }
 
     /// The media type, as the client says.
     pub fn content_type(&self) -> Option<&str> {
-        let kind = self.inner.headers().get(::http::header::CONTENT_TYPE)?;
-        kind.to_str().ok()
+        self.head.content_type.as_deref()
     }
 
     /// The next piece; `None` at the part's end.
@@ -164,7 +159,16 @@ impl Part {
     ///
     /// As [`Multipart::next_part`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
-        self.inner.chunk().await.map_err(translate)
+        if self.ended {
+            return Ok(None);
+        }
+        match self.form.step().await? {
+            Step::Data(data) => Ok(Some(data)),
+            _ => {
+                self.ended = true;
+                Ok(None)
+            }
+        }
     }
 
     /// Reads the whole part.
@@ -173,12 +177,11 @@ impl Part {
     ///
     /// As [`Multipart::next_part`]; [`BodyError::TooLarge`] above the route's limit for bodies, too.
     pub async fn read(&mut self) -> Result<Bytes, BodyError> {
+        let limit = self.form.body_limit;
         let mut whole = BytesMut::new();
         while let Some(piece) = self.chunk().await? {
-            if whole.len() + piece.len() > self.body_limit {
-                return Err(BodyError::TooLarge {
-                    limit: self.body_limit,
-                });
+            if whole.len() + piece.len() > limit {
+                return Err(BodyError::TooLarge { limit });
             }
             whole.extend_from_slice(&piece);
         }
@@ -194,16 +197,78 @@ impl Part {
         let bytes = self.read().await?;
         String::from_utf8(bytes.into()).map_err(|_| BodyError::NotText)
     }
+
+    /// Writes the part into a new file, on other threads, and gives its size. Only a piece of it is held at a time; the
+    /// form's limits hold. A file that is not finished, since the client hung up or this is dropped, is removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Multipart::next_part`]; [`BodyError::NotStored`] (500) when the file is there already, or cannot be
+    /// written.
+    ///
+    /// ```
+    /// use aio::http::{App, Request, Response, TestClient};
+    ///
+    /// async fn upload(mut request: Request) -> Result<String, Response> {
+    ///     let mut form = request.multipart()?;
+    ///     let mut saved = 0;
+    ///     while let Some(mut part) = form.next_part().await? {
+    ///         // A name of our own: the client's may lead anywhere.
+    ///         let path = std::env::temp_dir().join(format!("upload-{}", std::process::id()));
+    ///         saved += part.save(&path).await?;
+    ///         # std::fs::remove_file(path).unwrap();
+    ///     }
+    ///     Ok(format!("{saved} bytes"))
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let client = TestClient::new(App::new().post("/", upload)).await?;
+    ///     let form = "--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b.txt\"\r\n\r\nhello\r\n--x--\r\n";
+    ///     let sent = client.post("/").header("content-type", "multipart/form-data; boundary=x").body(form);
+    ///     assert_eq!(sent.send().await.text(), "5 bytes");
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn save(&mut self, path: impl AsRef<Path>) -> Result<u64, BodyError> {
+        let path: Arc<Path> = path.as_ref().into();
+        let new = path.clone();
+        let opened = on_thread(&path, move || fs::File::create_new(new)).await;
+        let file = Arc::new(opened?);
+        let mut unfinished = Unfinished(Some(path.clone()));
+        let mut size = 0;
+        while let Some(piece) = self.chunk().await? {
+            size += piece.len() as u64;
+            let file = file.clone();
+            on_thread(&path, move || (&*file).write_all(&piece)).await?;
+        }
+        unfinished.0 = None;
+        Ok(size)
+    }
 }
 
-fn translate(error: multer::Error) -> BodyError {
-    match error {
-        multer::Error::StreamSizeExceeded { limit }
-        | multer::Error::FieldSizeExceeded { limit, .. } => BodyError::TooLarge {
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
-        },
-        multer::Error::StreamReadFailed(error) => broken(&*error),
-        other => BodyError::BadForm(other.to_string()),
+/// What files need is done where it blocks nobody.
+async fn on_thread<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, BodyError> {
+    let done = to_thread(work).await.map_err(std::io::Error::other);
+    done.and_then(|done| done)
+        .map_err(|error| BodyError::NotStored {
+            path: path.to_owned(),
+            why: error.to_string(),
+        })
+}
+
+/// A file that is removed unless it becomes whole.
+struct Unfinished(Option<Arc<Path>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Gone already, or the folder is: nothing is left then, either.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -215,7 +280,7 @@ impl fmt::Debug for Multipart {
     }
 }
 
-impl fmt::Debug for Part {
+impl fmt::Debug for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Part")
             .field("name", &self.name())

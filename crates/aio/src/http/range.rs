@@ -15,8 +15,9 @@ pub(crate) enum Part {
 /// Reads the header's value against a file of `size` bytes. Several ranges at once are answered with the whole: they are
 /// hardly used but to make a server work.
 pub(crate) fn parse(value: Option<&str>, size: u64) -> Part {
-    let Some(spec) = value.and_then(|value| value.trim().strip_prefix("bytes=")) else {
-        return Part::Whole;
+    let spec = match value.and_then(|value| value.split_once('=')) {
+        Some((unit, spec)) if unit.trim().eq_ignore_ascii_case("bytes") => spec,
+        _ => return Part::Whole,
     };
     let Some((first, last)) = spec.trim().split_once('-') else {
         return Part::Whole;

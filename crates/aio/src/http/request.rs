@@ -1,15 +1,17 @@
 //! What a client asks.
 
-use std::{borrow::Cow, fmt, future::poll_fn, net::SocketAddr, rc::Rc, str::FromStr};
+use std::{borrow::Cow, fmt, future::poll_fn, net::SocketAddr, rc::Rc, str::FromStr, task::Poll};
 
-use ::http::{HeaderMap, Method, Version, request::Parts};
+use ::http::{Extensions, HeaderMap, Method, Version, request::Parts};
+use serde::de::DeserializeOwned;
 
 use super::{
+    hang_up::HangUp,
     intake::{Context, RequestBody, Source},
     io::Wire,
     response::{IntoResponse, Response},
-    router::Values,
-    scope::Scope,
+    router::{Leaf, Values},
+    scope::{Scope, State},
     site::Site,
     text::query_decode,
 };
@@ -38,16 +40,16 @@ impl Request {
         self.0.body.context.peer = peer;
     }
 
+    pub(crate) fn set_stream(&mut self, stream: Rc<HangUp>) {
+        self.0.body.context.stream = Some(stream);
+    }
+
     /// `path` only where decoding has changed it.
-    pub(crate) fn set_match(
-        &mut self,
-        path: Option<String>,
-        names: Rc<[Box<str>]>,
-        values: Values,
-    ) {
+    pub(crate) fn set_match<T>(&mut self, path: Option<String>, leaf: &Leaf<T>, values: Values) {
         let context = &mut self.0.body.context;
         context.path = path;
-        context.names = names;
+        context.pattern = Some(leaf.pattern.clone());
+        context.names = leaf.names.clone();
         context.values = values;
     }
 
@@ -135,6 +137,12 @@ impl Request {
             .map_err(|error: T::Err| wrong(error.to_string()))
     }
 
+    /// The pattern of the route that was found, with those of the apps around it: what requests are counted by. `None` in
+    /// middleware around a 404 or 405.
+    pub fn pattern(&self) -> Option<&str> {
+        self.0.body.context.pattern.as_deref()
+    }
+
     /// All names and values that the pattern matched, in its order.
     pub fn matches(&self) -> impl Iterator<Item = (&str, &str)> {
         let context = &self.0.body.context;
@@ -166,6 +174,39 @@ impl Request {
             })
     }
 
+    /// The query as a value of another type, field by field.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`], which answers 400, when it has not the fields of `T`.
+    ///
+    /// ```
+    /// use aio::http::{App, ParamError, Request, TestClient};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Page { number: u32, size: Option<u32> }
+    ///
+    /// async fn list(request: Request) -> Result<String, ParamError> {
+    ///     let page: Page = request.query_as()?;
+    ///     Ok(format!("page {} of {}", page.number, page.size.unwrap_or(20)))
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let client = TestClient::new(App::new().get("/", list)).await?;
+    ///     assert_eq!(client.get("/?number=7").send().await.text(), "page 7 of 20");
+    ///     assert_eq!(client.get("/?number=x").send().await.status(), 400);
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn query_as<T: DeserializeOwned>(&self) -> Result<T, ParamError> {
+        serde_urlencoded::from_str(self.query_string()).map_err(|error| ParamError {
+            name: "query".to_owned(),
+            value: self.query_string().to_owned(),
+            why: error.to_string(),
+        })
+    }
+
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.0.head.headers
@@ -181,8 +222,8 @@ impl Request {
         self.0.body.context.peer
     }
 
-    /// The value of this type that the app, or one that it is nested in, was given with
-    /// [`App::state`](super::App::state) or in a startup hook.
+    /// The value of this type that this request was given with [`insert`](Request::insert), or else the app, or one that
+    /// it is nested in, with [`App::state`](super::App::state) or in a startup hook.
     ///
     /// ```
     /// use std::cell::Cell;
@@ -203,7 +244,56 @@ impl Request {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn state<T: 'static>(&self) -> Option<Rc<T>> {
-        self.0.body.context.scope.as_ref()?.find()
+        let context = &self.0.body.context;
+        let own = context.own.as_ref().and_then(State::get);
+        own.or_else(|| context.scope.as_ref()?.find())
+    }
+
+    /// Puts a value where the handler finds it by its type, with [`state`](Request::state): what a middleware has found
+    /// out about this request.
+    ///
+    /// ```
+    /// use aio::http::{App, Next, Request, Response, StatusCode, TestClient};
+    ///
+    /// struct User(String);
+    ///
+    /// async fn log_in(mut request: Request, next: Next) -> Response {
+    ///     let Some(user) = request.header("x-user").map(str::to_owned) else {
+    ///         return StatusCode::UNAUTHORIZED.into();
+    ///     };
+    ///     request.insert(User(user));
+    ///     next.run(request).await
+    /// }
+    ///
+    /// async fn greet(request: Request) -> Option<String> {
+    ///     Some(format!("hello, {}", request.state::<User>()?.0))
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let client = TestClient::new(App::new().wrap(log_in).get("/", greet)).await?;
+    ///     assert_eq!(client.get("/").send().await.status(), 401);
+    ///     assert_eq!(client.get("/").header("x-user", "ann").send().await.text(), "hello, ann");
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn insert<T: 'static>(&mut self, value: T) {
+        self.0
+            .body
+            .context
+            .own
+            .get_or_insert_default()
+            .insert(value);
+    }
+
+    /// What tower's layers leave for those within them.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.head.extensions
+    }
+
+    /// What tower's layers find that are within this.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.0.head.extensions
     }
 
     /// This request's id; empty unless the app has [`request_ids`](super::App::request_ids).
@@ -220,26 +310,49 @@ impl Request {
         self.header("last-event-id")
     }
 
-    /// A future that ends when the client has hung up, for a handler that would rather stop than work for nobody. It
-    /// never ends over HTTP/2, over TLS, or without a socket.
+    /// A future that ends when the client has hung up or, over HTTP/2, taken back this request: for a handler that would
+    /// rather stop than work for nobody. It never ends without a socket, nor while the client has sent another request
+    /// behind this one. Any task may await it.
     ///
-    /// ```no_run
-    /// use aio::http::Request;
+    /// ```
+    /// use std::time::Duration;
+    /// use aio::http::{App, Request, TestServer};
     ///
-    /// async fn search(request: Request) -> String {
-    ///     let gone = request.disconnected();
-    ///     aio::create_task(async move {
-    ///         gone.await;
-    ///         println!("nobody waits for this any more");
-    ///     });
-    ///     "found".to_owned()
+    /// // Looks once a second, as long as somebody waits.
+    /// async fn changes(request: Request) -> &'static str {
+    ///     loop {
+    ///         if aio::wait_for(request.disconnected(), Duration::from_secs(1)).await.is_ok() {
+    ///             println!("nobody waits for this any more");
+    ///             return "";
+    ///         }
+    ///     }
     /// }
+    ///
+    /// aio::run(async {
+    ///     let server = TestServer::start(App::new().get("/", changes)).await?;
+    ///     let (reader, writer) = aio::open_connection(server.address()).await?;
+    ///     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    ///     while server.server().requests() == 0 {
+    ///         aio::yield_now().await;
+    ///     }
+    ///     drop((reader, writer));
+    ///     while server.server().requests() > 0 {
+    ///         aio::yield_now().await;
+    ///     }
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn disconnected(&self) -> impl Future<Output = ()> + use<> {
-        let wire = self.0.body.context.wire.clone();
-        poll_fn(move |cx| match &wire {
-            Some(wire) => wire.poll_hung_up(cx),
-            None => std::task::Poll::Pending,
+        let context = &self.0.body.context;
+        let (wire, stream) = (context.wire.clone(), context.stream.clone());
+        poll_fn(move |cx| {
+            let of_stream = stream.as_ref().map(|stream| stream.poll(cx));
+            match (of_stream, &wire) {
+                (Some(Poll::Ready(())), _) => Poll::Ready(()),
+                (_, Some(wire)) => wire.poll_hung_up(cx),
+                _ => Poll::Pending,
+            }
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use ::http::{HeaderMap, HeaderValue, StatusCode, header, header::IntoHeaderName};
 use bytes::Bytes;
 use futures_core::Stream;
 use serde::Serialize;
@@ -62,14 +62,33 @@ impl Response {
                 Response::with_body(StatusCode::OK, Some(kind), Bytes::from(json))
             }
             Err(error) => {
-                if let Ok(engine) = current::engine() {
-                    engine
-                        .reporter
-                        .report("a response is not expressible as JSON", None, &error);
-                }
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                Response::failed(format_args!("a value is not expressible as JSON: {error}"))
             }
         }
+    }
+
+    /// The answer to a fault of ours: status 500, and the loop's exception handler hears of the error, of which the
+    /// client is told nothing.
+    ///
+    /// ```
+    /// use aio::http::{App, Request, Response, TestClient};
+    ///
+    /// async fn motd(_: Request) -> Result<String, Response> {
+    ///     std::fs::read_to_string("/no/such/file").map_err(Response::failed)
+    /// }
+    ///
+    /// aio::run(async {
+    ///     let client = TestClient::new(App::new().get("/", motd)).await?;
+    ///     assert_eq!(client.get("/").send().await.text(), "500: Internal Server Error");
+    ///     Ok::<(), std::io::Error>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn failed(error: impl fmt::Display) -> Self {
+        if let Ok(engine) = current::engine() {
+            engine.reporter.report("a request failed", None, &error);
+        }
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 
     /// Sends the client to `location`, with status 302. What a header must not hold is percent-encoded; a location that
@@ -81,17 +100,9 @@ impl Response {
     /// Sends the client to `location` with another status: 303 after a form, 307 and 308 to repeat the request there,
     /// 301 and 308 for good.
     pub fn redirect_with(status: StatusCode, location: &str) -> Self {
-        let mut safe = String::with_capacity(location.len());
-        for byte in location.bytes() {
-            match byte {
-                b'!'..=b'~' => safe.push(byte as char),
-                other => safe.push_str(&format!("%{other:02X}")),
-            }
-        }
-        let response = Response::new(status);
-        match HeaderValue::from_str(&safe) {
-            Ok(location) => response.with_header(header::LOCATION, location),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        match self::location(location) {
+            Some(location) => Response::new(status).with_header(header::LOCATION, location),
+            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }
 
@@ -173,10 +184,33 @@ impl Response {
         self
     }
 
-    /// The same with a header set to this value alone.
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.inner.headers_mut().insert(name, value);
-        self
+    /// The same with a header set to this value alone: a name from [`header`], or in small letters. A value that no
+    /// header can hold (a line end in it) answers 500, and the loop's exception handler hears of it.
+    ///
+    /// ```
+    /// use aio::http::{Response, header};
+    ///
+    /// let response = Response::text("busy").with_header("x-queue", 7).with_header(header::RETRY_AFTER, "30");
+    /// assert_eq!(response.headers()["x-queue"], "7");
+    /// assert_eq!(Response::text("").with_header("x-name", "a\r\nb").status(), 500);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When a name that is text can be no header's, or has capital letters.
+    pub fn with_header<N, V>(mut self, name: N, value: V) -> Self
+    where
+        N: IntoHeaderName,
+        V: TryInto<HeaderValue>,
+        V::Error: fmt::Display,
+    {
+        match value.try_into() {
+            Ok(value) => {
+                self.inner.headers_mut().insert(name, value);
+                self
+            }
+            Err(error) => Response::failed(error),
+        }
     }
 
     /// The status.
@@ -231,6 +265,19 @@ impl Response {
     }
 }
 
+/// A target as `Location` can hold it. A backslash, too, is encoded: browsers take it for a slash, and two of these lead
+/// to another site.
+pub(crate) fn location(target: &str) -> Option<HeaderValue> {
+    let mut safe = String::with_capacity(target.len());
+    for byte in target.bytes() {
+        match byte {
+            b'!'..=b'~' if byte != b'\\' => safe.push(byte as char),
+            other => safe.push_str(&format!("%{other:02X}")),
+        }
+    }
+    HeaderValue::from_str(&safe).ok()
+}
+
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
@@ -262,6 +309,13 @@ impl IntoResponse for String {
 impl IntoResponse for &'static str {
     fn into_response(self) -> Response {
         Response::text(self)
+    }
+}
+
+/// `None` answers 404.
+impl<R: IntoResponse> IntoResponse for Option<R> {
+    fn into_response(self) -> Response {
+        self.map_or_else(|| StatusCode::NOT_FOUND.into_response(), R::into_response)
     }
 }
 

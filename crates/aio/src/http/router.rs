@@ -10,7 +10,7 @@ use crate::error::RouteError;
 
 /// A pattern's value for each method, and the names of what it matches.
 pub(crate) struct Leaf<T> {
-    pub(crate) pattern: String,
+    pub(crate) pattern: Rc<str>,
     pub(crate) names: Rc<[Box<str>]>,
     pub(crate) value: T,
 }
@@ -119,31 +119,27 @@ impl<T> Router<T> {
         }
         let place = if rest { &mut node.rest } else { &mut node.leaf };
         let leaf = place.get_or_insert_with(|| Leaf {
-            pattern: pattern.to_owned(),
+            pattern: pattern.into(),
             names: names.clone().into(),
             value: default(),
         });
         if *leaf.names != *names {
             return Err(RouteError::Conflict {
                 pattern: pattern.to_owned(),
-                other: leaf.pattern.clone(),
+                other: leaf.pattern.to_string(),
             });
         }
         Ok(&mut leaf.value)
     }
 
     /// The route of a path as the client sent it. `Err` when the path is not decodable.
-    pub(crate) fn find(
-        &self,
-        path: &str,
-        encoded: bool,
-    ) -> Result<Option<Found<'_, T>>, Undecodable> {
+    pub(crate) fn find(&self, path: &str) -> Result<Option<Found<'_, T>>, Undecodable> {
         if !path.starts_with('/') {
             return Ok(None);
         }
         let mut walk = Walk {
             path,
-            encoded,
+            encoded: is_encoded(path),
             values: Values::new(),
         };
         let leaf = self.root.find(1, &mut walk)?;
@@ -171,10 +167,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn push(&mut self, part: Range<usize>, decoded: &Cow<'a, str>) {
+    fn push(&mut self, part: Range<usize>, decoded: Cow<'a, str>) {
         self.values.push(match decoded {
             Cow::Borrowed(_) => Value::Plain(part),
-            Cow::Owned(decoded) => Value::Decoded(decoded.as_str().into()),
+            Cow::Owned(decoded) => Value::Decoded(decoded.into()),
         });
     }
 }
@@ -217,7 +213,7 @@ impl<T> Node<T> {
         }
         for (shape, next) in &self.shaped {
             if shape.is_match(&decoded) {
-                walk.push(segment.clone(), &decoded);
+                walk.push(segment.clone(), decoded.clone());
                 if let Some(leaf) = next.go_on(slash, walk)? {
                     return Ok(Some(leaf));
                 }
@@ -227,7 +223,7 @@ impl<T> Node<T> {
         if let Some(next) = &self.any
             && !segment.is_empty()
         {
-            walk.push(segment, &decoded);
+            walk.push(segment, decoded);
             if let Some(leaf) = next.go_on(slash, walk)? {
                 return Ok(Some(leaf));
             }
@@ -237,7 +233,7 @@ impl<T> Node<T> {
             return Ok(None);
         };
         let rest = walk.decode(at..whole)?;
-        walk.push(at..whole, &rest);
+        walk.push(at..whole, rest);
         Ok(Some(leaf))
     }
 

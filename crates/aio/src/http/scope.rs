@@ -24,7 +24,7 @@ impl State {
         drop(before);
     }
 
-    fn get<T: 'static>(&self) -> Option<Rc<T>> {
+    pub(crate) fn get<T: 'static>(&self) -> Option<Rc<T>> {
         let value = self.0.borrow().get(&TypeId::of::<T>())?.clone();
         value.downcast().ok()
     }

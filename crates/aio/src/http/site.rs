@@ -2,15 +2,16 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use ::http::{HeaderValue, Method, StatusCode, header};
+use ::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use super::{
     app::App,
+    forwarded::TrustedProxies,
     hooks::{Cleanups, Hook, Setup},
     limits::Limits,
     middleware::{Chain, Next},
     request::Request,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Response, location},
     route::{Handler, Handling, OnDisconnect, Target},
     router::{Router, Undecodable, decode_path, is_encoded},
     scope::Scope,
@@ -36,6 +37,8 @@ pub(crate) struct Site {
     pub(crate) cleanups: Cleanups,
     pub(crate) limits: Limits,
     pub(crate) request_ids: bool,
+    redirect_slashes: bool,
+    pub(crate) proxies: TrustedProxies,
     /// Requests that are being handled.
     pub(crate) handling: Cell<usize>,
 }
@@ -49,6 +52,8 @@ impl Site {
             cleanups: Cleanups::default(),
             limits: app.limits,
             request_ids: app.request_ids,
+            redirect_slashes: app.redirect_slashes,
+            proxies: app.proxies.clone(),
             handling: Cell::new(0),
         };
         site.take_in(app, "", None)?;
@@ -78,11 +83,9 @@ impl Site {
             .extend(app.startup.iter().map(|hook| (hook.clone(), setup.clone())));
         for route in &app.routes {
             let whole = format!("{prefix}{}", route.pattern);
-            let pattern = if prefix.is_empty() || route.pattern.starts_with('/') {
-                &whole
-            } else {
-                &route.pattern
-            };
+            // One that is neither empty nor begins with a slash is told as it was written.
+            let fits = route.pattern.is_empty() || route.pattern.starts_with('/');
+            let pattern = if fits { &whole } else { &route.pattern };
             let methods = self.router.entry(pattern, Vec::new)?;
             if methods.iter().any(|(known, _)| *known == route.method) {
                 return Err(RouteError::Duplicate {
@@ -124,18 +127,18 @@ impl Site {
     /// Finds the handler and starts it; or the answer that needs none.
     pub(crate) fn handle(&self, mut request: Request) -> Handled {
         let path = request.raw_path();
-        let encoded = is_encoded(path);
-        let decoded = encoded.then(|| decode_path(path)).transpose();
-        let (found, decoded) = match (self.router.find(path, encoded), decoded) {
+        let decoded = is_encoded(path).then(|| decode_path(path)).transpose();
+        let (found, decoded) = match (self.router.find(path), decoded) {
             (Ok(Some(found)), Ok(decoded)) => (found, decoded),
             (Ok(None), Ok(_)) => {
-                let options = *request.method() == Method::OPTIONS && path == "*";
-                let status = if options {
-                    StatusCode::NO_CONTENT
-                } else {
-                    StatusCode::NOT_FOUND
-                };
-                return self.refuse(request, status, None);
+                if *request.method() == Method::OPTIONS && path == "*" {
+                    return self.refuse(request, StatusCode::NO_CONTENT, None);
+                }
+                if let Some(location) = self.elsewhere(&request) {
+                    let to = Some((header::LOCATION, location));
+                    return self.refuse(request, StatusCode::PERMANENT_REDIRECT, to);
+                }
+                return self.refuse(request, StatusCode::NOT_FOUND, None);
             }
             (Err(Undecodable), _) | (_, Err(Undecodable)) => {
                 return self.refuse(request, StatusCode::BAD_REQUEST, None);
@@ -148,11 +151,36 @@ impl Site {
             } else {
                 StatusCode::METHOD_NOT_ALLOWED
             };
-            return self.refuse(request, status, allowed(methods));
+            let allow = allowed(methods).map(|allow| (header::ALLOW, allow));
+            return self.refuse(request, status, allow);
         };
-        request.set_match(decoded, found.leaf.names.clone(), found.values);
+        request.set_match(decoded, found.leaf, found.values);
         request.set_scope(target.scope.clone(), target.body_limit);
         Handled::Later(target.start(request), target.on_disconnect)
+    }
+
+    /// The same path with other slashes, where that one is known.
+    fn elsewhere(&self, request: &Request) -> Option<HeaderValue> {
+        if !self.redirect_slashes {
+            return None;
+        }
+        let mut path = request.raw_path().to_owned();
+        while path.contains("//") {
+            path = path.replace("//", "/");
+        }
+        let other = match path.strip_suffix('/') {
+            Some(shorter) => shorter.to_owned(),
+            None => format!("{path}/"),
+        };
+        let known = |path: &String| {
+            let found = self.router.find(path).ok().flatten();
+            found.is_some_and(|found| choose(&found.leaf.value, request.method()).is_some())
+        };
+        let mut target = [path, other].into_iter().find(known)?;
+        if let Some(query) = request.0.head.uri.query() {
+            target = format!("{target}?{query}");
+        }
+        location(&target)
     }
 
     /// An answer without a handler, through the middleware of the app that the path belongs to.
@@ -160,15 +188,15 @@ impl Site {
         &self,
         mut request: Request,
         status: StatusCode,
-        allow: Option<HeaderValue>,
+        header: Option<(HeaderName, HeaderValue)>,
     ) -> Handled {
         let answer = move || {
             let response = match status {
                 StatusCode::NO_CONTENT => Response::new(status),
                 status => status.into_response(),
             };
-            match &allow {
-                Some(allow) => response.with_header(header::ALLOW, allow.clone()),
+            match &header {
+                Some((name, value)) => response.with_header(name.clone(), value.clone()),
                 None => response,
             }
         };

@@ -70,16 +70,17 @@ impl Socket {
         ready.map(|_| ())
     }
 
-    /// Ends when the client has closed its side and nothing else waits to be read.
-    pub(crate) fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Socket::Tcp(stream) = self else {
-            return Poll::Pending;
-        };
-        let mut one = [0];
-        match stream.poll_peek(cx, &mut ReadBuf::new(&mut one)) {
-            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => Poll::Ready(()),
-            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+    /// Whether nobody between the client and us can read along.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Socket::Tls(_) = self {
+            return true;
         }
+        false
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self, Socket::Unix(_))
     }
 
     /// Lets the system forget what is unsent.

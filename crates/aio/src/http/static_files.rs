@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use ::http::{HeaderValue, StatusCode, header};
+use ::http::{HeaderValue, Method, StatusCode, header};
 use bytes::Bytes;
 use futures_core::Stream;
 use rustix::{
@@ -19,6 +19,7 @@ use rustix::{
 
 use super::{
     app::App,
+    coding::accepted,
     conditional::Validators,
     media,
     range::{Part, parse},
@@ -31,14 +32,16 @@ use crate::thread::{OnThread, to_thread};
 /// How much of a file is read at a time.
 const PIECE: u64 = 64 * 1024;
 
-/// What a name is tried with, and the coding that it then has, the best first.
+/// What a name is tried with, and the coding that it then has, the best first where the client likes them alike.
 const VARIANTS: [(&str, &str); 3] = [("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz")];
 
 /// A folder whose files are served: with ranges, entity tags, conditions, and variants that were compressed beforehand.
 ///
 /// Only regular files beneath the folder are served: no path leads out of it, no symbolic link is followed, nothing that
-/// begins with a dot is shown, no folder is listed (its `index.html` is served, if it has one). Files are opened and read
-/// on other threads. A file `page.html.br`, `.zst` or `.gz` beside `page.html` is sent to clients that take it.
+/// begins with a dot is shown, no folder is listed: its `index.html` is served, if it has one, at its path with a slash at
+/// the end, to which the one without is redirected. Files are opened and read on other threads. A file `page.html.br`,
+/// `.zst` or `.gz` beside `page.html` is sent to clients that take it, whichever they like best. Several ranges at once
+/// are answered with the whole file.
 ///
 /// ```no_run
 /// use aio::http::{App, StaticFiles, run_app};
@@ -81,31 +84,48 @@ impl StaticFiles {
 
     /// The response for a file, by its path beneath the folder: for handlers that choose the file themselves.
     pub async fn serve(&self, request: &Request, path: &str) -> Response {
-        let codings = accepted(request);
-        let (root, path) = (self.root.clone(), path.to_owned());
-        let name = path.rsplit('/').next().unwrap_or("").to_owned();
-        match to_thread(move || find(&root, &path, &codings)).await {
-            Ok(Some(found)) => {
-                let name = if found.is_index { "index.html" } else { &name };
-                self.answer(request, found, name)
-            }
-            Ok(None) => StatusCode::NOT_FOUND.into_response(),
-            Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        match self.find(request, path).await {
+            Ok(found) => self.answer(request, found, path),
+            Err(response) => response,
         }
     }
 
-    fn answer(&self, request: &Request, found: Found, name: &str) -> Response {
+    /// As [`serve`](StaticFiles::serve), for a path that the client has asked for: links within a folder's index lead to
+    /// where they should only if the folder's own path ends with a slash.
+    async fn serve_asked(&self, request: &Request, path: &str) -> Response {
+        match self.find(request, path).await {
+            Ok(found) if found.is_index && !request.path().ends_with('/') => to_folder(request),
+            Ok(found) => self.answer(request, found, path),
+            Err(response) => response,
+        }
+    }
+
+    async fn find(&self, request: &Request, path: &str) -> Result<Found, Response> {
+        let known = VARIANTS.map(|(coding, _)| coding);
+        let codings = accepted(request.headers(), &known);
+        let (root, path) = (self.root.clone(), path.to_owned());
+        match to_thread(move || find(&root, &path, &codings)).await {
+            Ok(found) => found.ok_or_else(|| StatusCode::NOT_FOUND.into_response()),
+            Err(_) => Err(StatusCode::SERVICE_UNAVAILABLE.into_response()),
+        }
+    }
+
+    fn answer(&self, request: &Request, found: Found, path: &str) -> Response {
+        let name = match found.is_index {
+            true => "index.html",
+            false => path.rsplit('/').next().unwrap_or(""),
+        };
         let mut state = Validators::new().etag(&found.tag());
         if let Some(modified) = found.modified {
             state = state.modified(modified);
         }
         if let Some(short) = state.check(request) {
-            return self.dress(state.mark(short), found.coding);
+            return self.dress(state.mark(short), None);
         }
         let size = found.size;
         let wanted = request
             .header("range")
-            .filter(|_| state.allow_range(request));
+            .filter(|_| *request.method() == Method::GET && state.allow_range(request));
         let (status, part) = match parse(wanted, size) {
             Part::Whole => (StatusCode::OK, 0..size),
             Part::Bytes(part) => (StatusCode::PARTIAL_CONTENT, part),
@@ -154,11 +174,11 @@ impl App {
     pub fn files(self, prefix: &str, files: StaticFiles) -> Self {
         let pattern = format!("{}/{{path:*}}", prefix.trim_end_matches('/'));
         self.add_route(Route::new(
-            ::http::Method::GET,
+            Method::GET,
             &pattern,
             async move |request: Request| {
                 let path = request.match_info("path").unwrap_or("").to_owned();
-                files.serve(&request, &path).await
+                files.serve_asked(&request, &path).await
             },
         ))
     }
@@ -203,16 +223,18 @@ impl Found {
     }
 }
 
-/// The codings that the client takes, of those that we know.
-fn accepted(request: &Request) -> Vec<&'static str> {
-    let header = request.header("accept-encoding").unwrap_or("");
-    let known = VARIANTS.iter().map(|(coding, _)| *coding);
-    known
-        .filter(|coding| super::text::accepts(header, coding))
-        .collect()
+/// Sends the client to the same path with a slash at its end. The target is relative, so that no path, however odd, leads
+/// to another site.
+fn to_folder(request: &Request) -> Response {
+    let folder = request.raw_path().rsplit('/').next().unwrap_or("");
+    let mut target = format!("./{folder}/");
+    if let Some(query) = request.0.head.uri.query() {
+        target = format!("{target}?{query}");
+    }
+    Response::redirect_with(StatusCode::PERMANENT_REDIRECT, &target)
 }
 
-fn find(root: &OwnedFd, path: &str, codings: &[&str]) -> Option<Found> {
+fn find(root: &OwnedFd, path: &str, codings: &[&'static str]) -> Option<Found> {
     let path = Path::new(path);
     if !is_plain(path) {
         return None;
@@ -237,12 +259,10 @@ fn is_plain(path: &Path) -> bool {
 }
 
 /// The file, or a variant of it that the client takes; only where there is a file is a variant looked for.
-fn variant(root: &OwnedFd, path: &Path, codings: &[&str]) -> Option<Found> {
+fn variant(root: &OwnedFd, path: &Path, codings: &[&'static str]) -> Option<Found> {
     let plain = open(root, path)?;
-    for (coding, ending) in VARIANTS
-        .iter()
-        .filter(|(coding, _)| codings.contains(coding))
-    {
+    let ending = |coding: &str| VARIANTS.iter().find(|(known, _)| *known == coding);
+    for (coding, ending) in codings.iter().filter_map(|coding| ending(coding)) {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);
         if let Some(mut found) = open(root, Path::new(&name)) {

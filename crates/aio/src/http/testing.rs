@@ -87,9 +87,19 @@ impl TestClient {
         self.request(Method::PUT, target)
     }
 
+    /// A `PATCH` request.
+    pub fn patch(&self, target: &str) -> TestRequest<'_> {
+        self.request(Method::PATCH, target)
+    }
+
     /// A `DELETE` request.
     pub fn delete(&self, target: &str) -> TestRequest<'_> {
         self.request(Method::DELETE, target)
+    }
+
+    /// Forgets the cookies that the app has set: as another client.
+    pub fn forget_cookies(&self) {
+        self.cookies.take();
     }
 
     /// Runs the app's clean-ups.

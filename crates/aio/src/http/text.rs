@@ -62,33 +62,6 @@ fn hex(digit: u8) -> Option<u8> {
     (digit as char).to_digit(16).map(|value| value as u8)
 }
 
-/// Whether an `Accept-Encoding` header allows a coding: by name, or by `*`, and not with a weight of zero.
-pub(crate) fn accepts(header: &str, coding: &str) -> bool {
-    weight(header, coding) > 0
-}
-
-/// The weight that the header gives a coding, in thousandths.
-pub(crate) fn weight(header: &str, coding: &str) -> u32 {
-    let mut any = 0;
-    for item in header.split(',') {
-        let mut parts = item.split(';');
-        let name = parts.next().unwrap_or("").trim();
-        let quality = parts.find_map(|part| {
-            let text = part.trim().strip_prefix("q=")?;
-            let value: f32 = text.trim().parse().ok()?;
-            Some((value.clamp(0.0, 1.0) * 1000.0) as u32)
-        });
-        let quality = quality.unwrap_or(1000);
-        if name.eq_ignore_ascii_case(coding) {
-            return quality;
-        }
-        if name == "*" {
-            any = quality;
-        }
-    }
-    any
-}
-
 /// Letters, digits and `others`.
 const fn alphanumeric_and(others: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];

@@ -1,7 +1,6 @@
 //! Apps and tower: an app as a service, tower's layers and services in an app.
 
 use std::{
-    cell::RefCell,
     convert::Infallible,
     fmt,
     future::{Ready, ready},
@@ -64,8 +63,9 @@ impl App {
         Ok(AppService { site })
     }
 
-    /// Puts a tower layer around every handler, as [`wrap`](App::wrap) does with a middleware. An error of the layer
-    /// answers 500, and the loop's exception handler hears of it.
+    /// Puts a tower layer around every handler, as [`wrap`](App::wrap) does with a middleware. The layer makes one
+    /// service, which is cloned for each request: so what its clones share, a limit's count for one, is shared by all
+    /// requests. An error of the layer answers 500, and the loop's exception handler hears of it.
     ///
     /// ```
     /// use aio::http::{App, Request, TestClient};
@@ -85,15 +85,17 @@ impl App {
     /// ```
     pub fn layer<L, B>(self, layer: L) -> Self
     where
-        L: Layer<NextService> + 'static,
-        L::Service: Service<::http::Request<RequestBody>, Response = ::http::Response<B>> + 'static,
+        L: Layer<NextService>,
+        L::Service:
+            Service<::http::Request<RequestBody>, Response = ::http::Response<B>> + Clone + 'static,
         <L::Service as Service<::http::Request<RequestBody>>>::Error: fmt::Display,
         B: Body<Data = Bytes> + 'static,
         B::Error: Into<BoxError>,
     {
-        self.wrap(async move |request: Request, next: Next| {
-            let service = layer.layer(NextService::new(next));
-            called(service, request.into_http()).await
+        let service = layer.layer(NextService(()));
+        self.wrap(async move |mut request: Request, next: Next| {
+            request.0.body.context.next = Some(Box::new(next));
+            called(service.clone(), request.into_http()).await
         })
     }
 
@@ -171,20 +173,10 @@ impl fmt::Debug for AppService {
     }
 }
 
-/// The rest of the chain as a service, around which a layer is put. It answers once: a layer that calls it again, to
-/// repeat a request, gets a 500.
-#[derive(Clone)]
-pub struct NextService {
-    next: Rc<RefCell<Option<Next>>>,
-}
-
-impl NextService {
-    fn new(next: Next) -> Self {
-        NextService {
-            next: Rc::new(RefCell::new(Some(next))),
-        }
-    }
-}
+/// The rest of the chain as a service, around which a layer is put. It answers a request that it was given once; one
+/// that a layer has made itself gets a 500.
+#[derive(Debug, Clone)]
+pub struct NextService(());
 
 impl Service<::http::Request<RequestBody>> for NextService {
     type Response = ::http::Response<ResponseBody>;
@@ -195,21 +187,14 @@ impl Service<::http::Request<RequestBody>> for NextService {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: ::http::Request<RequestBody>) -> Answering {
-        let next = self.next.borrow_mut().take();
-        let Some(next) = next else {
+    fn call(&mut self, mut request: ::http::Request<RequestBody>) -> Answering {
+        let Some(next) = request.body_mut().context.next.take() else {
             let again: Ready<_> = ready(Ok(StatusCode::INTERNAL_SERVER_ERROR
                 .into_response()
                 .into_http()));
             return Box::pin(again);
         };
         Box::pin(async move { Ok(next.run(Request::from_http(request)).await.into_http()) })
-    }
-}
-
-impl fmt::Debug for NextService {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextService").finish_non_exhaustive()
     }
 }
 
