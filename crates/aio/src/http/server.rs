@@ -2,7 +2,7 @@
 
 use std::{fmt, io, net::SocketAddr, rc::Rc, time::Duration};
 
-use rustix::process::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::net::ToSocketAddrs;
 
 use super::{
@@ -151,12 +151,12 @@ impl Server {
 
 /// Connections that the process has descriptors for, with a fifth of them left for files.
 fn affordable() -> usize {
-    match getrlimit(Resource::Nofile).current {
-        Some(descriptors) => usize::try_from(descriptors / 5 * 4)
+    // Without a limit it is the largest number.
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(usize::MAX, |(descriptors, _)| {
+        usize::try_from(descriptors / 5 * 4)
             .unwrap_or(usize::MAX)
-            .max(1),
-        None => usize::MAX,
-    }
+            .max(1)
+    })
 }
 
 impl Drop for Server {

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::FileExt,
+    os::{fd::OwnedFd, unix::fs::FileExt},
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
@@ -11,10 +11,10 @@ use std::{
 use ::http::{HeaderValue, Method, StatusCode, header};
 use bytes::Bytes;
 use futures_core::Stream;
-use rustix::{
-    fd::OwnedFd,
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2},
-    io::Errno,
+use nix::{
+    errno::Errno,
+    fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2},
+    sys::stat::Mode,
 };
 
 use super::{
@@ -64,8 +64,8 @@ impl StaticFiles {
     /// When it cannot be opened, or is no folder: the text names it.
     pub fn new(folder: impl AsRef<Path>) -> io::Result<Self> {
         let folder = folder.as_ref();
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = openat(CWD, folder, flags, Mode::empty()).map_err(|error| {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = openat(AT_FDCWD, folder, flags, Mode::empty()).map_err(|error| {
             let error = io::Error::from(error);
             let text = format!("cannot serve the files of {}: {error}", folder.display());
             io::Error::new(error.kind(), text)
@@ -275,11 +275,19 @@ fn variant(root: &OwnedFd, path: &Path, codings: &[&'static str]) -> Option<Foun
 
 /// Opens a regular file beneath the root. Without waiting: a pipe in its place must not hold us up.
 fn open(root: &OwnedFd, path: &Path) -> Option<Found> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    let opened = match openat2(root, path, flags, Mode::empty(), beneath) {
+    // Large files also where a word has 32 bits: only there is the flag not zero, and not set by the library.
+    let flags = OFlag::O_RDONLY
+        | OFlag::O_CLOEXEC
+        | OFlag::O_NONBLOCK
+        | OFlag::O_NOCTTY
+        | OFlag::O_LARGEFILE;
+    let beneath = ResolveFlag::RESOLVE_BENEATH
+        | ResolveFlag::RESOLVE_NO_SYMLINKS
+        | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let how = OpenHow::new().flags(flags).resolve(beneath);
+    let opened = match openat2(root, path, how) {
         // A kernel before 5.6, or a sandbox that does not know the call.
-        Err(Errno::NOSYS | Errno::PERM) => walk(root, path, flags),
+        Err(Errno::ENOSYS | Errno::EPERM) => walk(root, path, flags),
         opened => opened,
     };
     let file = File::from(opened.ok()?);
@@ -294,9 +302,9 @@ fn open(root: &OwnedFd, path: &Path) -> Option<Found> {
 }
 
 /// Opens name after name, following no link. The path holds plain names only, so none leads upwards.
-fn walk(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let name = path.file_name().ok_or(Errno::NOENT)?;
+fn walk(root: &OwnedFd, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let folder = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let name = path.file_name().ok_or(Errno::ENOENT)?;
     let mut at: Option<OwnedFd> = None;
     for component in path.parent().into_iter().flat_map(Path::components) {
         at = Some(openat(
@@ -309,7 +317,7 @@ fn walk(root: &OwnedFd, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     openat(
         at.as_ref().unwrap_or(root),
         name,
-        flags | OFlags::NOFOLLOW,
+        flags | OFlag::O_NOFOLLOW,
         Mode::empty(),
     )
 }
@@ -369,7 +377,7 @@ mod tests {
         std::os::unix::fs::symlink("sub", folder.join("link"))?;
         std::os::unix::fs::symlink("sub/file", folder.join("name"))?;
         let root = StaticFiles::new(&folder)?.root;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         assert!(walk(&root, Path::new("sub/file"), flags).is_ok());
         for path in ["link/file", "name", "sub/none", ""] {
             assert!(walk(&root, Path::new(path), flags).is_err(), "{path}");
