@@ -362,6 +362,19 @@ fn http_client() {
     server.stop("TERM");
 }
 
+#[cfg(feature = "client")]
+#[test]
+fn http_trace() {
+    let lines = run("http_trace", &[]);
+    assert_eq!(
+        lines,
+        [
+            "20 requests ended, 0 failed, over 4 connections",
+            "220 bytes came, 0 requests are under way"
+        ]
+    );
+}
+
 /// A handshake, one text in a frame that is masked with zeros, and a close.
 #[cfg(feature = "ws")]
 fn websocket_echoes(address: std::net::SocketAddr) {

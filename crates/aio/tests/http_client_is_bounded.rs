@@ -251,28 +251,74 @@ fn servers_that_misbehave_are_typed_errors() -> Outcome {
         };
         let fine = ask(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec()).await?;
         assert_eq!(&fine[..], b"ok");
-        let head = ClientErrorKind::Broken(ClientPhase::Head);
-        let body = ClientErrorKind::Broken(ClientPhase::Body);
+        let bad_head = ClientErrorKind::Malformed(ClientPhase::Head);
+        let bad_body = ClientErrorKind::Malformed(ClientPhase::Body);
         let endless = format!("HTTP/1.1 200 OK\r\n{}", "A: b\r\n".repeat(500_000));
+        let endless_line = [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'b'; 2_000_000]].concat();
         let cases = [
-            ("nothing", Vec::new(), head.clone()),
-            ("no HTTP", b"hello there\r\n\r\n".to_vec(), head.clone()),
-            ("endless headers", endless.into_bytes(), head.clone()),
+            (
+                "nothing",
+                Vec::new(),
+                ClientErrorKind::Broken(ClientPhase::Head),
+            ),
+            ("no HTTP", b"hello there\r\n\r\n".to_vec(), bad_head.clone()),
+            (
+                "endless headers",
+                endless.into_bytes(),
+                ClientErrorKind::HeadTooLarge,
+            ),
+            (
+                "one endless header",
+                endless_line,
+                ClientErrorKind::HeadTooLarge,
+            ),
             (
                 "a truncated body",
                 b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort".to_vec(),
-                body.clone(),
+                ClientErrorKind::Broken(ClientPhase::Body),
             ),
             (
                 "a broken chunk",
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec(),
-                body.clone(),
+                bad_body.clone(),
             ),
             (
                 "no gzip",
                 b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"
                     .to_vec(),
-                body,
+                bad_body.clone(),
+            ),
+            (
+                "no brotli",
+                [
+                    b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n".to_vec(),
+                    vec![0xff; 1000],
+                ]
+                .concat(),
+                bad_body.clone(),
+            ),
+            (
+                "no zstd",
+                b"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\nContent-Length: 5\r\n\r\nhello"
+                    .to_vec(),
+                bad_body,
+            ),
+            (
+                "two lengths",
+                b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc".to_vec(),
+                bad_head.clone(),
+            ),
+            (
+                "a length that is none",
+                b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nab".to_vec(),
+                bad_head.clone(),
+            ),
+            (
+                "a length and chunks",
+                b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n\
+                  1\r\na\r\n0\r\n\r\n"
+                    .to_vec(),
+                bad_head,
             ),
             (
                 "too long a body",
@@ -294,6 +340,96 @@ fn servers_that_misbehave_are_typed_errors() -> Outcome {
             matches!(malformed.kind(), ClientErrorKind::BadRequest(_)),
             "{malformed}"
         );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_flood_of_preliminary_answers_ends_at_the_limit_of_time() -> Outcome {
+    on_loop(async || {
+        let server = aio::start_server(
+            "127.0.0.1:0",
+            async |mut reader: StreamReader, writer: StreamWriter| {
+                let _ = reader.readuntil(b"\r\n\r\n").await;
+                loop {
+                    writer.write(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100));
+                    if writer.drain().await.is_err() {
+                        return;
+                    }
+                }
+            },
+        )
+        .await?;
+        let limits = ClientLimits {
+            read: Duration::from_millis(200),
+            ..ClientLimits::default()
+        };
+        let session = ClientSession::builder().no_proxy().limits(limits).build()?;
+        let url = format!("http://{}/", server.local_addr());
+        let error = session.get(&url).send().await.unwrap_err();
+        assert_eq!(
+            *error.kind(),
+            ClientErrorKind::TimedOut(ClientPhase::Head),
+            "{error}"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn bytes_after_the_body_are_no_answer_to_the_next_request() -> Outcome {
+    on_loop(async || {
+        let connections = Rc::new(Cell::new(0));
+        let count = connections.clone();
+        let server = aio::start_server(
+            "127.0.0.1:0",
+            async move |mut reader: StreamReader, writer: StreamWriter| {
+                count.set(count.get() + 1);
+                while reader.readuntil(b"\r\n\r\n").await.is_ok() {
+                    writer.write(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood\
+                          HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+                    );
+                    let _ = writer.drain().await;
+                }
+            },
+        )
+        .await?;
+        let session = ClientSession::builder().no_proxy().build()?;
+        let url = format!("http://{}/", server.local_addr());
+        for asked in 1..=5 {
+            assert_eq!(session.get(&url).send().await?.text().await?, "good");
+            assert_eq!(connections.get(), asked, "such a connection is used once");
+        }
+        Ok(())
+    })
+}
+
+#[cfg(feature = "http2")]
+#[test]
+fn an_upload_may_take_longer_than_the_server_may_be_silent() -> Outcome {
+    // HTTP/2, since its windows are small: a socket would swallow megabytes that the server has not looked at.
+    const SIZE: usize = 2 << 20;
+    on_loop(async || {
+        let app = App::new().post("/", async |mut request: Request| {
+            let mut taken = 0;
+            while let Some(piece) = request.chunk().await? {
+                taken += piece.len();
+                aio::sleep(Duration::from_millis(10)).await;
+            }
+            Ok::<_, aio::http::BodyError>(taken.to_string())
+        });
+        let server = TestServer::start(app).await?;
+        let limits = ClientLimits {
+            read: Duration::from_millis(600),
+            ..ClientLimits::default()
+        };
+        let session = ClientSession::builder().no_proxy().http2_only();
+        let session = session.limits(limits).build()?;
+        let upload = session.post(&server.url("/")).body(vec![b'x'; SIZE]);
+        let begun = std::time::Instant::now();
+        assert_eq!(upload.send().await?.text().await?, SIZE.to_string());
+        assert!(begun.elapsed() > limits.read, "the server took its time");
         Ok(())
     })
 }

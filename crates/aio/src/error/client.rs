@@ -45,8 +45,26 @@ pub enum ClientErrorKind {
     Handshake(String),
     /// The system gives no random bytes, which a WebSocket needs.
     NoRandomness(String),
-    /// The connection broke, or what the server sent is malformed.
+    /// The head of the response is larger than 400 KiB, or has more lines than
+    /// [`ClientLimits::headers`](crate::http::ClientLimits::headers).
+    HeadTooLarge,
+    /// What the server sent cannot be read: it is no HTTP, or not compressed as it says.
+    Malformed(ClientPhase),
+    /// The connection broke.
     Broken(ClientPhase),
+}
+
+/// A URL without user, password, query and fragment, as it may be logged.
+pub(crate) fn bare_url(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or("");
+    let Some((scheme, rest)) = bare.split_once("://") else {
+        return bare.to_owned();
+    };
+    let (host, path) = rest
+        .find('/')
+        .map_or((rest, ""), |slash| rest.split_at(slash));
+    let host = host.rsplit('@').next().unwrap_or(host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// A request that failed: what went wrong, with which URL, and why.
@@ -60,20 +78,9 @@ pub struct ClientError {
 impl ClientError {
     /// `url` loses its user, password and query: errors end up in logs.
     pub(crate) fn new(kind: ClientErrorKind, url: &str) -> Self {
-        let bare = url.split(['?', '#']).next().unwrap_or("");
-        let url = match bare.split_once("://") {
-            Some((scheme, rest)) => {
-                let (host, path) = rest
-                    .find('/')
-                    .map_or((rest, ""), |slash| rest.split_at(slash));
-                let host = host.rsplit('@').next().unwrap_or(host);
-                format!("{scheme}://{host}{path}")
-            }
-            None => bare.to_owned(),
-        };
         ClientError {
             kind,
-            url,
+            url: bare_url(url),
             source: None,
         }
     }
@@ -84,12 +91,12 @@ impl ClientError {
                 ClientErrorKind::TimedOut(ClientPhase::Connect)
             }
             () if error.is_timeout() || has_timed_out(&error) => ClientErrorKind::TimedOut(phase),
-            () if error.is_redirect() && says(&error, "too many redirects") => {
-                ClientErrorKind::TooManyRedirects
-            }
-            () if error.is_redirect() => ClientErrorKind::RefusedRedirect,
             () if error.is_connect() => ClientErrorKind::Connect,
             () if error.is_builder() => ClientErrorKind::BadRequest(error.to_string()),
+            () if of_hyper(&error, hyper::Error::is_parse_too_large) => {
+                ClientErrorKind::HeadTooLarge
+            }
+            () if is_malformed(&error) => ClientErrorKind::Malformed(phase),
             () => ClientErrorKind::Broken(phase),
         };
         let mut made = ClientError::new(kind, url);
@@ -150,8 +157,25 @@ fn has_timed_out(error: &reqwest::Error) -> bool {
         .any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
-fn says(error: &reqwest::Error, text: &str) -> bool {
-    chain(error).any(|error| error.to_string() == text)
+fn of_hyper(error: &reqwest::Error, is_so: fn(&hyper::Error) -> bool) -> bool {
+    chain(error)
+        .filter_map(|error| error.downcast_ref::<hyper::Error>())
+        .any(is_so)
+}
+
+/// Whether what came cannot be read, in contrast to what did not come: compression that stops short is broken off.
+fn is_malformed(error: &reqwest::Error) -> bool {
+    let is_of_http = of_hyper(error, |_| true);
+    let mut kinds = chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
+    let is_wrong = kinds.any(|kind| match kind {
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => true,
+        // What the decoders of brotli and zstd say.
+        io::ErrorKind::Other => error.is_decode() && !is_of_http,
+        _ => false,
+    });
+    is_wrong || of_hyper(error, hyper::Error::is_parse)
 }
 
 impl fmt::Display for ClientError {
@@ -190,6 +214,11 @@ impl fmt::Display for ClientError {
                 f,
                 "no WebSocket to {url} without the system's random bytes: {why}"
             )?,
+            ClientErrorKind::HeadTooLarge => write!(f, "{url} sends too many headers")?,
+            ClientErrorKind::Malformed(ClientPhase::Body) => {
+                write!(f, "{url} sends a body that cannot be read")?
+            }
+            ClientErrorKind::Malformed(_) => write!(f, "{url} does not answer as HTTP has it")?,
             ClientErrorKind::Broken(phase) => {
                 let where_ = if *phase == ClientPhase::Body {
                     "within its body"

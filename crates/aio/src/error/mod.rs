@@ -15,6 +15,8 @@ mod tls;
 mod websocket;
 
 #[cfg(feature = "client")]
+pub(crate) use client::bare_url;
+#[cfg(feature = "client")]
 pub use client::{ClientError, ClientErrorKind, ClientPhase};
 #[cfg(feature = "http")]
 pub use http::{BodyError, Gone, ParamError, ProxyError, RouteError};

@@ -5,8 +5,9 @@
 //! - **Requests and responses**: [`Request`], [`Response`] and [`IntoResponse`], [`Cookie`], [`Validators`], [`Event`].
 //! - **Serving**: [`run_app`], [`serve_until_signal`], [`Server`], [`Listener`], [`Limits`].
 //! - **Testing**: [`TestClient`], [`TestServer`].
-//! - With features: `WebSocket` (`ws`), `ClientSession` (`client`), `Multipart` (`multipart`), `Key` for cookies that are
-//!   signed or encrypted (`cookies`), `App::compress` (`compress`), `App::layer` and `AppService` (`tower`).
+//! - With features: `WebSocket` (`ws`), `ClientSession`, `FormData`, `CookieJar`, `TraceEvent` (`client`), `Multipart`
+//!   (`multipart`), `Key` for cookies that are signed or encrypted (`cookies`), `App::compress` (`compress`), `App::layer`
+//!   and `AppService` (`tower`).
 //!
 //! ```
 //! use aio::http::{App, Request, Response, Server, escape};
@@ -32,6 +33,8 @@
 mod access;
 mod answer;
 mod app;
+#[cfg(any(feature = "client", feature = "ws"))]
+mod base64;
 mod body;
 #[cfg(feature = "multipart")]
 mod boundary;
@@ -87,7 +90,10 @@ pub use ::http::{
 pub use app::App;
 pub use body::{BodyWriter, ResponseBody};
 #[cfg(feature = "client")]
-pub use client::{ClientLimits, ClientRequest, ClientResponse, ClientSession, SessionBuilder};
+pub use client::{
+    ClientLimits, ClientRequest, ClientResponse, ClientSession, CookieJar, FormData,
+    SessionBuilder, TraceEvent, TracedRequest,
+};
 pub use conditional::Validators;
 #[cfg(feature = "cookies")]
 pub use cookies::Key;

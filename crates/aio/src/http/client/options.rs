@@ -1,65 +1,42 @@
 //! How a session is made.
 
-use std::{fmt, time::Duration};
+use std::{
+    cell::Cell,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
-use ::http::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Proxy, Url, redirect::Policy};
+use ::http::{HeaderMap, HeaderName, HeaderValue, header};
+use reqwest::{Certificate, ClientBuilder, Identity, Proxy, Url, redirect::Policy};
 
-use super::session::ClientSession;
+use super::{
+    connector::TellTrail,
+    cookie_jar::CookieJar,
+    limits::ClientLimits,
+    request::{basic, take_credentials},
+    session::{ClientSession, Places, Shared},
+    trace::{Hook, TraceEvent, TracedRequest},
+};
 use crate::error::{ClientError, ClientErrorKind};
-
-/// What a request of ours may use up. All are on by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientLimits {
-    /// A whole request, from the wait for a free connection to the last byte of the body: 300 s.
-    pub total: Duration,
-    /// Finding the address, connecting, and TLS: 10 s.
-    pub connect: Duration,
-    /// How long a server may send nothing: 60 s.
-    pub read: Duration,
-    /// Requests at once: 100. More wait.
-    pub connections: usize,
-    /// Requests at once to one host and port: 32. More wait.
-    pub per_host: usize,
-    /// How long an idle connection is kept for the next request: 15 s, less than servers keep theirs.
-    pub idle: Duration,
-    /// Redirects that are followed: 10.
-    pub redirects: usize,
-    /// Header lines of a response: 100.
-    pub headers: usize,
-    /// The bytes of a response's body, decompressed: 100 MiB.
-    pub body: u64,
-    /// How often a request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS) is repeated when the connection breaks
-    /// before any answer: once.
-    pub retries: u32,
-}
-
-impl Default for ClientLimits {
-    fn default() -> Self {
-        ClientLimits {
-            total: Duration::from_secs(300),
-            connect: Duration::from_secs(10),
-            read: Duration::from_secs(60),
-            connections: 100,
-            per_host: 32,
-            idle: Duration::from_secs(15),
-            redirects: 10,
-            headers: 100,
-            body: 100 * 1024 * 1024,
-            retries: 1,
-        }
-    }
-}
 
 /// Makes a [`ClientSession`]; begun with [`ClientSession::builder`].
 #[must_use = "a session is made by build"]
 pub struct SessionBuilder {
-    pub(super) base: Option<String>,
-    pub(super) headers: HeaderMap,
-    pub(super) limits: ClientLimits,
-    cookies: bool,
+    base: Option<String>,
+    headers: HeaderMap,
+    limits: ClientLimits,
+    jar: Option<CookieJar>,
+    hooks: Vec<Hook>,
+    raises: bool,
+    decompresses: bool,
     proxy: ProxyChoice,
+    unix_socket: Option<PathBuf>,
+    addresses: Vec<(String, SocketAddr)>,
     roots: Vec<Vec<u8>>,
+    identity: Option<Vec<u8>>,
+    trusts_anyone: bool,
     http2_only: bool,
     failure: Option<ClientError>,
 }
@@ -75,11 +52,18 @@ impl SessionBuilder {
     pub(super) fn new() -> Self {
         SessionBuilder {
             base: None,
-            headers: HeaderMap::new(),
+            headers: HeaderMap::from_iter([(header::USER_AGENT, AGENT)]),
             limits: ClientLimits::default(),
-            cookies: true,
+            jar: Some(CookieJar::new()),
+            hooks: Vec::new(),
+            raises: false,
+            decompresses: true,
             proxy: ProxyChoice::Environment,
+            unix_socket: None,
+            addresses: Vec::new(),
             roots: Vec::new(),
+            identity: None,
+            trusts_anyone: false,
             http2_only: false,
             failure: None,
         }
@@ -92,17 +76,25 @@ impl SessionBuilder {
         self
     }
 
-    /// A header that every request carries, unless it sets its own.
+    /// A header that every request carries, unless it sets its own. With a base URL, `Authorization` and `Cookie` go to
+    /// that URL's origin only.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             (Ok(name), Ok(value)) => {
-                self.headers.append(name, value);
+                self.headers.insert(name, value);
             }
             _ => {
                 let kind = ClientErrorKind::BadRequest(format!("{name:?} cannot be a header"));
                 self.failure.get_or_insert(ClientError::new(kind, ""));
             }
         }
+        self
+    }
+
+    /// `Authorization: Basic …` for every request; see [`header`](SessionBuilder::header) for where it goes.
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        self.headers
+            .insert(header::AUTHORIZATION, basic(user, password));
         self
     }
 
@@ -114,7 +106,58 @@ impl SessionBuilder {
 
     /// Whether cookies are kept and sent back. They are, by default.
     pub fn cookies(mut self, keep: bool) -> Self {
-        self.cookies = keep;
+        self.jar = keep.then(CookieJar::new);
+        self
+    }
+
+    /// Keeps cookies in this jar, which other sessions may use, too.
+    pub fn cookie_jar(mut self, jar: &CookieJar) -> Self {
+        self.jar = Some(jar.clone());
+        self
+    }
+
+    /// Whether a status of 400 or more is an error of [`send`](super::ClientRequest::send). It is not, by default.
+    pub fn raise_for_status(mut self, raise: bool) -> Self {
+        self.raises = raise;
+        self
+    }
+
+    /// Whether bodies are asked for compressed, and decompressed. They are, by default.
+    pub fn decompress(mut self, decompress: bool) -> Self {
+        self.decompresses = decompress;
+        self
+    }
+
+    /// Tells `hook` what happens to each request, as it happens. It is called on the loop's thread and should be quick.
+    /// Several hooks are called in their order. WebSockets' handshakes are told of, too.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use aio::http::{App, ClientSession, Request, TestServer, TraceEvent};
+    ///
+    /// aio::run(async {
+    ///     let server = TestServer::start(App::new().get("/", async |_: Request| "hi")).await?;
+    ///     let connections = Rc::new(Cell::new(0));
+    ///     let count = connections.clone();
+    ///     let session = ClientSession::builder().trace(move |request, event| match event {
+    ///         TraceEvent::Connected => count.set(count.get() + 1),
+    ///         TraceEvent::Ended { received } => {
+    ///             println!("{} {}: {received} bytes, {:?}", request.method(), request.url(), request.elapsed());
+    ///         }
+    ///         TraceEvent::Failed { error } => println!("{error}"),
+    ///         _ => {}
+    ///     });
+    ///     let session = session.build()?;
+    ///     for _ in 0..3 {
+    ///         session.get(&server.url("/")).send().await?.text().await?;
+    ///     }
+    ///     assert_eq!(connections.get(), 1, "two requests went over the first one's connection");
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trace(mut self, hook: impl Fn(&TracedRequest, &mut TraceEvent<'_>) + 'static) -> Self {
+        self.hooks.push(Rc::new(hook));
         self
     }
 
@@ -127,6 +170,30 @@ impl SessionBuilder {
     /// Uses no proxy, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
         self.proxy = ProxyChoice::None;
+        self
+    }
+
+    /// Connects to this Unix socket, whatever host a URL names. No proxy is used.
+    pub fn unix_socket(mut self, path: impl AsRef<Path>) -> Self {
+        self.unix_socket = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Connects to this address for a host, in place of asking the system where it is. A port of 0 is the URL's.
+    pub fn resolve(mut self, host: &str, address: SocketAddr) -> Self {
+        self.addresses.push((host.to_owned(), address));
+        self
+    }
+
+    /// Shows servers this certificate, in PEM, followed by its key.
+    pub fn client_certificate(mut self, pem: &[u8]) -> Self {
+        self.identity = Some(pem.to_owned());
+        self
+    }
+
+    /// Whether anybody may pose as any server: for tests alone. Off by default.
+    pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
+        self.trusts_anyone = accept;
         self
     }
 
@@ -152,40 +219,57 @@ impl SessionBuilder {
             return Err(failure);
         }
         let base = self.base.as_deref().map(Url::parse).transpose();
-        let base = base.map_err(|error| bad(&format!("the base URL is malformed: {error}")))?;
-        let client = self.client(false)?;
-        #[cfg(feature = "ws")]
-        let upgrading = self.client(true)?;
-        Ok(ClientSession::with(
-            client,
+        let mut base = base.map_err(|error| bad(&format!("the base URL is malformed: {error}")))?;
+        let mut headers = self.headers.clone();
+        if let Some(credentials) = base.as_mut().and_then(take_credentials) {
+            headers.insert(header::AUTHORIZATION, credentials);
+        }
+        let shared = Shared {
+            client: self.client(false)?,
             #[cfg(feature = "ws")]
-            upgrading,
+            upgrading: self.client(true)?,
             base,
-            self.limits,
-        ))
+            headers,
+            jar: self.jar,
+            raises: self.raises,
+            hooks: self.hooks.into(),
+            places: Places::new(&self.limits),
+            limits: self.limits,
+            last_id: Cell::new(0),
+        };
+        Ok(ClientSession {
+            shared: Rc::new(shared),
+        })
     }
 
+    /// Time, redirects, cookies and headers are this crate's own.
     fn client(&self, for_websockets: bool) -> Result<reqwest::Client, ClientError> {
         // TLS with ring, unless the program has chosen otherwise before.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let limits = &self.limits;
         let mut builder = reqwest::Client::builder()
-            .default_headers(self.headers.clone())
             .connect_timeout(limits.connect)
+            .connector_layer(TellTrail)
             .pool_idle_timeout(limits.idle)
             .pool_max_idle_per_host(limits.per_host)
             .http1_max_headers(limits.headers)
             .http2_max_header_list_size(HEADER_LIST)
-            .cookie_store(self.cookies)
             .referer(false)
-            .redirect(policy(if for_websockets { 0 } else { limits.redirects }));
-        builder = match for_websockets {
-            true => builder.http1_only(),
-            false => builder.timeout(limits.total).read_timeout(limits.read),
-        };
-        if self.http2_only && !for_websockets {
+            .redirect(Policy::none());
+        if for_websockets {
+            builder = builder.http1_only();
+        } else if self.http2_only {
             builder = builder.http2_prior_knowledge();
         }
+        if !self.decompresses {
+            builder = builder.no_gzip().no_brotli().no_zstd();
+        }
+        builder = self.tls(self.route(builder)?)?;
+        builder.build().map_err(|error| bad(&error.to_string()))
+    }
+
+    /// Where connections go.
+    fn route(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, ClientError> {
         builder = match &self.proxy {
             ProxyChoice::Environment => builder,
             ProxyChoice::None => builder.no_proxy(),
@@ -195,59 +279,39 @@ impl SessionBuilder {
                 builder.proxy(proxy)
             }
         };
+        if let Some(path) = &self.unix_socket {
+            builder = builder.no_proxy().unix_socket(path.clone());
+        }
+        for (host, address) in &self.addresses {
+            builder = builder.resolve(host, *address);
+        }
+        Ok(builder)
+    }
+
+    /// Whom is trusted, and who we are.
+    fn tls(&self, mut builder: ClientBuilder) -> Result<ClientBuilder, ClientError> {
         for root in &self.roots {
             let root = Certificate::from_pem(root)
                 .map_err(|error| bad(&format!("the certificate is malformed: {error}")))?;
             builder = builder.tls_certs_merge([root]);
         }
-        builder.build().map_err(|error| bad(&error.to_string()))
+        if let Some(pem) = &self.identity {
+            let identity = Identity::from_pem(pem)
+                .map_err(|error| bad(&format!("the client's certificate is malformed: {error}")))?;
+            builder = builder.identity(identity);
+        }
+        Ok(builder.tls_danger_accept_invalid_certs(self.trusts_anyone))
     }
 }
+
+/// What servers are told that we are.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("aio/", env!("CARGO_PKG_VERSION")));
 
 /// The most bytes of a response's headers in HTTP/2.
 const HEADER_LIST: u32 = 64 * 1024;
 
 fn bad(why: &str) -> ClientError {
     ClientError::new(ClientErrorKind::BadRequest(why.to_owned()), "")
-}
-
-/// Why a redirect is not followed.
-#[derive(Debug)]
-pub(super) enum Refused {
-    TooMany,
-    Downgrade,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Refused::TooMany => "too many redirects",
-            Refused::Downgrade => "a redirect from https to http",
-        })
-    }
-}
-
-impl std::error::Error for Refused {}
-
-/// Follows at most `most` redirects, and none from https to http; one to another scheme is given as the response that it
-/// is. reqwest takes credentials off when the host changes.
-fn policy(most: usize) -> Policy {
-    if most == 0 {
-        return Policy::none();
-    }
-    Policy::custom(move |attempt| {
-        let was_safe = attempt
-            .previous()
-            .last()
-            .is_some_and(|url| url.scheme() == "https");
-        if attempt.previous().len() > most {
-            attempt.error(Refused::TooMany)
-        } else if was_safe && attempt.url().scheme() != "https" {
-            attempt.error(Refused::Downgrade)
-        } else {
-            attempt.follow()
-        }
-    })
 }
 
 impl fmt::Debug for SessionBuilder {

@@ -1,71 +1,108 @@
 //! A request of ours.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, path::Path, time::Duration};
 
+use ::cookie::Cookie;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use bytes::Bytes;
 use futures_core::Stream;
 use reqwest::Url;
 use serde::Serialize;
 
-use super::{response::ClientResponse, session::ClientSession};
-use crate::{
-    combine::wait_for,
-    error::{ClientError, ClientErrorKind, ClientPhase},
-    sleep::sleep,
+use super::{
+    exchange::Exchange,
+    form_data::FormData,
+    response::ClientResponse,
+    session::ClientSession,
+    trace::Trail,
+    upload::{self, BoxError, Upload},
 };
-
-/// The pause before a request is repeated; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+use crate::{
+    clock,
+    error::{ClientError, ClientErrorKind},
+    http::{base64::base64, text::percent_decode},
+};
 
 /// A request on its way; made by [`ClientSession`].
 #[must_use = "nothing is asked until it is sent"]
 pub struct ClientRequest {
-    session: ClientSession,
-    method: Method,
-    url: Result<Url, ClientError>,
-    headers: HeaderMap,
-    body: Body,
-    timeout: Option<Duration>,
-}
-
-enum Body {
-    None,
-    Whole(Bytes),
-    /// It can be sent once.
-    Stream(reqwest::Body),
+    pub(super) session: ClientSession,
+    pub(super) method: Method,
+    pub(super) url: Result<Url, ClientError>,
+    pub(super) headers: HeaderMap,
+    upload: Upload,
+    pub(super) timeout: Option<Duration>,
+    redirects: Option<usize>,
 }
 
 impl ClientRequest {
     pub(super) fn new(
         session: ClientSession,
         method: Method,
-        url: Result<Url, ClientError>,
+        mut url: Result<Url, ClientError>,
     ) -> Self {
+        let mut headers = HeaderMap::new();
+        if let Some(credentials) = url.as_mut().ok().and_then(take_credentials) {
+            headers.insert(header::AUTHORIZATION, credentials);
+        }
         ClientRequest {
             session,
             method,
             url,
-            headers: HeaderMap::new(),
-            body: Body::None,
+            headers,
+            upload: Upload::None,
             timeout: None,
+            redirects: None,
         }
     }
 
-    /// Sets a header; what cannot be one is an error when the request is sent.
+    /// Sets a header, in place of one that was set before; what cannot be one is an error when the request is sent.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
-            (Ok(name), Ok(value)) => {
-                self.headers.append(name, value);
-            }
-            _ => self.fail(&format!("{name:?} cannot be a header")),
+        if let Some((name, value)) = self.checked(name, value) {
+            self.headers.insert(name, value);
         }
         self
+    }
+
+    /// Adds a header, beside one of the same name that was set before.
+    pub fn append_header(mut self, name: &str, value: &str) -> Self {
+        if let Some((name, value)) = self.checked(name, value) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    fn checked(&mut self, name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+        match (name.parse(), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => Some((name, value)),
+            _ => {
+                self.fail(&format!("{name:?} cannot be a header"));
+                None
+            }
+        }
+    }
+
+    /// Sends a cookie with this request, beside those of the session; where a redirect leads elsewhere, it is not sent.
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        let pair = Cookie::new(name, value).encoded().stripped().to_string();
+        let own = self.headers.get(header::COOKIE).map(HeaderValue::to_str);
+        let line = match own {
+            Some(Ok(own)) => format!("{own}; {pair}"),
+            _ => pair,
+        };
+        self.header("cookie", &line)
     }
 
     /// Sends `Authorization: Bearer TOKEN`.
     pub fn bearer_auth(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sends `Authorization: Basic …` with a user and a password. A URL such as `http://user:password@host/` does so, too.
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        self.headers
+            .insert(header::AUTHORIZATION, basic(user, password));
+        self
     }
 
     /// Adds `name=value` pairs to the URL's query.
@@ -86,20 +123,14 @@ impl ClientRequest {
 
     /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = Body::Whole(body.into());
+        self.upload = Upload::Whole(body.into());
         self
     }
 
     /// Sets the body to `value` as JSON.
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         match serde_json::to_vec(value) {
-            Ok(json) => {
-                self.headers.insert(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/json"),
-                );
-                self.body(json)
-            }
+            Ok(json) => self.kind("application/json").body(json),
             Err(error) => {
                 self.fail(&format!("the body is not expressible as JSON: {error}"));
                 self
@@ -110,11 +141,7 @@ impl ClientRequest {
     /// Sets the body to a form of `name=value` pairs.
     pub fn form<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
         match serde_urlencoded::to_string(fields) {
-            Ok(form) => {
-                let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-                self.headers.insert(header::CONTENT_TYPE, kind);
-                self.body(form)
-            }
+            Ok(form) => self.kind("application/x-www-form-urlencoded").body(form),
             Err(error) => {
                 self.fail(&format!("the form cannot be written: {error}"));
                 self
@@ -122,13 +149,49 @@ impl ClientRequest {
         }
     }
 
-    /// Sends what a stream gives as the body, as fast as the server takes it. Such a request is never repeated.
+    /// Sets the body to a form that may have files.
+    pub fn multipart(mut self, form: FormData) -> Self {
+        let (kind, upload) = form.encode();
+        self.headers.remove(header::CONTENT_TYPE);
+        self.upload = upload;
+        self.kind(&kind)
+    }
+
+    /// Sets the body's media type, unless it was set.
+    fn kind(mut self, kind: &str) -> Self {
+        if let Ok(kind) = HeaderValue::from_str(kind) {
+            let entry = self.headers.entry(header::CONTENT_TYPE);
+            entry.or_insert(kind);
+        }
+        self
+    }
+
+    /// Sends what a stream gives as the body, as fast as the server takes it. Such a request is never repeated. It goes
+    /// out in chunks; a server that wants to know the length must be told it by a header `content-length`.
     pub fn stream<S, E>(mut self, stream: S) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+        E: Into<BoxError> + 'static,
     {
-        self.body = Body::Stream(reqwest::Body::wrap_stream(Pieces(Box::pin(stream))));
+        self.upload = Upload::stream(stream, None);
+        self
+    }
+
+    /// Sends a file as the body, with its length. It is opened now, and read by other threads while it is sent; such a
+    /// request is never repeated.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened.
+    pub async fn file(mut self, path: impl AsRef<Path>) -> io::Result<Self> {
+        let (pieces, length) = upload::open(path.as_ref()).await?;
+        self.upload = Upload::Once(Some((pieces, Some(length))));
+        Ok(self)
+    }
+
+    /// How many redirects are followed, in place of the session's number; with 0, a redirect is itself the response.
+    pub fn redirects(mut self, most: usize) -> Self {
+        self.redirects = Some(most);
         self
     }
 
@@ -150,55 +213,34 @@ impl ClientRequest {
     ///
     /// # Errors
     ///
-    /// [`ClientError`], which tells the URL and how far the request had come. A status of 400 or more is no error; see
-    /// [`ClientResponse::raise_for_status`].
+    /// [`ClientError`], which tells the URL and how far the request had come. A status of 400 or more is no error, unless
+    /// the session [raises](super::SessionBuilder::raise_for_status) it; see [`ClientResponse::raise_for_status`].
     pub async fn send(mut self) -> Result<ClientResponse, ClientError> {
         let url = self.url.clone()?;
         let shared = self.session.shared.clone();
+        let trail = Trail::begin(&shared, &self.method, url.as_str(), &mut self.headers);
         let total = self.timeout.unwrap_or(shared.limits.total);
-        let deadline = crate::clock::now().checked_add(total);
-        let failed = |kind| ClientError::new(kind, url.as_str());
-        let permit = wait_for(shared.permit(&url), total).await;
-        let permit = permit.map_err(|_| failed(ClientErrorKind::TimedOut(ClientPhase::Pool)))?;
-        let mut repeats = match self.method.is_idempotent() && !matches!(self.body, Body::Stream(_))
-        {
-            true => shared.limits.retries,
-            false => 0,
+        let exchange = Exchange {
+            trail: trail.clone(),
+            method: self.method,
+            url,
+            headers: self.headers,
+            upload: self.upload,
+            deadline: clock::now().checked_add(total),
+            redirects: self.redirects.unwrap_or(shared.limits.redirects),
+            has_strayed: false,
+            shared,
         };
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let left = deadline.map_or(total, |deadline| {
-                deadline.saturating_duration_since(crate::clock::now())
-            });
-            let sent = self.build(&url, left).send().await;
-            let error = match sent {
-                Ok(response) => {
-                    return Ok(ClientResponse::new(response, permit, shared.limits.body));
-                }
-                Err(error) => ClientError::from_reqwest(error, url.as_str(), ClientPhase::Head),
-            };
-            if repeats == 0 || !error.is_before_answer() {
-                return Err(error);
-            }
-            repeats -= 1;
-            sleep(pause).await;
-            pause *= 2;
+        #[cfg(feature = "tracing")]
+        let answer = tracing::Instrument::instrument(exchange.run(), trail.span()).await;
+        #[cfg(not(feature = "tracing"))]
+        let answer = exchange.run().await;
+        if let Err(error) = &answer {
+            trail.failed(error);
         }
-    }
-
-    fn build(&mut self, url: &Url, timeout: Duration) -> reqwest::RequestBuilder {
-        let client = &self.session.shared.client;
-        let request = client
-            .request(self.method.clone(), url.clone())
-            .headers(self.headers.clone())
-            .timeout(timeout);
-        match &mut self.body {
-            Body::None => request,
-            Body::Whole(bytes) => request.body(bytes.clone()),
-            Body::Stream(_) => match std::mem::replace(&mut self.body, Body::None) {
-                Body::Stream(body) => request.body(body),
-                _ => request,
-            },
+        match self.session.shared.raises {
+            true => answer?.raise_for_status(),
+            false => answer,
         }
     }
 }
@@ -212,20 +254,23 @@ impl fmt::Debug for ClientRequest {
     }
 }
 
-/// A stream that reqwest can take apart.
-struct Pieces<S>(std::pin::Pin<Box<S>>);
+/// The value of `Authorization` for a user and a password.
+pub(super) fn basic(user: &str, password: &str) -> HeaderValue {
+    let text = format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
+    let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
 
-impl<S, E> Stream for Pieces<S>
-where
-    S: Stream<Item = Result<Bytes, E>>,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(cx).map_err(Into::into)
+/// Takes user and password out of a URL, as the value of `Authorization`.
+pub(super) fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
     }
+    let user = percent_decode(url.username())?.into_owned();
+    let password = percent_decode(url.password().unwrap_or(""))?.into_owned();
+    // It has a host, and so may have none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(basic(&user, &password))
 }

@@ -1,29 +1,50 @@
 //! A server's response.
 
-use std::fmt;
+use std::{fmt, net::SocketAddr, rc::Rc, time::Duration, time::Instant};
 
 use ::http::{HeaderMap, StatusCode, Version};
 use bytes::{Bytes, BytesMut};
+use encoding_rs::{Encoding, UTF_8};
 use serde::de::DeserializeOwned;
 
-use super::session::Permit;
-use crate::error::{ClientError, ClientErrorKind, ClientPhase};
+use super::{
+    session::{Permit, Shared},
+    trace::Trail,
+};
+use crate::{
+    clock,
+    combine::wait_for,
+    error::{ClientError, ClientErrorKind, ClientPhase},
+};
 
 /// A response whose head has come; its body is read whole or piece by piece. Dropping it breaks the transfer off.
 pub struct ClientResponse {
     inner: reqwest::Response,
     received: u64,
     most: u64,
+    /// How long the server may send nothing.
+    patience: Duration,
+    deadline: Option<Instant>,
+    trail: Rc<Trail>,
     /// Held until the body has been read.
-    _permit: Option<Permit>,
+    _permit: Permit,
 }
 
 impl ClientResponse {
-    pub(super) fn new(inner: reqwest::Response, permit: Option<Permit>, most: u64) -> Self {
+    pub(super) fn new(
+        inner: reqwest::Response,
+        permit: Permit,
+        shared: &Shared,
+        trail: Rc<Trail>,
+        deadline: Option<Instant>,
+    ) -> Self {
         ClientResponse {
             inner,
             received: 0,
-            most,
+            most: shared.limits.body,
+            patience: shared.limits.read,
+            deadline,
+            trail,
             _permit: permit,
         }
     }
@@ -53,9 +74,21 @@ impl ClientResponse {
         self.inner.url().as_str()
     }
 
-    /// The body's length in bytes, if it is known beforehand: for showing progress.
+    /// The media type without its parameters, as it was sent.
+    pub fn content_type(&self) -> Option<&str> {
+        let kind = self.header("content-type")?;
+        Some(kind.split(';').next().unwrap_or(kind).trim())
+    }
+
+    /// Where the answer came from: the server's address, or the proxy's. None for a Unix socket.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.inner.remote_addr()
+    }
+
+    /// The body's length in bytes, if it is known beforehand: for showing progress. It is not when the body comes in
+    /// chunks or is decompressed. After a `HEAD` it is the length that a `GET` would bring.
     pub fn content_length(&self) -> Option<u64> {
-        self.inner.content_length()
+        self.header("content-length")?.parse().ok()
     }
 
     /// How many bytes of the body have been read.
@@ -84,7 +117,8 @@ impl ClientResponse {
     /// # Errors
     ///
     /// [`ClientErrorKind::BodyTooLarge`] above [`ClientLimits::body`](super::ClientLimits::body),
-    /// [`ClientErrorKind::TimedOut`], and [`ClientErrorKind::Broken`] when the body ends too early or is malformed.
+    /// [`ClientErrorKind::TimedOut`], [`ClientErrorKind::Broken`] when the body ends too early, and
+    /// [`ClientErrorKind::Malformed`] when its chunks or its compression are.
     ///
     /// ```no_run
     /// use std::io::Write;
@@ -100,9 +134,26 @@ impl ClientResponse {
     /// }
     /// ```
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
-        let next = self.inner.chunk().await.map_err(|error| {
-            ClientError::from_reqwest(error, self.inner.url().as_str(), ClientPhase::Body)
-        })?;
+        let next = self.next().await;
+        match &next {
+            Ok(Some(piece)) => self.trail.received(piece.len()),
+            Ok(None) => self.trail.ended(),
+            Err(error) => self.trail.failed(error),
+        }
+        next
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let left = self.deadline.map_or(Duration::MAX, |deadline| {
+            deadline.saturating_duration_since(clock::now())
+        });
+        let next = wait_for(self.inner.chunk(), left.min(self.patience)).await;
+        let Ok(next) = next else {
+            let kind = ClientErrorKind::TimedOut(ClientPhase::Body);
+            return Err(ClientError::new(kind, self.url()));
+        };
+        let next =
+            next.map_err(|error| ClientError::from_reqwest(error, self.url(), ClientPhase::Body))?;
         let Some(piece) = next else { return Ok(None) };
         self.received += piece.len() as u64;
         if self.received > self.most {
@@ -132,17 +183,31 @@ impl ClientResponse {
         Ok(whole.freeze())
     }
 
-    /// Reads the whole body as text. What is not UTF-8 is replaced by U+FFFD.
+    /// Reads the whole body as text, in the encoding that `Content-Type` names; else it is UTF-8. What cannot be decoded
+    /// is replaced by U+FFFD.
     ///
     /// # Errors
     ///
     /// As [`chunk`](ClientResponse::chunk).
     pub async fn text(self) -> Result<String, ClientError> {
+        let encoding = self.charset().and_then(encoding);
         let bytes = self.bytes().await?;
-        Ok(match String::from_utf8(bytes.into()) {
-            Ok(text) => text,
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-        })
+        match encoding {
+            Some(encoding) if encoding != UTF_8 => Ok(encoding.decode(&bytes).0.into_owned()),
+            _ => Ok(match String::from_utf8(bytes.into()) {
+                Ok(text) => text,
+                Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            }),
+        }
+    }
+
+    fn charset(&self) -> Option<&str> {
+        let mut parameters = self.header("content-type")?.split(';').skip(1);
+        let charset = parameters.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then_some(value)
+        })?;
+        Some(charset.trim().trim_matches('"'))
     }
 
     /// Reads the whole body as JSON.
@@ -156,6 +221,12 @@ impl ClientResponse {
         serde_json::from_slice(&bytes)
             .map_err(|error| ClientError::new(ClientErrorKind::BadJson(error.to_string()), &url))
     }
+}
+
+/// The encoding of this name: one of the Web's, or Python's, where `latin1` is `latin-1` and `latin_1`, too.
+fn encoding(name: &str) -> Option<&'static Encoding> {
+    let bare = || name.replace(['-', '_'], "");
+    Encoding::for_label(name.as_bytes()).or_else(|| Encoding::for_label(bare().as_bytes()))
 }
 
 impl fmt::Debug for ClientResponse {

@@ -1,14 +1,20 @@
 //! A session: connections, cookies and limits that requests share.
 
-use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    fmt,
+    rc::Rc,
+    sync::Arc,
+};
 
-use ::http::Method;
+use ::http::{HeaderMap, Method};
 use reqwest::Url;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    options::{ClientLimits, SessionBuilder},
-    request::ClientRequest,
+    cookie_jar::CookieJar, limits::ClientLimits, options::SessionBuilder, redirect,
+    request::ClientRequest, trace::Hook,
 };
 use crate::error::{ClientError, ClientErrorKind};
 
@@ -18,7 +24,7 @@ const KNOWN_HOSTS: usize = 1024;
 /// An HTTP client: requests share connections, cookies, default headers and limits. Clones are the same session.
 ///
 /// Every limit is on by default; see [`ClientLimits`]. Responses are decompressed (gzip, brotli, zstd). Redirects are
-/// followed, but not from https to http, and credentials stay with their host. TLS checks certificates against the
+/// followed, but not from https to http, and credentials stay with their origin. TLS checks certificates against the
 /// system's authorities.
 ///
 /// ```
@@ -45,16 +51,27 @@ pub(super) struct Shared {
     pub(super) client: reqwest::Client,
     #[cfg(feature = "ws")]
     pub(super) upgrading: reqwest::Client,
-    base: Option<Url>,
+    pub(super) base: Option<Url>,
+    pub(super) headers: HeaderMap,
+    pub(super) jar: Option<CookieJar>,
+    pub(super) raises: bool,
+    pub(super) hooks: Rc<[Hook]>,
     pub(super) limits: ClientLimits,
+    pub(super) places: Places,
+    pub(super) last_id: Cell<u64>,
+}
+
+/// How many requests may be under way.
+pub(super) struct Places {
     all: Arc<Semaphore>,
+    per_host: usize,
     hosts: RefCell<HashMap<String, Arc<Semaphore>>>,
 }
 
 /// The right to have a request under way.
 pub(super) struct Permit {
-    _of_all: OwnedSemaphorePermit,
-    _of_host: OwnedSemaphorePermit,
+    _of_all: Option<OwnedSemaphorePermit>,
+    _of_host: Option<OwnedSemaphorePermit>,
 }
 
 impl ClientSession {
@@ -70,27 +87,6 @@ impl ClientSession {
     /// A session with a base URL, default headers, other limits.
     pub fn builder() -> SessionBuilder {
         SessionBuilder::new()
-    }
-
-    pub(super) fn with(
-        client: reqwest::Client,
-        #[cfg(feature = "ws")] upgrading: reqwest::Client,
-        base: Option<Url>,
-        limits: ClientLimits,
-    ) -> Self {
-        ClientSession {
-            shared: Rc::new(Shared {
-                client,
-                #[cfg(feature = "ws")]
-                upgrading,
-                base,
-                limits,
-                all: Arc::new(Semaphore::new(
-                    limits.connections.clamp(1, Semaphore::MAX_PERMITS),
-                )),
-                hosts: RefCell::default(),
-            }),
-        }
     }
 
     /// A `GET` request. The URL may be relative to the session's base.
@@ -123,6 +119,16 @@ impl ClientSession {
         self.request(Method::DELETE, url)
     }
 
+    /// An `OPTIONS` request.
+    pub fn options(&self, url: &str) -> ClientRequest {
+        self.request(Method::OPTIONS, url)
+    }
+
+    /// The session's cookies; `None` when it keeps none.
+    pub fn cookies(&self) -> Option<&CookieJar> {
+        self.shared.jar.as_ref()
+    }
+
     /// A request with any method. A malformed URL is an error when it is [sent](ClientRequest::send).
     pub fn request(&self, method: Method, url: &str) -> ClientRequest {
         ClientRequest::new(self.clone(), method, self.shared.resolve(url))
@@ -143,15 +149,65 @@ impl Shared {
         })
     }
 
+    /// A number for the next request that is watched.
+    pub(super) fn next_id(&self) -> u64 {
+        self.last_id.set(self.last_id.get() + 1);
+        self.last_id.get()
+    }
+
+    /// Adds the session's headers and cookies to what a request sets itself. Credentials are for the base URL's origin,
+    /// if there is a base URL, and never for where a redirect leads.
+    pub(super) fn complete(&self, url: &Url, has_strayed: bool, headers: &mut HeaderMap) {
+        let is_home = self
+            .base
+            .as_ref()
+            .is_none_or(|base| redirect::same_origin(base, url));
+        for (name, value) in &self.headers {
+            let is_allowed = !redirect::is_private(name) || (is_home && !has_strayed);
+            if is_allowed && !headers.contains_key(name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        if let Some(jar) = &self.jar {
+            jar.add_to(url, headers);
+        }
+    }
+
+    pub(super) fn keep_cookies(&self, url: &Url, headers: &HeaderMap) {
+        if let Some(jar) = &self.jar {
+            jar.take(url, headers);
+        }
+    }
+
+    /// The right to send a request, if there is no need to wait for it.
+    pub(super) fn permit_now(&self, url: &Url) -> Option<Permit> {
+        let of_host = self.places.host(url).try_acquire_owned().ok()?;
+        let of_all = self.places.all.clone().try_acquire_owned().ok()?;
+        Some(Permit {
+            _of_all: Some(of_all),
+            _of_host: Some(of_host),
+        })
+    }
+
     /// Waits until one more request may be under way. The host's place is waited for first, so that a slow host holds
     /// up no other.
-    pub(super) async fn permit(&self, url: &Url) -> Option<Permit> {
-        let of_host = self.host(url).acquire_owned().await.ok()?;
-        let of_all = self.all.clone().acquire_owned().await.ok()?;
-        Some(Permit {
-            _of_all: of_all,
-            _of_host: of_host,
-        })
+    pub(super) async fn permit(&self, url: &Url) -> Permit {
+        let of_host = self.places.host(url).acquire_owned().await;
+        let of_all = self.places.all.clone().acquire_owned().await;
+        Permit {
+            _of_all: of_all.ok(),
+            _of_host: of_host.ok(),
+        }
+    }
+}
+
+impl Places {
+    pub(super) fn new(limits: &ClientLimits) -> Self {
+        Places {
+            all: Arc::new(Semaphore::new(possible(limits.connections))),
+            per_host: possible(limits.per_host),
+            hosts: RefCell::default(),
+        }
     }
 
     fn host(&self, url: &Url) -> Arc<Semaphore> {
@@ -161,7 +217,7 @@ impl Shared {
             url.port_or_known_default().unwrap_or(0)
         );
         let mut hosts = self.hosts.borrow_mut();
-        let most = self.limits.per_host.clamp(1, Semaphore::MAX_PERMITS);
+        let most = self.per_host;
         if hosts.len() > KNOWN_HOSTS {
             hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.available_permits() < most);
         }
@@ -169,6 +225,10 @@ impl Shared {
         host.or_insert_with(|| Arc::new(Semaphore::new(most)))
             .clone()
     }
+}
+
+fn possible(most: usize) -> usize {
+    most.clamp(1, Semaphore::MAX_PERMITS)
 }
 
 impl fmt::Debug for ClientSession {

@@ -1,14 +1,16 @@
 //! WebSockets to a server.
 
+use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
+use reqwest::Url;
 
-use super::session::ClientSession;
+use super::{connector::Along, request::ClientRequest, session::ClientSession, trace::Trail};
 use crate::{
     combine::wait_for,
     error::{ClientError, ClientErrorKind, ClientPhase},
     http::{
         WebSocket, WebSocketOptions,
-        websocket::{Role, accept_key, agreed, new_key, offer},
+        websocket::{Role, Terms, accept_key, agreed, new_key, offer},
     },
 };
 
@@ -53,65 +55,140 @@ impl ClientSession {
         url: &str,
         options: WebSocketOptions,
     ) -> Result<WebSocket, ClientError> {
-        let http = match url.split_once("://") {
-            Some(("ws", rest)) => format!("http://{rest}"),
-            Some(("wss", rest)) => format!("https://{rest}"),
-            _ => url.to_owned(),
+        self.get(url).ws_connect(options).await
+    }
+}
+
+impl ClientRequest {
+    /// Connects a WebSocket with the headers, the query and the time of this request: `Origin`, `Authorization` and the
+    /// like. It must be a `GET`; [`ClientSession::ws_connect`] is all that most need.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientSession::ws_connect`].
+    pub async fn ws_connect(mut self, options: WebSocketOptions) -> Result<WebSocket, ClientError> {
+        let url = self.url.clone()?;
+        let shared = self.session.shared.clone();
+        let trail = Trail::begin(&shared, &self.method, url.as_str(), &mut self.headers);
+        let patience = self.timeout.unwrap_or(shared.limits.read);
+        let shaking = Along::new(&trail, self.shake(&url, &options));
+        let shaken = match wait_for(shaking, patience).await {
+            Ok(shaken) => shaken,
+            Err(_) => Err(ClientError::new(
+                ClientErrorKind::TimedOut(trail.phase()),
+                url.as_str(),
+            )),
         };
-        let target = self.shared.resolve(&http)?;
-        let failed = |kind| ClientError::new(kind, url);
-        let wrong = |why: &str| failed(ClientErrorKind::Handshake(why.to_owned()));
-        let key =
-            new_key().map_err(|error| failed(ClientErrorKind::NoRandomness(error.to_string())))?;
-        let mut request = self
-            .shared
-            .upgrading
-            .get(target)
-            .header("connection", "upgrade")
-            .header("upgrade", "websocket")
-            .header("sec-websocket-version", "13")
-            .header("sec-websocket-key", &key);
-        if !options.protocols.is_empty() {
-            request = request.header("sec-websocket-protocol", options.protocols.join(", "));
-        }
-        if options.deflate {
-            request = request.header("sec-websocket-extensions", offer());
-        }
-        let shaking = async {
-            let response = request.send().await?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            let stream = match status.as_u16() {
-                101 => Some(response.upgrade().await?),
-                _ => None,
-            };
-            Ok::<_, reqwest::Error>((status, headers, stream))
-        };
-        let shaken = wait_for(shaking, self.shared.limits.read).await;
-        let shaken = shaken.map_err(|_| failed(ClientErrorKind::TimedOut(ClientPhase::Head)))?;
-        let (status, headers, stream) =
-            shaken.map_err(|error| ClientError::from_reqwest(error, url, ClientPhase::Head))?;
-        let stream = stream.ok_or_else(|| failed(ClientErrorKind::Status(status)))?;
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        if text("sec-websocket-accept") != Some(&*accept_key(&key)) {
-            return Err(wrong("its key does not fit"));
-        }
-        let terms = agreed(&headers, options.deflate)
-            .map_err(|()| wrong("it agrees to what was not offered"))?;
-        let protocol = text("sec-websocket-protocol").map(str::to_owned);
-        if protocol
-            .as_ref()
-            .is_some_and(|name| !options.protocols.contains(name))
-        {
-            return Err(wrong("it speaks a subprotocol that was not offered"));
-        }
+        let upgraded = shaken.inspect_err(|error| trail.failed(error))?;
+        trail.status(StatusCode::SWITCHING_PROTOCOLS);
+        trail.answered(&upgraded.headers);
+        let text = |name: &str| header(&upgraded.headers, name).map(str::to_owned);
         Ok(WebSocket::new(
-            Box::new(stream),
+            Box::new(upgraded.stream),
             Bytes::new(),
             Role::Client,
-            terms,
+            upgraded.terms,
             options,
-            protocol,
+            text("sec-websocket-protocol"),
             None,
         ))
+    }
+
+    async fn shake(&self, url: &Url, options: &WebSocketOptions) -> Result<Upgraded, ClientError> {
+        let failed = |kind| ClientError::new(kind, url.as_str());
+        let broken = |error| ClientError::from_reqwest(error, url.as_str(), ClientPhase::Head);
+        let shared = &self.session.shared;
+        let key =
+            new_key().map_err(|error| failed(ClientErrorKind::NoRandomness(error.to_string())))?;
+        let target = over_http(url);
+        let mut headers = self.headers.clone();
+        shared.complete(&target, false, &mut headers);
+        ask_for_upgrade(&mut headers, &key, options);
+        let request = shared
+            .upgrading
+            .request(self.method.clone(), target.clone());
+        let response = request.headers(headers).send().await.map_err(broken)?;
+        shared.keep_cookies(&target, response.headers());
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(failed(ClientErrorKind::Status(response.status())));
+        }
+        let headers = response.headers().clone();
+        let terms = check(&headers, &key, options)
+            .map_err(|why| failed(ClientErrorKind::Handshake(why.to_owned())))?;
+        let stream = response.upgrade().await.map_err(broken)?;
+        Ok(Upgraded {
+            headers,
+            terms,
+            stream,
+        })
+    }
+}
+
+/// A connection that has become a WebSocket's.
+struct Upgraded {
+    headers: HeaderMap,
+    terms: Option<Terms>,
+    stream: reqwest::Upgraded,
+}
+
+/// `ws:` as `http:`, `wss:` as `https:`.
+fn over_http(url: &Url) -> Url {
+    let mut url = url.clone();
+    let scheme = match url.scheme() {
+        "ws" => "http",
+        "wss" => "https",
+        _ => return url,
+    };
+    // Both are schemes of the same kind, so that this cannot fail.
+    let _ = url.set_scheme(scheme);
+    url
+}
+
+fn ask_for_upgrade(headers: &mut HeaderMap, key: &str, options: &WebSocketOptions) {
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set("connection", "upgrade");
+    set("upgrade", "websocket");
+    set("sec-websocket-version", "13");
+    set("sec-websocket-key", key);
+    if !options.protocols.is_empty() {
+        set("sec-websocket-protocol", &options.protocols.join(", "));
+    }
+    if options.deflate {
+        set("sec-websocket-extensions", &offer());
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether the server has agreed to what it was asked, and how it compresses.
+fn check(
+    headers: &HeaderMap,
+    key: &str,
+    options: &WebSocketOptions,
+) -> Result<Option<Terms>, &'static str> {
+    let names = |name: &str, word: &str| {
+        header(headers, name).is_some_and(|list| {
+            list.split(',')
+                .any(|item| item.trim().eq_ignore_ascii_case(word))
+        })
+    };
+    if !names("upgrade", "websocket") || !names("connection", "upgrade") {
+        return Err("it upgrades to something else");
+    }
+    if header(headers, "sec-websocket-accept") != Some(&*accept_key(key)) {
+        return Err("its key does not fit");
+    }
+    let terms =
+        agreed(headers, options.deflate).map_err(|()| "it agrees to what was not offered")?;
+    let protocol = header(headers, "sec-websocket-protocol");
+    match protocol.is_none_or(|name| options.protocols.iter().any(|known| known == name)) {
+        true => Ok(terms),
+        false => Err("it speaks a subprotocol that was not offered"),
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     current,
     error::WebSocketError,
     http::{
+        base64::base64,
         request::Request,
         response::{IntoResponse, Response},
         socket::Socket,
@@ -178,26 +179,6 @@ pub(crate) fn new_key() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(base64(&bytes))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let value = group
-            .iter()
-            .fold(0u32, |value, byte| value << 8 | u32::from(*byte))
-            << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(value >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= group.len() {
-                letter as char
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
 
 /// The first of the client's offers that we can keep. A smaller window for what we send cannot be promised.

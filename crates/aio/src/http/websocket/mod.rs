@@ -12,6 +12,8 @@ mod outbound;
 mod socket;
 
 #[cfg(feature = "client")]
+pub(crate) use deflate::Terms;
+#[cfg(feature = "client")]
 pub(crate) use handshake::{accept_key, agreed, new_key, offer};
 pub use options::WebSocketOptions;
 #[cfg(feature = "client")]

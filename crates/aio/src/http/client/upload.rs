@@ -1,0 +1,186 @@
+//! What a request sends.
+
+use std::{
+    io,
+    path::Path,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use tokio::{
+    fs::File,
+    io::{AsyncRead, ReadBuf},
+};
+
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
+
+/// What is sent at a time.
+const PIECE: usize = 64 * 1024;
+
+/// What a request sends.
+pub(super) enum Upload {
+    None,
+    Whole(Bytes),
+    /// It can be sent once, and then is taken.
+    Once(Option<(Pieces, Option<u64>)>),
+}
+
+impl Upload {
+    pub(super) fn stream<S, E>(stream: S, length: Option<u64>) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        Upload::Once(Some((boxed(stream), length)))
+    }
+
+    /// Whether it can be sent once more.
+    pub(super) fn is_repeatable(&self) -> bool {
+        !matches!(self, Upload::Once(_))
+    }
+
+    /// Its length in bytes, where a header must tell it.
+    pub(super) fn told_length(&self) -> Option<u64> {
+        match self {
+            Upload::Whole(bytes) if bytes.len() > PIECE => Some(bytes.len() as u64),
+            Upload::Once(Some((_, length))) => *length,
+            _ => None,
+        }
+    }
+
+    /// The body to send, which counts in `taken` the pieces that it is relieved of.
+    pub(super) fn body(&mut self, taken: &Arc<AtomicU64>) -> Option<reqwest::Body> {
+        let pieces = match self {
+            Upload::None => return None,
+            Upload::Whole(bytes) if bytes.len() <= PIECE => return Some(bytes.clone().into()),
+            Upload::Whole(bytes) => boxed(Slices(bytes.clone())),
+            Upload::Once(once) => once.take()?.0,
+        };
+        Some(reqwest::Body::wrap_stream(Counted {
+            pieces,
+            taken: taken.clone(),
+        }))
+    }
+}
+
+pub(super) fn boxed<S, E>(stream: S) -> Pieces
+where
+    S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
+{
+    Box::pin(Errors(Box::pin(stream)))
+}
+
+/// A stream with any errors.
+struct Errors<S>(Pin<Box<S>>);
+
+impl<S, E> Stream for Errors<S>
+where
+    S: Stream<Item = Result<Bytes, E>>,
+    E: Into<BoxError>,
+{
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx).map_err(Into::into)
+    }
+}
+
+/// Bytes, a piece at a time: what is taken shows that the server still listens.
+struct Slices(Bytes);
+
+impl Stream for Slices {
+    type Item = Result<Bytes, io::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let length = self.0.len().min(PIECE);
+        let piece = self.0.split_to(length);
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
+}
+
+struct Counted {
+    pieces: Pieces,
+    taken: Arc<AtomicU64>,
+}
+
+impl Stream for Counted {
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(self.pieces.as_mut().poll_next(cx));
+        // A count of its own: nothing else is read by it.
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(next)
+    }
+}
+
+/// One stream after the other.
+pub(super) struct Chain(
+    pub(super) std::vec::IntoIter<Pieces>,
+    pub(super) Option<Pieces>,
+);
+
+impl Stream for Chain {
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(current) = &mut self.1
+                && let Some(piece) = ready!(current.as_mut().poll_next(cx))
+            {
+                return Poll::Ready(Some(piece));
+            }
+            self.1 = self.0.next();
+            if self.1.is_none() {
+                return Poll::Ready(None);
+            }
+        }
+    }
+}
+
+/// Opens a file to be sent; gives its length, too. The loop is not blocked: other threads read.
+pub(super) async fn open(path: &Path) -> io::Result<(Pieces, u64)> {
+    let file = File::open(path).await?;
+    let length = file.metadata().await?.len();
+    let pieces = FilePieces { file, left: length };
+    Ok((boxed(pieces), length))
+}
+
+/// As many bytes of a file as it had when it was opened.
+struct FilePieces {
+    file: File,
+    left: u64,
+}
+
+impl Stream for FilePieces {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let length = usize::try_from(self.left).map_or(PIECE, |left| left.min(PIECE));
+        if length == 0 {
+            return Poll::Ready(None);
+        }
+        let mut piece = vec![0; length];
+        let mut buffer = ReadBuf::new(&mut piece);
+        ready!(Pin::new(&mut self.file).poll_read(cx, &mut buffer))?;
+        let read = buffer.filled().len();
+        if read == 0 {
+            let short = "the file became shorter while it was sent";
+            return Poll::Ready(Some(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                short,
+            ))));
+        }
+        piece.truncate(read);
+        self.left -= read as u64;
+        Poll::Ready(Some(Ok(piece.into())))
+    }
+}
