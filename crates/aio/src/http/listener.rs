@@ -111,6 +111,8 @@ impl Listener {
     ///
     /// When one of them is no listening TCP or Unix socket. Outside a loop, as [`tcp`](Listener::tcp).
     pub fn inherited() -> io::Result<Vec<Self>> {
+        // Before they are taken: an error must not lose them.
+        current::engine()?;
         let mut handed = listenfd::ListenFd::from_env();
         let mut listeners = Vec::new();
         for place in 0..handed.len() {
