@@ -343,7 +343,7 @@ fn http_params() {
 }
 
 /// Sends the bytes and reads until the server closes.
-#[cfg(feature = "http")]
+#[cfg(all(feature = "ws", feature = "multipart"))]
 fn exchange(address: std::net::SocketAddr, request: &str) -> String {
     let mut client = TcpStream::connect(address).unwrap();
     client.write_all(request.as_bytes()).unwrap();

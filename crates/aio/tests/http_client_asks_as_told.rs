@@ -8,9 +8,8 @@ use std::{
 use aio::{
     StreamReader, StreamWriter,
     http::{
-        App, BodyError, ClientErrorKind, ClientSession, Cookie, CookieJar, FormData, HeaderValue,
-        Listener, Method, ParamError, Request, Response, Server, SessionBuilder, StatusCode,
-        TestServer,
+        App, BodyError, ClientErrorKind, ClientSession, Cookie, CookieJar, HeaderValue, Listener,
+        Method, ParamError, Request, Response, Server, SessionBuilder, StatusCode, TestServer,
     },
 };
 
@@ -214,6 +213,7 @@ fn a_jar_is_filled_by_its_rules() -> Outcome {
 #[cfg(feature = "multipart")]
 #[test]
 fn forms_with_files_arrive() -> Outcome {
+    use aio::http::FormData;
     on_loop(async || {
         let app = App::new().post("/", async |mut request: Request| {
             let told = request.header("content-length").is_some();
