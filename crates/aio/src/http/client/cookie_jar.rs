@@ -98,6 +98,9 @@ impl CookieJar {
 
     /// Adds the cookies for a URL to those that the request sets itself, which win.
     pub(super) fn add_to(&self, url: &Url, headers: &mut HeaderMap) {
+        if self.store.borrow().iter_any().next().is_none() {
+            return;
+        }
         let own = headers.get(header::COOKIE).map(HeaderValue::to_str);
         let mut line = own.and_then(Result::ok).unwrap_or("").to_owned();
         let names: Vec<String> = Cookie::split_parse(line.clone())

@@ -190,7 +190,9 @@ impl ClientResponse {
     ///
     /// As [`chunk`](ClientResponse::chunk).
     pub async fn text(self) -> Result<String, ClientError> {
-        let encoding = self.charset().and_then(encoding);
+        let charset = self.charset();
+        let is_named = |name: &&str| !name.eq_ignore_ascii_case("utf-8");
+        let encoding = charset.filter(is_named).and_then(encoding);
         let bytes = self.bytes().await?;
         match encoding {
             Some(encoding) if encoding != UTF_8 => Ok(encoding.decode(&bytes).0.into_owned()),

@@ -211,19 +211,18 @@ impl Places {
     }
 
     fn host(&self, url: &Url) -> Arc<Semaphore> {
-        let place = format!(
-            "{}:{}",
-            url.host_str().unwrap_or(""),
-            url.port_or_known_default().unwrap_or(0)
-        );
+        let host = url.authority();
         let mut hosts = self.hosts.borrow_mut();
+        if let Some(known) = hosts.get(host) {
+            return known.clone();
+        }
         let most = self.per_host;
         if hosts.len() > KNOWN_HOSTS {
             hosts.retain(|_, host| Arc::strong_count(host) > 1 || host.available_permits() < most);
         }
-        let host = hosts.entry(place);
-        host.or_insert_with(|| Arc::new(Semaphore::new(most)))
-            .clone()
+        let new = Arc::new(Semaphore::new(most));
+        hosts.insert(host.to_owned(), new.clone());
+        new
     }
 }
 
