@@ -10,6 +10,7 @@ use std::{
 use super::{
     outbox::{HIGH_WATER, LOW_WATER},
     socket::{Socket, poll_unconstrained},
+    unsent::Unsent,
 };
 use crate::current;
 
@@ -23,7 +24,7 @@ pub(super) struct Shared {
     pub(super) is_session: bool,
     /// It is open and reads, nothing is unsent, nothing failed. One look at this is all that most messages cost.
     pub(super) calm: Cell<bool>,
-    pub(super) outbox: RefCell<Outbox>,
+    pub(super) unsent: RefCell<Unsent>,
     pub(super) course: Cell<Course>,
     /// A session holds bytes back that must be flushed.
     pub(super) unflushed: Cell<bool>,
@@ -34,12 +35,6 @@ pub(super) struct Shared {
     pub(super) low: Cell<usize>,
     /// How to make the connection's task look again.
     pub(super) driver: RefCell<Option<Waker>>,
-}
-
-#[derive(Default)]
-pub(super) struct Outbox {
-    bytes: Vec<u8>,
-    sent: usize,
 }
 
 /// How far a connection has come. Later ones do not go back.
@@ -60,7 +55,7 @@ impl Shared {
             is_session: socket.is_session(),
             calm: Cell::new(true),
             socket,
-            outbox: RefCell::default(),
+            unsent: RefCell::default(),
             course: Cell::new(Course::Open),
             unflushed: Cell::new(false),
             paused_reading: Cell::new(false),
@@ -77,24 +72,24 @@ impl Shared {
         if self.course.get() != Course::Open || self.failure.borrow().is_some() {
             return self.lost_write();
         }
-        let mut outbox = self.outbox.borrow_mut();
-        if outbox.unsent() > 0 {
-            return outbox.bytes.extend_from_slice(bytes);
+        let mut unsent = self.unsent.borrow_mut();
+        if !unsent.is_empty() {
+            return unsent.push(bytes);
         }
-        drop(outbox);
+        drop(unsent);
         let outcome = self.socket.try_write(bytes);
         self.keep(bytes, outcome);
     }
 
     /// Keeps what the system did not take.
     pub(super) fn keep(&self, bytes: &[u8], outcome: io::Result<usize>) {
-        let mut outbox = self.outbox.borrow_mut();
+        let mut unsent = self.unsent.borrow_mut();
         match outcome {
-            Ok(count) => outbox.bytes.extend_from_slice(&bytes[count..]),
-            Err(error) if is_for_now(&error) => outbox.bytes.extend_from_slice(bytes),
+            Ok(count) => unsent.push(&bytes[count..]),
+            Err(error) if is_for_now(&error) => unsent.push(bytes),
             Err(error) => self.fail(error),
         }
-        drop(outbox);
+        drop(unsent);
         if self.is_session {
             let flushed = poll_unconstrained(|cx| self.socket.poll_flush(cx));
             self.unflushed.set(flushed.is_pending());
@@ -112,7 +107,7 @@ impl Shared {
 
     pub(super) fn has_work(&self) -> bool {
         let course = self.course.get();
-        self.outbox.borrow().unsent() > 0
+        !self.unsent.borrow().is_empty()
             || self.unflushed.get()
             || (course != Course::Open && course != Course::EofSent)
             || self.failure.borrow().is_some()
@@ -120,13 +115,13 @@ impl Shared {
 
     pub(super) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let mut outbox = self.outbox.borrow_mut();
-            if outbox.unsent() == 0 {
+            let mut unsent = self.unsent.borrow_mut();
+            if unsent.is_empty() {
                 break;
             }
-            match ready!(self.socket.poll_write(cx, &outbox.bytes[outbox.sent..]))? {
+            match ready!(self.socket.poll_write(cx, unsent.bytes()))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => outbox.advance(count),
+                count => unsent.advance(count),
             }
             self.unflushed.set(self.is_session);
         }
@@ -144,7 +139,7 @@ impl Shared {
     pub(super) fn close_now(&self) {
         self.course.set(Course::Closed);
         self.calm.set(false);
-        self.outbox.take();
+        self.unsent.take();
         self.unflushed.set(false);
         self.socket.close();
     }
@@ -167,23 +162,6 @@ impl Shared {
                 None,
                 &advice,
             );
-        }
-    }
-}
-
-impl Outbox {
-    pub(super) fn unsent(&self) -> usize {
-        self.bytes.len() - self.sent
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.sent += count;
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-            if self.bytes.capacity() > HIGH_WATER {
-                self.bytes = Vec::new();
-            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod socket;
 mod transport;
 mod udp;
 mod unix;
+mod unsent;
 mod writer;
 
 #[cfg(feature = "tls")]

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use super::socket::Socket;
+use super::{socket::Socket, unsent::Unsent};
 use crate::{current, task};
 
 /// Above this many unsent bytes `drain` waits.
@@ -32,9 +32,7 @@ pub(super) struct Outbox {
 }
 
 struct State {
-    bytes: Vec<u8>,
-    /// How much of `bytes` is sent.
-    sent: usize,
+    unsent: Unsent,
     end: End,
     failure: Option<(io::ErrorKind, String)>,
     waiting: Vec<Waker>,
@@ -51,35 +49,18 @@ pub(super) enum End {
 }
 
 impl State {
-    fn unsent(&self) -> usize {
-        self.bytes.len() - self.sent
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.sent += count;
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-            if self.bytes.capacity() > HIGH_WATER {
-                self.bytes = Vec::new();
-            }
-        }
-    }
-
     fn fail(&mut self, kind: io::ErrorKind, text: &str) {
         if self.failure.is_none() {
             self.failure = Some((kind, text.to_owned()));
         }
-        self.bytes = Vec::new();
-        self.sent = 0;
+        self.unsent = Unsent::default();
     }
 }
 
 impl Outbox {
     pub(super) fn new(socket: Rc<dyn Socket>) -> Rc<Self> {
         let state = State {
-            bytes: Vec::new(),
-            sent: 0,
+            unsent: Unsent::default(),
             end: End::Open,
             failure: None,
             waiting: Vec::new(),
@@ -104,7 +85,7 @@ impl Outbox {
         if state.failure.is_some() {
             return;
         }
-        state.bytes.extend_from_slice(bytes);
+        state.unsent.push(bytes);
         drop(state);
         self.send_soon();
     }
@@ -136,7 +117,7 @@ impl Outbox {
     }
 
     pub(super) fn unsent(&self) -> usize {
-        self.state.borrow().unsent()
+        self.state.borrow().unsent.len()
     }
 
     pub(super) fn outcome(&self) -> io::Result<()> {
@@ -171,11 +152,11 @@ impl Outbox {
         }
         loop {
             let mut state = self.state.borrow_mut();
-            if state.unsent() == 0 {
+            if state.unsent.is_empty() {
                 break;
             }
-            match self.socket.try_write(&state.bytes[state.sent..]) {
-                Ok(count) => state.advance(count),
+            match self.socket.try_write(state.unsent.bytes()) {
+                Ok(count) => state.unsent.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     drop(state);
                     return self.send_in_background();
@@ -227,7 +208,7 @@ impl Outbox {
         if state.end == End::Closed {
             return;
         }
-        if state.unsent() > 0 {
+        if !state.unsent.is_empty() {
             state.fail(
                 io::ErrorKind::ConnectionAborted,
                 "aborted with bytes unsent",
@@ -260,16 +241,16 @@ impl Outbox {
         self.sender.replace(Some(cx.waker().clone()));
         loop {
             let mut state = self.state.borrow_mut();
-            if state.unsent() == 0 {
+            if state.unsent.is_empty() {
                 drop(state);
                 let ended = self.poll_end(cx);
                 self.notify();
                 return ended;
             }
-            let written = ready!(self.socket.poll_write(cx, &state.bytes[state.sent..]));
+            let written = ready!(self.socket.poll_write(cx, state.unsent.bytes()));
             match written {
                 Ok(0) => state.fail(io::ErrorKind::WriteZero, "the system takes no more bytes"),
-                Ok(count) => state.advance(count),
+                Ok(count) => state.unsent.advance(count),
                 Err(error) => state.fail(error.kind(), &error.to_string()),
             }
             drop(state);

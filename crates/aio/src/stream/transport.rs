@@ -113,7 +113,7 @@ impl Transport {
 
     /// How many bytes wait to be sent.
     pub fn write_buffer_size(&self) -> usize {
-        self.shared.outbox.borrow().unsent()
+        self.shared.unsent.borrow().len()
     }
 
     /// The peer's address.
