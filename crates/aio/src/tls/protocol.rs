@@ -4,11 +4,7 @@ use std::{fmt, io, rc::Rc};
 
 use tokio::net::ToSocketAddrs;
 
-use super::{
-    ClientConfig, ServerConfig,
-    stream::report,
-    upgrade::{secure_client, secure_server},
-};
+use super::{ClientConfig, ServerConfig, stream::welcome, upgrade::secure_client};
 use crate::stream::{Protocol, Server, Transport, attach, bind, connect, serve, share_tcp};
 
 /// As [`create_connection`](crate::create_connection), encrypted. `server_name` is whom the server's certificate must
@@ -53,13 +49,8 @@ where
         let shared = shared.clone();
         async move {
             let (config, factory) = &*shared;
-            // A client that hung up before it was served has no socket any more.
-            let Ok(socket) = share_tcp(stream) else {
-                return;
-            };
-            match secure_server(socket, config).await {
-                Ok(socket) => serve(socket, factory()).await,
-                Err(error) => report(&error),
+            if let Some(socket) = welcome(stream, config).await {
+                serve(socket, factory()).await;
             }
         }
     })

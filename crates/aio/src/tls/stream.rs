@@ -2,7 +2,7 @@
 
 use std::{fmt, io, rc::Rc};
 
-use tokio::net::ToSocketAddrs;
+use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::{
     ClientConfig, ServerConfig,
@@ -11,7 +11,9 @@ use super::{
 use crate::{
     current,
     outcome::Outcome,
-    stream::{Server, StreamReader, StreamWriter, bind, connect, halves, handle, share_tcp},
+    stream::{
+        Server, Socket, StreamReader, StreamWriter, bind, connect, halves, handle, share_tcp,
+    },
 };
 
 /// As [`open_connection`](crate::open_connection), encrypted. `server_name` is whom the server's certificate must name;
@@ -54,20 +56,28 @@ where
         let shared = shared.clone();
         async move {
             let (config, handler) = &*shared;
-            // A client that hung up before it was served has no socket any more.
-            let Ok(socket) = share_tcp(stream) else {
-                return;
-            };
-            match secure_server(socket, config).await {
-                Ok(socket) => handle(handler, socket).await,
-                Err(error) => report(&error),
+            if let Some(socket) = welcome(stream, config).await {
+                handle(handler, socket).await;
             }
         }
     })
 }
 
+/// A client's connection after its handshake; `None` when that has failed.
+pub(super) async fn welcome(stream: TcpStream, config: &ServerConfig) -> Option<Rc<dyn Socket>> {
+    // A client that hung up before it was served has no socket any more.
+    let socket = share_tcp(stream).ok()?;
+    match secure_server(socket, config).await {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            report(&error);
+            None
+        }
+    }
+}
+
 /// Anybody may knock with anything, so what is wrong with a handshake is of interest in debug mode only.
-pub(super) fn report(error: &io::Error) {
+fn report(error: &io::Error) {
     if let Ok(engine) = current::engine()
         && engine.debug.is_on()
     {
