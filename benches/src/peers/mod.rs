@@ -7,6 +7,8 @@
 
 pub mod aio;
 pub mod aio_http;
+// One allocator that counts, and its unsafe code, for both: a test of `coroutines` has nowhere else to take it from.
+#[path = "../../../crates/coroutines/tests/common/allocations.rs"]
 mod allocations;
 mod command;
 mod contest;

@@ -1,39 +1,14 @@
 //! A pinned generator allocates nothing, from its making to its drop. Counted by this program's own allocator.
 
+#[path = "common/allocations.rs"]
+mod allocations;
+
 use coroutines::{
     Co, Coroutine, CoroutineExt, CoroutineState::*, coroutine, generator, interleave,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::pin::pin;
 
-struct Counting;
-
-thread_local!(static COUNT: Cell<usize> = const { Cell::new(0) });
-
-// SAFETY: passes everything on to the system's allocator; the counter itself allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's own promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's own promise, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How often `f` allocates on this thread.
-fn allocations(f: impl FnOnce()) -> usize {
-    let before = COUNT.get();
-    f();
-    COUNT.get() - before
-}
+use allocations::allocations;
 
 #[test]
 fn the_counter_counts() {

@@ -1,4 +1,5 @@
-//! Counts what this program allocates, for the rows that promise not to.
+//! Counts what this program allocates, thread by thread. The bench crate includes this file, for the rows that promise
+//! not to.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
