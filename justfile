@@ -6,12 +6,13 @@ default:
 run *args:
     cargo run --release -- {{args}}
 
-# Compare, and put the measured tables and pictures into the README and the book.
-report: run
-    cp target/compare/*.svg docs/src/measured/
-    cat target/compare/tables.md > docs/src/measured/tables.md
+# Compare in so many rounds (three take some four minutes), and put the tables and pictures into the README and the book.
+report rounds="3" *args:
+    cargo run --release -- --overview --repeat {{rounds}} {{args}}
+    cp target/compare/map.svg target/compare/echo-scaling.svg target/compare/timeline.svg docs/src/measured/
+    cp target/compare/tables.md docs/src/measured/tables.md
     printf '\n![The crossover map](measured/map.svg)\n\n![From few to many](measured/echo-scaling.svg)\n\n![Who ran when](measured/timeline.svg)\n' >> docs/src/measured/tables.md
-    sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/tables.md' README.md
+    sed -i -e '/<!-- measured/,/<!-- end/{//!d}' -e '/<!-- measured/r target/compare/short.md' README.md
 
 # Hold our crates against their peers, every ratio with its target; `just peers --only threads`.
 peers *args:

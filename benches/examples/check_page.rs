@@ -19,7 +19,8 @@ addEventListener("load", () => {
   const ask = (name, answer) => answers.push(`${name}=${answer}`);
   const pictures = [...document.querySelectorAll("main svg")];
   ask("charts are there", pictures.length >= 4 || pictures.length);
-  const mute = pictures.filter((svg) => !svg.getAttribute("aria-label"));
+  const named = (svg) => svg.getAttribute("aria-labelledby").split(" ").every((id) => svg.contains(document.getElementById(id)));
+  const mute = pictures.filter((svg) => !(named(svg) && svg.querySelector("title").textContent && svg.querySelector("desc").textContent));
   ask("each has a text alternative", mute.length === 0 || mute.length);
   const flat = pictures.filter((svg) => svg.getBoundingClientRect().height < 20);
   ask("each is drawn", flat.length === 0 || flat.length);
@@ -34,6 +35,14 @@ addEventListener("load", () => {
   });
   const tables = document.querySelectorAll("table").length;
   ask("tables sort, both ways", (tables > 0 && sorted.length === tables) || `${sorted.length} of ${tables}`);
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  ask("no name is given twice", new Set(ids).size === ids.length);
+  const unsorted = [...document.querySelectorAll("thead th")].filter((th) => !th.querySelector("button"));
+  ask("each heading is a button", unsorted.length === 0 || unsorted.length);
+  const stuck = [...document.querySelectorAll(".wide")].filter((box) => box.tabIndex !== 0 || !box.getAttribute("aria-label"));
+  ask("each wide part scrolls by keyboard", stuck.length === 0 || stuck.length);
+  const answer = document.querySelector(".answers strong");
+  ask("the answer is in the first screen", !answer || answer.getBoundingClientRect().bottom < innerHeight || answer.getBoundingClientRect().bottom);
   const lost = [...document.querySelectorAll("a[href^='#']")].filter((a) => !document.getElementById(a.hash.slice(1)));
   ask("each link leads somewhere", lost.length === 0 || lost.map((a) => a.hash));
   const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;

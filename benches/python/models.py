@@ -10,7 +10,7 @@ import queue
 import signal
 import threading
 
-from workloads import Unit, aiohttp
+from workloads import Unit
 
 
 def die_with_parent():
@@ -112,14 +112,25 @@ def coroutines(plan):
             os.sched_yield()
 
 
+def client(plan):
+    """aiohttp, for requests where it is installed. It takes time and memory, so nobody else imports it."""
+    if plan["workload"] != "http":
+        return None
+    try:
+        import aiohttp
+    except ImportError:
+        return None
+    return aiohttp
+
+
 class Loop:
     """What the tasks of one event loop share."""
 
     session = None
 
 
-async def on_loop(source, concurrency):
-    loop, outcomes = Loop(), []
+async def on_loop(plan, source, concurrency):
+    loop, outcomes, aiohttp = Loop(), [], client(plan)
 
     async def work():
         for unit in source:
@@ -137,7 +148,7 @@ async def on_loop(source, concurrency):
 
 
 def event_loop(plan):
-    return asyncio.run(on_loop(units(plan), plan["concurrency"]))
+    return asyncio.run(on_loop(plan, units(plan), plan["concurrency"]))
 
 
 def shares(plan):
@@ -163,13 +174,13 @@ class Shared:
 def event_loop_per_core(plan):
     source = Shared(units(plan))
     with concurrent.futures.ThreadPoolExecutor(len(shares(plan))) as executor:
-        run = lambda share: asyncio.run(on_loop(source, share))
+        run = lambda share: asyncio.run(on_loop(plan, source, share))
         return [outcome for outcomes in executor.map(run, shares(plan)) for outcome in outcomes]
 
 
 def serve(plan, first, step, concurrency):
     indices = range(first, plan["tasks"], step)
-    return asyncio.run(on_loop((Unit(plan, index) for index in indices), concurrency))
+    return asyncio.run(on_loop(plan, (Unit(plan, index) for index in indices), concurrency))
 
 
 def prefork(plan):
@@ -180,6 +191,9 @@ def prefork(plan):
     ]
     return [outcome for one in started for outcome in join_process(one)]
 
+
+# Those who run event loops.
+LOOPS = {"event-loop", "event-loop-per-core", "prefork"}
 
 MODELS = {
     "serial": serial,

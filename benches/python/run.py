@@ -5,11 +5,13 @@ import resource
 import sys
 import time
 
-from models import MODELS, die_with_parent
+from models import LOOPS, MODELS, client, die_with_parent
 
 if __name__ == "__main__":
     die_with_parent()
     order = json.load(sys.stdin)
+    if order["model"] in LOOPS:
+        client(order["plan"])
     before = resource.getrusage(resource.RUSAGE_SELF)
     start = time.perf_counter()
     outcomes = MODELS[order["model"]](order["plan"])

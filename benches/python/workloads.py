@@ -6,11 +6,6 @@ import os
 import socket
 import time
 
-try:
-    import aiohttp
-except ImportError:
-    aiohttp = None
-
 MASK = (1 << 64) - 1
 PATTERN = bytes(range(256)) * 256
 PRIMES_WIDTH = 8192

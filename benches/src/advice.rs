@@ -2,24 +2,16 @@
 
 use std::fmt::Write;
 
-use crate::report::{Machine, bytes, figure, span};
+use crate::guide::{in_words, program, simplest};
+use crate::report::{Machine, bytes, figure, grouped, span};
 use crate::{LeftOut, Mix, Model, Row, limits};
 
 /// Models this close to the quickest are as quick; the simplest of them is advised.
-const LEVEL: f64 = 0.9;
-
-/// Models from the one that asks least of a program, and of its reader, to the one that asks most.
-const SIMPLEST: [Model; 9] = [
-    Model::Serial,
-    Model::ThreadPool,
-    Model::ThreadPerTask,
-    Model::EventLoop,
-    Model::ProcessPool,
-    Model::ProcessPerTask,
-    Model::EventLoopPerCore,
-    Model::Prefork,
-    Model::Coroutines,
-];
+pub(crate) const LEVEL: f64 = 0.9;
+/// Runs that are further apart than this say nothing of who is level.
+const WIDE: f64 = 0.25;
+/// A computation that is shorter than this, in microseconds, costs less than handing it over.
+const SHORT_US: u32 = 20;
 
 /// What is wanted.
 #[derive(Debug, Clone, Copy)]
@@ -62,15 +54,20 @@ impl Advice {
             }
         }
         ranked.sort_by(|a, b| b.tasks_per_s.total_cmp(&a.tasks_per_s));
-        let level = ranked.first().map_or(0.0, |row| row.tasks_per_s * LEVEL);
-        let ahead = ranked
-            .iter()
-            .take_while(|row| row.tasks_per_s >= level)
-            .count();
-        ranked[..ahead].sort_by_key(|row| {
-            SIMPLEST
-                .iter()
-                .position(|model| *model == row.contender.model)
+        let best = ranked.first().cloned();
+        ranked.sort_by_key(|row| {
+            let level = wish.tasks == 1 || best.as_ref().is_some_and(|best| is_level(row, best));
+            let waits = if wish.mix.io_us > 0 {
+                row.concurrency
+            } else {
+                0
+            };
+            let place = if level {
+                simplest(row.contender.model, waits)
+            } else {
+                0
+            };
+            (!level, place)
         });
         let workers = ranked.first().map_or(0, |row| row.workers);
         Self {
@@ -94,29 +91,15 @@ impl Advice {
             && let Some(serial) = self.row(Model::Serial)
         {
             let seconds = f64::from(self.wish.tasks) / serial.tasks_per_s;
-            reasons.push(format!(
-                "One after the other they would take {}.",
-                span(seconds)
-            ));
+            reasons.push(format!("One after the other would take {}.", span(seconds)));
         }
         reasons.push(self.nature());
-        let level: Vec<&Row> = self
-            .ranked
-            .iter()
-            .skip(1)
-            .filter(|row| row.tasks_per_s >= best.tasks_per_s * LEVEL)
-            .collect();
-        if !level.is_empty() {
-            let names: Vec<String> = level.iter().map(|row| row.contender.to_string()).collect();
+        reasons.extend(self.others(best));
+        reasons.extend(self.crowd(best));
+        if best.is_noisy() {
             reasons.push(format!(
-                "As quick, within a tenth, but more to write or to pay for: {}.",
-                names.join(", ")
-            ));
-        } else if let Some(next) = self.ranked.get(1) {
-            let times = figure(best.tasks_per_s / next.tasks_per_s);
-            reasons.push(format!(
-                "The next, {}, is {times} times slower.",
-                next.contender
+                "Its runs were {:.0} % apart, so the machine was busy with something else: measure again before you rely on this.",
+                100.0 * best.spread
             ));
         }
         if self.wish.crashy {
@@ -137,32 +120,72 @@ impl Advice {
         let rate = figure(best.tasks_per_s);
         if best.tasks >= self.wish.tasks {
             format!(
-                "It did all {} in {}: {rate} tasks/s.",
-                best.tasks,
+                "It did {} in {}: {rate} tasks/s.",
+                self.wish.all(),
                 span(seconds)
             )
         } else {
             format!(
                 "It did a sample of {} at {rate} tasks/s; at that rate all {} take {}.",
-                best.tasks,
-                self.wish.tasks,
+                grouped(best.tasks.into()),
+                grouped(self.wish.tasks.into()),
                 span(seconds)
             )
         }
     }
 
+    /// Who is as quick, or else who comes next.
+    fn others(&self, best: &Row) -> Option<String> {
+        let (level, slower): (Vec<&Row>, Vec<&Row>) = self.ranked[1..]
+            .iter()
+            .partition(|row| is_level(row, best) || row.tasks_per_s > best.tasks_per_s);
+        let names: Vec<String> = level.iter().map(|row| row.contender.to_string()).collect();
+        if !names.is_empty() {
+            return Some(format!(
+                "As quick, as far as can be told, but more to write or to pay for: {}.",
+                names.join(", ")
+            ));
+        }
+        let next = slower.first()?;
+        let times = figure(best.tasks_per_s / next.tasks_per_s);
+        Some(format!(
+            "The next, {}, is {times} times slower.",
+            next.contender
+        ))
+    }
+
+    /// What more waits at once would take.
+    fn crowd(&self, best: &Row) -> Option<String> {
+        let at_once = best.concurrency;
+        let alone = self.row(Model::Serial)?.peak_rss_bytes;
+        let waits = self.wish.mix.io_us > 0 && best.contender.model != Model::Serial;
+        let each = best.peak_rss_bytes.saturating_sub(alone) as f64 / at_once as f64 / 1024.0;
+        (waits && (self.wish.tasks as usize) > at_once).then(|| {
+            format!(
+                "{} were in flight at once, for about {} KiB of memory each; with more, all are done sooner, if whoever they wait for keeps up.",
+                grouped(at_once as i64),
+                figure(each)
+            )
+        })
+    }
+
     /// What the mix is like.
     fn nature(&self) -> String {
         let Mix { cpu_us, io_us, .. } = self.wish.mix;
-        let share = 100.0 * f64::from(cpu_us) / f64::from((cpu_us + io_us).max(1));
+        let share = 100.0 * f64::from(cpu_us) / (f64::from(cpu_us) + f64::from(io_us)).max(1.0);
         let processors = limits::processors();
+        if self.wish.tasks == 1 {
+            return "There is one task, so that nothing can be done beside it.".into();
+        }
         match (cpu_us, io_us) {
+            (..SHORT_US, 0) => format!("A task this short costs less than handing it over: to keep {processors} processors busy, make one task of a thousand of them."),
             (_, 0) => format!("The tasks only compute, so that what counts is to keep {processors} processors busy, and no more than that helps."),
             (0, _) => "The tasks only wait, so that what counts is how many wait at once, and what each costs while it does.".into(),
             _ => format!(
-                "The tasks compute for {share:.0} % of their time: while one computes, {} others can wait, so that {} at once keep {processors} processors busy.",
-                io_us / cpu_us,
-                self.wish.mix.workers()
+                "The tasks compute for {} % of their time: while one computes, {} others can wait, so that {} at once keep {processors} processors busy.",
+                figure(share),
+                grouped((io_us / cpu_us).into()),
+                grouped(self.wish.mix.workers() as i64)
             ),
         }
     }
@@ -172,7 +195,21 @@ impl Advice {
     }
 }
 
+/// Whether the two cannot be told apart: they are within a tenth, or within what their own runs differ by.
+fn is_level(row: &Row, best: &Row) -> bool {
+    let noise = row.spread.max(best.spread).min(WIDE).max(1.0 / LEVEL - 1.0);
+    row.tasks_per_s * (1.0 + noise) >= best.tasks_per_s
+}
+
 impl Wish {
+    /// All the tasks, in words.
+    fn all(&self) -> String {
+        match self.tasks {
+            1 => "the one task".into(),
+            tasks => format!("all {}", grouped(tasks.into())),
+        }
+    }
+
     /// Why a model that was measured is not to be advised.
     fn refuses(&self, row: &Row) -> Option<String> {
         let model = row.contender.model;
@@ -191,48 +228,18 @@ impl Wish {
     }
 }
 
-/// What to call a model in a sentence, and the crate that has it.
-fn in_words(model: Model, workers: usize) -> String {
-    match model {
-        Model::Serial => "a plain loop; no crate is needed".into(),
-        Model::ProcessPerTask => "a process for each task, from the crate procs".into(),
-        Model::ProcessPool => format!("a pool of {workers} processes, from the crate procs"),
-        Model::ThreadPerTask => "a thread for each task, from the crate threads".into(),
-        Model::ThreadPool => format!("a pool of {workers} threads, from the crate threads"),
-        Model::Coroutines => {
-            "coroutines that are resumed in turn, from the crate coroutines".into()
-        }
-        Model::EventLoop => "an event loop, from the crate aio".into(),
-        Model::EventLoopPerCore => {
-            "an event loop on a thread for each processor, from the crates aio and threads".into()
-        }
-        Model::Prefork => {
-            "an event loop in a process for each processor, from the crates aio and procs".into()
-        }
-    }
-}
-
-/// A program to start from.
-fn program(model: Model) -> &'static str {
-    let text = match model {
-        Model::Serial => include_str!("../examples/start_serial.rs"),
-        Model::ProcessPerTask => include_str!("../examples/start_process_per_task.rs"),
-        Model::ProcessPool => include_str!("../examples/start_process_pool.rs"),
-        Model::ThreadPerTask => include_str!("../examples/start_thread_per_task.rs"),
-        Model::ThreadPool => include_str!("../examples/start_thread_pool.rs"),
-        Model::Coroutines => include_str!("../examples/start_coroutines.rs"),
-        Model::EventLoop => include_str!("../examples/start_event_loop.rs"),
-        Model::EventLoopPerCore => include_str!("../examples/start_event_loop_per_core.rs"),
-        Model::Prefork => include_str!("../examples/start_prefork.rs"),
-    };
-    // The header says how to run it as an example.
-    text.split_once("\n\n").map_or(text, |(_, program)| program)
-}
-
 impl std::fmt::Display for Advice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Wish { mix, tasks, .. } = self.wish;
-        writeln!(f, "{tasks} tasks of {mix} each, on {}\n", Machine::this())?;
+        let mix = self.wish.mix;
+        match self.wish.tasks {
+            1 => writeln!(f, "One task of {mix}, on {}\n", Machine::this())?,
+            tasks => writeln!(
+                f,
+                "{} tasks of {mix} each, on {}\n",
+                grouped(tasks.into()),
+                Machine::this()
+            )?,
+        }
         let Some(best) = self.ranked.first() else {
             writeln!(f, "No model fits:")?;
             return write_unfit(f, &self.unfit);
@@ -250,10 +257,10 @@ impl std::fmt::Display for Advice {
         for row in &self.ranked {
             writeln!(
                 f,
-                "  {:<22}{:>10}{:>8.0} %{:>11}{:>12}",
+                "  {:<22}{:>10}{:>9}{:>12}{:>12}",
                 row.contender.to_string(),
                 figure(row.tasks_per_s),
-                100.0 * row.spread,
+                row.spread_in_words(),
                 figure(1e3 * row.cpu_s / f64::from(row.tasks)),
                 bytes(row.peak_rss_bytes)
             )?;
@@ -313,10 +320,12 @@ mod tests {
         assert_eq!(advice.model(), Some(Model::ThreadPool));
         let text = advice.to_string();
         assert!(
-            text.contains("As quick, within a tenth, but more to write or to pay for: event-loop."),
+            text.contains(
+                "As quick, as far as can be told, but more to write or to pay for: event-loop."
+            ),
             "{text}"
         );
-        assert!(text.contains("all 1000 take 1.05 s"), "{text}");
+        assert!(text.contains("all 1,000 take 1.05 s"), "{text}");
         assert!(text.contains("threads::Pool"), "{text}");
     }
 
@@ -360,5 +369,44 @@ mod tests {
                 .contains("it took 90.0 MiB, more than 10.0 MiB"),
             "{advice}"
         );
+    }
+
+    #[test]
+    fn one_task_needs_a_plain_loop_whatever_the_noise_says() {
+        let one = Wish { tasks: 1, ..wish() };
+        let advice = Advice::new(one, rows(), &[]);
+        assert_eq!(advice.model(), Some(Model::Serial));
+        let text = advice.to_string();
+        assert!(
+            text.starts_with("One task of 1 ms of waiting, on "),
+            "{text}"
+        );
+        assert!(text.contains("nothing can be done beside it"), "{text}");
+    }
+
+    #[test]
+    fn who_leads_by_less_than_the_noise_is_not_ahead() {
+        let mut unsteady = rows();
+        unsteady[1].tasks_per_s = 850.0;
+        assert_eq!(
+            Advice::new(wish(), unsteady.clone(), &[]).model(),
+            Some(Model::EventLoop)
+        );
+        unsteady[1].spread = 0.2;
+        assert_eq!(
+            Advice::new(wish(), unsteady, &[]).model(),
+            Some(Model::ThreadPool)
+        );
+    }
+
+    #[test]
+    fn hours_do_not_overflow() {
+        let hour = Duration::from_secs(3600);
+        let mix = Mix {
+            cpu_us: 3_600_000_000,
+            ..Mix::new(Duration::ZERO, hour)
+        };
+        let text = Advice::new(Wish { mix, ..wish() }, rows(), &[]).to_string();
+        assert!(text.contains("compute for 50.0 % of their time"), "{text}");
     }
 }

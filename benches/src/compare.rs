@@ -1,17 +1,18 @@
 //! The whole comparison: every chosen contender on every chosen workload, at every chosen concurrency.
 
-use std::path::PathBuf;
-
 use crate::map::Map;
 use crate::options::Series;
 use crate::rounds::{Entry, Rounds};
+use crate::scratch::{self, Scratch};
 use crate::timeline::Timeline;
 use crate::{Failed, LeftOut, Model, Options, Plan, Progress, Results, Service, Workload, python};
 
 /// Measures every row and shows how far it is. A row that fails is among those left out, and the others go on.
 ///
+/// From then on ctrl-c and SIGTERM end the program after the tasks' files have been removed.
+///
 /// # Errors
-/// When nothing is chosen, or the services that tasks ask cannot be started.
+/// When the services that tasks ask cannot be started, or the tasks' folder cannot be made.
 pub fn compare(options: &Options) -> Result<Results, Failed> {
     let series = options.series();
     let entries = |services| {
@@ -27,18 +28,13 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
             .map(|entries| Rounds::runs(entries))
             .sum::<usize>();
     }
-    if runs == 0 {
-        return Err(Failed::new(
-            "choosing what to compare",
-            "--filter leaves nothing",
-        ));
-    }
     let progress = Progress::new(runs);
+    let files = Scratch::make(options.scratch())?;
+    scratch::remove_when_stopped(files.path())?;
     let service = start_service(&series, options, &progress)?;
     let services = service.as_ref().map(Service::addresses);
-    let files = Files::make(options.scratch())?;
     if let Some((python, _)) = &options.python {
-        python::install(python, &files.0)?;
+        python::install(python, files.path())?;
     }
     let rounds = Rounds {
         limit: options.limit,
@@ -57,7 +53,7 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
             Map::entries(options, services, repeat),
             &rounds,
         ));
-        progress.say("recording who runs when");
+        progress.say("recording who runs when, as a timeline");
         results.timelines = timelines()?;
     }
     Ok(results)
@@ -70,24 +66,6 @@ fn timelines() -> Result<Vec<Timeline>, Failed> {
         .into_iter()
         .map(|model| Timeline::record(model, &plan))
         .collect()
-}
-
-/// A folder that is removed with all that tasks have left in it.
-struct Files(PathBuf);
-
-impl Files {
-    fn make(path: PathBuf) -> Result<Self, Failed> {
-        std::fs::create_dir_all(&path)
-            .map_err(Failed::at(format!("making the folder {}", path.display())))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // What is left there is of no use, and in nobody's way.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn start_service(

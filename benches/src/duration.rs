@@ -22,7 +22,7 @@ pub fn parse(text: &str) -> Result<Duration, Failed> {
     let wrong = || {
         Failed::new(
             "reading a time",
-            format!("{text:?} is not one, as 500us, 2.5ms, 1s or 2m are, up to an hour"),
+            format!("{text:?} is none; write 500us, 2.5ms, 1s or 2m, and no more than 60m"),
         )
     };
     let unit_at = text

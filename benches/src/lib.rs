@@ -35,7 +35,7 @@
 //! - [`timeline`]: who ran when, as lanes.
 //! - [`advice`]: which model to use for a mix, and why.
 //! - [`command`]: the program's subcommands.
-//! - [`report`]: table, verdicts, page and JSON.
+//! - [`report`]: table, verdicts, page and JSON; [`output`] prints them.
 //!
 //! # Against others
 //! - `peers` (feature of the same name): our crates against their peers, every ratio with its target.
@@ -47,6 +47,7 @@ pub mod compare;
 mod contender;
 pub mod duration;
 mod error;
+mod guide;
 pub mod limits;
 pub mod map;
 pub mod measure;
@@ -54,6 +55,7 @@ mod memory;
 mod mix;
 mod model;
 mod options;
+pub mod output;
 #[cfg(feature = "peers")]
 pub mod peers;
 mod plan;
@@ -62,6 +64,7 @@ pub mod python;
 pub mod report;
 pub mod rounds;
 mod row;
+mod scratch;
 mod service;
 pub mod size;
 mod tape;

@@ -1,5 +1,7 @@
 //! `compare`: which model for my workload? Measures them all and says.
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use benches::command::{Advise, Serve, Timelines};
 use benches::compare::compare;
 use benches::python::Python;
 use benches::report::{Baseline, Folder, Report};
-use benches::{Failed, Mix, Model, Options, Workload, duration, limits, python};
+use benches::{Failed, Mix, Model, Options, Workload, duration, limits, output, python};
 use clap::{Parser, Subcommand};
 
 /// Exit status for what the user asked and cannot be had, as clap uses it for bad arguments.
@@ -73,9 +75,9 @@ struct Arguments {
     #[arg(long)]
     no_overview: bool,
 
-    /// Python's counterparts, too; without python3 that is an error [default: if there is a python3]
-    #[arg(long, overrides_with = "no_python")]
-    python: bool,
+    /// Python's counterparts, too, by this interpreter; without one that is an error [default: python3, if there is one]
+    #[arg(long, overrides_with = "no_python", value_name = "PROGRAM", num_args = 0..=1, require_equals = true, default_missing_value = "python3")]
+    python: Option<OsString>,
 
     /// Rust alone
     #[arg(long)]
@@ -122,6 +124,7 @@ Examples:
   compare --workload mixed --cpu 500us --io 5ms --concurrency 100
   compare --workload pi --model thread-pool,process-pool --workers 4 --repeat 9
   compare --baseline before.json --filter 'echo by event'
+  compare --python=venv/bin/python --workload http   Python's rows by this interpreter
   compare advise --cpu 2ms --io 40ms --tasks 10000 --crashy
   compare timeline --workload echo --model thread-pool,event-loop
   compare serve                                 the last page, on http://127.0.0.1:8000
@@ -217,12 +220,19 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failed> {
         .map(Baseline::read)
         .transpose()?;
     let python = if arguments.no_python {
-        Err(Failed::new("Python", "left out, as --no-python says"))
+        Err(Failed::new("left out", "--no-python says so"))
     } else {
-        python::find()
+        python::find(arguments.python.as_deref())
     };
-    if arguments.python {
+    if arguments.python.is_some() {
         python.as_ref().map_err(Failed::clone)?;
+    }
+    if let Some(file) = arguments
+        .json
+        .as_deref()
+        .filter(|file| file.as_os_str() != "-")
+    {
+        can_be_written(file)?;
     }
     Ok(Prepared {
         folder: Folder::create(&arguments.out)?,
@@ -237,7 +247,12 @@ fn run(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Failed> {
         baseline,
         python,
     } = prepared;
-    let results = compare(&arguments.options(python.clone().ok()))?;
+    let options = arguments.options(python.clone().ok());
+    if options.leave_nothing() {
+        let failed = Failed::new("choosing what to compare", "--filter leaves nothing");
+        return Ok(fail(&failed, USAGE));
+    }
+    let results = compare(&options)?;
     let status = if results.has_failed() {
         ExitCode::FAILURE
     } else {
@@ -254,18 +269,30 @@ fn run(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Failed> {
     folder.write(&report)?;
     match &arguments.json {
         Some(file) if file.as_os_str() == "-" => {
-            print!("{}", report.json()?);
+            output::print(&report.json()?)?;
             return Ok(status);
         }
         Some(file) => write(file, &report.json()?)?,
         None => {}
     }
-    println!(
-        "{report}\nPage: {}\nJSON: {}",
+    output::print(&format!(
+        "{}\nPage: {}\nJSON: {}\n",
+        report.text(output::width()),
         folder.page().display(),
         folder.json().display()
-    );
+    ))?;
     Ok(status)
+}
+
+/// What is in the file stays until there is something to take its place.
+fn can_be_written(file: &Path) -> Result<(), Failed> {
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file);
+    opened
+        .map(drop)
+        .map_err(Failed::at(format!("writing {}", file.display())))
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failed> {
@@ -273,6 +300,7 @@ fn write(file: &Path, text: &str) -> Result<(), Failed> {
 }
 
 fn fail(failed: &Failed, status: u8) -> ExitCode {
-    eprintln!("compare: {failed}");
+    // Nobody has to look.
+    let _ = writeln!(std::io::stderr(), "compare: {failed}");
     ExitCode::from(status)
 }

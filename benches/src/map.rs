@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::rounds::{Entry, Rounds};
-use crate::{Contender, Mix, Model, Options, Plan, Services, Workload};
+use crate::{Contender, Mix, Model, Options, Plan, Row, Services, Workload};
 
 /// A task of every cell takes this long when nothing is in its way.
 const TASK: Duration = Duration::from_millis(2);
@@ -25,27 +25,59 @@ pub struct Cell {
     pub cpu_percent: u32,
     /// Tasks in flight at once.
     pub concurrency: usize,
-    /// The models from the quickest on, with their tasks per second.
-    pub ranking: Vec<(Model, f64)>,
+    /// The models from the quickest on.
+    pub ranking: Vec<Rank>,
+}
+
+/// How quick a model was in a cell: the median of its runs, and how far they were apart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rank {
+    /// The model.
+    pub model: Model,
+    /// Tasks per second of the median run.
+    pub tasks_per_s: f64,
+    /// The fastest run's tasks per second less the slowest's, in parts of the median's.
+    pub spread: f64,
+}
+
+/// What a cell says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing {
+    /// Nothing could be measured.
+    Nobody,
+    /// The first leads the next so many times.
+    Wins(Model, f64),
+    /// The same, but its runs or the next one's were further apart than the two models.
+    Unsure(Model, f64),
+    /// The first and these others are within a tenth of each other.
+    Level(Model, Vec<Model>),
 }
 
 impl Cell {
-    /// The quickest model and how many times it leads the next; `None` when nothing could be measured.
+    /// Who wins, and how surely.
     #[must_use]
-    pub fn winner(&self) -> Option<(Model, f64)> {
-        let &(model, rate) = self.ranking.first()?;
-        let next = self.ranking.get(1).map_or(rate, |(_, next)| *next);
-        Some((model, rate / next))
-    }
-
-    /// Models that are as quick as the winner, as far as can be told, beside it.
-    #[must_use]
-    pub fn ties(&self) -> Vec<Model> {
-        let best = self.ranking.first().map_or(0.0, |(_, rate)| *rate);
-        let rest = self.ranking.iter().skip(1);
-        rest.filter(|(_, rate)| rate * TIE >= best)
-            .map(|(model, _)| *model)
-            .collect()
+    pub fn standing(&self) -> Standing {
+        let Some((first, others)) = self.ranking.split_first() else {
+            return Standing::Nobody;
+        };
+        let close = |rank: &&Rank| rank.tasks_per_s * TIE >= first.tasks_per_s;
+        let level: Vec<Model> = others
+            .iter()
+            .take_while(close)
+            .map(|rank| rank.model)
+            .collect();
+        if !level.is_empty() {
+            return Standing::Level(first.model, level);
+        }
+        let Some(next) = others.first() else {
+            return Standing::Wins(first.model, 1.0);
+        };
+        let lead = first.tasks_per_s / next.tasks_per_s;
+        if lead > 1.0 + first.spread.max(next.spread) {
+            Standing::Wins(first.model, lead)
+        } else {
+            Standing::Unsure(first.model, lead)
+        }
     }
 }
 
@@ -54,6 +86,8 @@ impl Cell {
 pub struct Map {
     /// Milliseconds that a task takes when nothing is in its way.
     pub task_ms: f64,
+    /// How many times each model was measured in each cell; with one nobody knows how sure a lead is.
+    pub runs: usize,
     /// The fractions of computing, in per cent: the map's lines.
     pub cpu_percent: Vec<u32>,
     /// The concurrencies: the map's columns.
@@ -83,6 +117,8 @@ impl Map {
 
     /// Measures the cells in turn.
     pub(crate) fn measure(entries: Vec<Vec<Entry>>, rounds: &Rounds) -> Self {
+        let every = entries.iter().flatten().map(|entry| entry.rounds);
+        let runs = every.max().unwrap_or(0);
         let places = CPU_PERCENT
             .iter()
             .flat_map(|percent| AT_ONCE.map(|at_once| (*percent, at_once)));
@@ -90,11 +126,11 @@ impl Map {
             .zip(entries)
             .map(|((cpu_percent, concurrency), entries)| {
                 let rows = rounds.measure(entries).rows;
-                let mut ranking: Vec<(Model, f64)> = rows
-                    .iter()
-                    .map(|row| (row.contender.model, row.tasks_per_s))
-                    .collect();
-                ranking.sort_by(|a, b| b.1.total_cmp(&a.1));
+                let mut ranking: Vec<Rank> = rows.iter().map(Rank::of).collect();
+                ranking.sort_by(|a, b| b.tasks_per_s.total_cmp(&a.tasks_per_s));
+                rounds.progress.note(&format!(
+                    "crossover map, {cpu_percent} % computing, {concurrency} at once"
+                ));
                 Cell {
                     cpu_percent,
                     concurrency,
@@ -103,6 +139,7 @@ impl Map {
             });
         Self {
             task_ms: TASK.as_secs_f64() * 1e3,
+            runs,
             cpu_percent: CPU_PERCENT.to_vec(),
             at_once: AT_ONCE.to_vec(),
             cells: cells.collect(),
@@ -112,6 +149,16 @@ impl Map {
     /// The cells of each fraction.
     pub fn lines(&self) -> impl Iterator<Item = &[Cell]> {
         self.cells.chunks(self.at_once.len())
+    }
+}
+
+impl Rank {
+    fn of(row: &Row) -> Self {
+        Self {
+            model: row.contender.model,
+            tasks_per_s: row.tasks_per_s,
+            spread: row.spread,
+        }
     }
 }
 
@@ -146,22 +193,46 @@ fn cell(
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_lead_within_a_tenth_is_a_tie() {
+    fn standing(ranking: &[(Model, f64, f64)]) -> Standing {
+        let rank = |&(model, tasks_per_s, spread): &(Model, f64, f64)| Rank {
+            model,
+            tasks_per_s,
+            spread,
+        };
         let cell = Cell {
             cpu_percent: 5,
             concurrency: 8,
-            ranking: vec![
-                (Model::EventLoop, 120.0),
-                (Model::ThreadPool, 110.0),
-                (Model::Prefork, 60.0),
-            ],
+            ranking: ranking.iter().map(rank).collect(),
         };
-        let (winner, lead) = cell.winner().unwrap();
+        cell.standing()
+    }
+
+    #[test]
+    fn a_lead_within_a_tenth_is_a_tie() {
+        let ranking = [
+            (Model::EventLoop, 120.0, 0.0),
+            (Model::ThreadPool, 110.0, 0.5),
+            (Model::Prefork, 60.0, 0.0),
+        ];
         assert_eq!(
-            (winner, cell.ties()),
-            (Model::EventLoop, vec![Model::ThreadPool])
+            standing(&ranking),
+            Standing::Level(Model::EventLoop, vec![Model::ThreadPool])
         );
-        assert!((lead - 120.0 / 110.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_lead_within_the_spread_is_unsure() {
+        let first = (Model::EventLoop, 120.0, 0.1);
+        let steady = [first, (Model::ThreadPool, 60.0, 0.9)];
+        let unsteady = [first, (Model::ThreadPool, 60.0, 1.0)];
+        assert_eq!(standing(&steady), Standing::Wins(Model::EventLoop, 2.0));
+        assert_eq!(standing(&unsteady), Standing::Unsure(Model::EventLoop, 2.0));
+    }
+
+    #[test]
+    fn who_is_alone_wins_and_nobody_is_nobody() {
+        let alone = [(Model::Serial, 9.0, 0.3)];
+        assert_eq!(standing(&alone), Standing::Wins(Model::Serial, 1.0));
+        assert_eq!(standing(&[]), Standing::Nobody);
     }
 }

@@ -56,8 +56,20 @@ impl Mix {
 
 impl std::fmt::Display for Mix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (cpu, io) = (f64::from(self.cpu_us) / 1e3, f64::from(self.io_us) / 1e3);
-        write!(f, "{cpu} ms of computing, {io} ms of waiting")
+        match (self.cpu_us, self.io_us) {
+            (cpu, 0) => write!(f, "{} of computing", time(cpu)),
+            (0, io) => write!(f, "{} of waiting", time(io)),
+            (cpu, io) => write!(f, "{} of computing and {} of waiting", time(cpu), time(io)),
+        }
+    }
+}
+
+/// In the unit that people would take.
+fn time(us: u32) -> String {
+    match us {
+        ..1_000 => format!("{us} µs"),
+        ..1_000_000 => format!("{} ms", f64::from(us) / 1e3),
+        _ => format!("{} s", f64::from(us) / 1e6),
     }
 }
 
@@ -69,6 +81,17 @@ fn micros(time: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_said_in_units_that_suit() {
+        assert_eq!(Mix::of_links(1, 1, 0).to_string(), "1 µs of computing");
+        assert_eq!(
+            Mix::of_links(0, 0, 10_000_000).to_string(),
+            "10 s of waiting"
+        );
+        let both = Mix::of_links(1, 500, 2_500).to_string();
+        assert_eq!(both, "500 µs of computing and 2.5 ms of waiting");
+    }
 
     #[test]
     fn more_workers_for_more_waiting() {

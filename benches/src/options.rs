@@ -134,6 +134,13 @@ impl Options {
             .collect()
     }
 
+    /// Whether there is nothing to compare.
+    #[must_use]
+    pub fn leave_nothing(&self) -> bool {
+        let mut series = self.series().into_iter();
+        self.overview.is_none() && series.all(|series| self.entries(series, None).is_empty())
+    }
+
     /// Where tasks write their files.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.folder.join("files")

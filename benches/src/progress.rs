@@ -1,10 +1,11 @@
 //! How far a comparison is: a bar on a terminal, lines elsewhere; both on standard error.
 
-use std::io::IsTerminal;
-use std::time::Duration;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::report::figure;
 use crate::{Contender, Plan, Row};
 
 /// Says how far it is while it lives.
@@ -12,6 +13,7 @@ use crate::{Contender, Plan, Row};
 pub struct Progress {
     bar: ProgressBar,
     plain: bool,
+    begun: Instant,
 }
 
 impl Progress {
@@ -25,20 +27,24 @@ impl Progress {
             ProgressBar::new(0)
         };
         bar.set_length(runs as u64);
-        let template = "{spinner} [{bar:30}] {pos}/{len} {elapsed}, {eta} left: {msg}";
+        let template = "{spinner} [{bar:20}] {pos} of {len} runs, about {eta} left: {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
         if !plain {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
-        Self { bar, plain }
+        Self {
+            bar,
+            plain,
+            begun: Instant::now(),
+        }
     }
 
     /// What is done now, besides runs.
     pub fn say(&self, what: &str) {
         if self.plain {
-            eprintln!("{what}");
+            print(what);
         }
         self.bar.set_message(what.to_owned());
     }
@@ -55,12 +61,23 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// So much is done.
+    pub fn note(&self, what: &str) {
+        if self.plain {
+            print(&format!("{} {what}", self.place()));
+        }
+    }
+
+    /// How many of all runs are over, and how long the others will take if they are like these.
+    fn place(&self) -> String {
+        let (at, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        let elapsed = self.begun.elapsed().as_secs_f64();
+        let left = elapsed / at.max(1) as f64 * all.saturating_sub(at) as f64;
+        format!("[{at} of {all} runs, about {left:.0} s left]")
+    }
+
     /// These rows are final.
     pub fn end(&self, rows: &[Row]) {
-        if !self.plain {
-            return;
-        }
-        let (at, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
         for row in rows {
             let Row {
                 workload,
@@ -69,11 +86,17 @@ impl Progress {
                 tasks_per_s,
                 ..
             } = row;
-            eprintln!(
-                "[{at}/{all}] {workload} by {contender}, {concurrency} at once: {tasks_per_s:.0} tasks/s"
-            );
+            self.note(&format!(
+                "{workload} by {contender}, {concurrency} at once: {} tasks/s",
+                figure(*tasks_per_s)
+            ));
         }
     }
+}
+
+/// Nobody has to look: a standard error that is closed is no reason to stop.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 impl Drop for Progress {

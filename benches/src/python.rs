@@ -1,8 +1,9 @@
-//! Python's counterparts of the models, run by whichever `python3` the search path has.
+//! Python's counterparts of the models, run by the `python3` of the search path or by the interpreter that is named.
 //!
 //! The programs are those of `benches/python`; they are part of this one and are written to a folder when they are
 //! needed.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -44,13 +45,14 @@ pub struct Python {
     pub introduction: String,
 }
 
-/// Looks for `python3` on the search path.
+/// Asks this interpreter, or else the `python3` of the search path, what it is.
 ///
 /// # Errors
 /// When there is none, or it is too old or too broken to say what it is.
-pub fn find() -> Result<Python, Failed> {
-    let step = || format!("asking {INTERPRETER} for its version");
-    let asked = procs::command(INTERPRETER)
+pub fn find(program: Option<&OsStr>) -> Result<Python, Failed> {
+    let program = program.unwrap_or(OsStr::new(INTERPRETER));
+    let step = || format!("asking {} for its version", program.display());
+    let asked = procs::command(program)
         .args(["-c", INTRODUCE])
         .timeout(std::time::Duration::from_secs(20));
     let output = asked.run().and_then(procs::Output::check);

@@ -105,6 +105,16 @@ impl Row {
         })
     }
 
+    /// The spread in per cent, marked where it is too wide, as tables have it.
+    #[must_use]
+    pub fn spread_in_words(&self) -> String {
+        let mark = if self.is_noisy() { "~" } else { "" };
+        match self.runs {
+            1 => String::from("one run"),
+            _ => format!("{mark}{:.0} %", 100.0 * self.spread),
+        }
+    }
+
     /// Whether its runs were so far apart that its figures should not be relied upon.
     #[must_use]
     pub fn is_noisy(&self) -> bool {

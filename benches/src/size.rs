@@ -39,11 +39,13 @@ fn computing(workload: Workload) -> usize {
 /// How much of a wish to measure: tasks, and how many of them at once.
 ///
 /// As many at once as keep the processors busy four times over, since more only wait for each other; so many tasks
-/// that a run takes about a second and a half.
+/// that a run takes about a second and a half, but each place is taken once at least.
 #[must_use]
 pub fn sample(wish: &Wish) -> (u32, usize) {
     const RUN: Duration = Duration::from_millis(1500);
     const MOST_AT_ONCE: usize = 1000;
+    /// Fewer tasks than this that are over at once would measure the start of the workers.
+    const ENOUGH: usize = 20_000;
     let tasks = wish.tasks as usize;
     let enough = match wish.mix.io_us {
         0 => 2 * limits::processors(),
@@ -53,8 +55,17 @@ pub fn sample(wish: &Wish) -> (u32, usize) {
     let waited = f64::from(wish.mix.io_us) / 1e6 / at_once as f64;
     let computed = f64::from(wish.mix.cpu_us) / 1e6 / limits::processors() as f64;
     let in_time = (RUN.as_secs_f64() / waited.max(computed).max(1e-6)) as usize;
+    // Waits overlap, so that a turn of all costs no more than one; computations do not.
+    let (most, least) = match wish.mix.io_us {
+        0 => (ENOUGH, 1),
+        _ => (
+            4 * at_once,
+            at_once.min((RUN.as_secs_f64() / computed.max(1e-6)) as usize),
+        ),
+    };
     let sampled = in_time
-        .clamp(1, 4 * at_once)
+        .min(most)
+        .max(least)
         .max(limits::processors())
         .min(tasks);
     (
@@ -80,5 +91,13 @@ mod tests {
         assert!(sample(&slow).0 as usize <= 2 * limits::processors());
         let (tasks, at_once) = sample(&wish(Duration::ZERO, Duration::from_millis(1), 5));
         assert!(tasks <= 5 && at_once <= 5);
+        let long_waits = wish(Duration::ZERO, Duration::from_secs(10), 100_000);
+        assert_eq!(
+            sample(&long_waits),
+            (1000, 1000),
+            "they overlap, so 1000 take no longer than one"
+        );
+        let short = wish(Duration::from_micros(1), Duration::ZERO, 100_000);
+        assert_eq!(sample(&short).0, 20_000);
     }
 }

@@ -85,22 +85,24 @@ impl Timeline {
         ((part * width as f64) as usize).min(width - 1)
     }
 
-    /// The events of this timeline in the format that `chrome://tracing` and Perfetto open; models are told apart by
-    /// their process numbers.
-    fn events(&self, nth: usize, workload: Workload) -> Vec<Value> {
+    /// The events of this timeline in the format that `chrome://tracing` and Perfetto open, its processes numbered from
+    /// the one after `before` on.
+    fn events(&self, before: usize, workload: Workload) -> Vec<Value> {
         let mut events = Vec::new();
-        for (at, lane) in self.lanes.iter().enumerate() {
-            let process = 100 * (nth + 1) + lane.process;
+        for (at, lane) in (1..).zip(&self.lanes) {
+            let process = before + lane.process;
             let named = |what: &str, name: String| json!({ "ph": "M", "name": what, "pid": process, "tid": at, "args": { "name": name } });
             events.push(named(
                 "process_name",
                 format!("{}: process {}", self.model, lane.process),
             ));
             events.push(named("thread_name", lane.to_string()));
+            events.push(json!({ "ph": "M", "name": "process_sort_index", "pid": process, "tid": at, "args": { "sort_index": process } }));
+            events.push(json!({ "ph": "M", "name": "thread_sort_index", "pid": process, "tid": at, "args": { "sort_index": at } }));
             events.extend(lane.spans.iter().map(|(task, span)| {
                 json!({
                     "ph": "X", "pid": process, "tid": at,
-                    "name": if span.what == What::Run { "run" } else { "wait" },
+                    "name": format!("{}: {}", workload.task_name(*task), if span.what == What::Run { "run" } else { "wait" }),
                     "cat": workload.to_string(),
                     "ts": span.begin_ns as f64 / 1e3,
                     "dur": (span.end_ns - span.begin_ns) as f64 / 1e3,
@@ -115,11 +117,13 @@ impl Timeline {
 /// These timelines as a file for `chrome://tracing` and Perfetto.
 #[must_use]
 pub fn chrome_trace(workload: Workload, timelines: &[Timeline]) -> String {
-    let events: Vec<Value> = timelines
-        .iter()
-        .enumerate()
-        .flat_map(|(nth, timeline)| timeline.events(nth, workload))
-        .collect();
+    let mut processes = 0;
+    let mut events: Vec<Value> = Vec::new();
+    for timeline in timelines {
+        events.extend(timeline.events(processes, workload));
+        let all = timeline.lanes.iter().map(|lane| lane.process);
+        processes += all.max().unwrap_or(0);
+    }
     json!({ "displayTimeUnit": "ms", "traceEvents": events }).to_string()
 }
 
@@ -267,5 +271,28 @@ mod tests {
         assert_eq!(complete.len(), 4);
         assert_eq!(complete[0]["dur"], 0.01);
         assert_eq!(complete[2]["args"]["task"], "b");
+    }
+
+    #[test]
+    fn a_process_of_the_trace_is_one_of_one_model() {
+        let many = |model| {
+            let process = |nth: u32| {
+                let mut outcome = outcome(nth, 1, 100);
+                outcome.trace.as_mut().unwrap().process = nth;
+                outcome
+            };
+            Timeline::of(model, (0..150).map(process).collect())
+        };
+        let timelines = [many(Model::ProcessPerTask), many(Model::ProcessPool)];
+        let trace: Value = serde_json::from_str(&chrome_trace(Workload::Echo, &timelines)).unwrap();
+        let mut names = std::collections::HashMap::new();
+        for event in trace["traceEvents"].as_array().unwrap() {
+            let pid = event["pid"].as_u64().unwrap();
+            if event["name"] == "process_name" {
+                let name = event["args"]["name"].clone();
+                assert_eq!(*names.entry(pid).or_insert_with(|| name.clone()), name);
+            }
+        }
+        assert_eq!(names.len(), 2 * 150);
     }
 }

@@ -386,6 +386,8 @@ fn a_bad_argument_is_named_and_gives_status_2() {
         (vec!["--concurrency", "10,0"], "--concurrency"),
         (vec!["--baseline", "/no/results.json"], "/no/results.json"),
         (vec!["--fast"], "--fast"),
+        (vec!["--filter", "nosuch"], "--filter"),
+        (vec!["--json", "/no/results.json"], "/no/results.json"),
     ] {
         let ran = run(&arguments);
         let said = String::from_utf8(ran.stderr).unwrap();
@@ -403,6 +405,84 @@ fn a_folder_that_cannot_be_written_is_named_and_gives_status_2() {
         said.contains("/dev/null/results") && said.contains("--out"),
         "{said}"
     );
+}
+
+/// One row of one task, in a moment.
+const LITTLE: [&str; 6] = [
+    "--filter",
+    "primes by serial",
+    "--tasks",
+    "1",
+    "--repeat",
+    "1",
+];
+
+#[test]
+fn a_reader_who_has_gone_is_no_error() {
+    let out = Scratch::new("pipe");
+    for more in [vec![], vec!["--json", "-"]] {
+        let arguments = [&LITTLE[..], &more, &["--out", out.path()]].concat();
+        let mut program = compare(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((program.stdout.take(), program.stderr.take()));
+        assert!(program.wait().unwrap().success(), "{more:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let out = Scratch::new("full");
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let arguments = [&LITTLE[..], &["--json", "-", "--out", out.path()]].concat();
+    let ran = compare(&arguments).stdout(full).output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(said.contains("writing to standard output"), "{said}");
+}
+
+#[test]
+fn the_last_words_are_the_answer_in_short() {
+    let out = Scratch::new("short");
+    let arguments = ["--workload", "primes", "--tasks", "2", "--repeat", "1"];
+    let ran = run(&[&arguments[..], &["--out", out.path()]].concat());
+    let shown = String::from_utf8(ran.stdout).unwrap();
+    let (_, answer) = shown.split_once("In short, on this machine").unwrap();
+    assert!(answer.contains("They compute: use "), "{answer}");
+    let crash = answer.lines().find(|line| line.contains("may crash"));
+    assert!(crash.unwrap().contains("from the crate procs"), "{answer}");
+    let page = out.read("index.html");
+    let (head, _) = page.split_once("<svg").unwrap();
+    assert!(head.contains("They compute"), "before any picture");
+    assert!(out.read("short.md").contains("| They compute | "));
+}
+
+#[test]
+fn who_cannot_see_a_picture_is_told_what_it_shows() {
+    let out = Scratch::new("alternative");
+    let arguments = [&LITTLE[..], &["--out", out.path()]].concat();
+    assert!(run(&arguments).status.success());
+    let page = out.read("index.html");
+    let pictures: Vec<&str> = page.split("<svg ").skip(1).collect();
+    assert_eq!(pictures.len(), 4);
+    for picture in pictures {
+        let text = |tag: &str| {
+            let (_, rest) = picture.split_once(&format!("<{tag} id=\"")).unwrap();
+            let (id, rest) = rest.split_once("\">").unwrap();
+            assert!(
+                picture.split('>').next().unwrap().contains(id),
+                "{id} is named"
+            );
+            rest.split_once("</").unwrap().0.to_owned()
+        };
+        assert!(text("title").ends_with(" is better)"), "{}", text("title"));
+        assert!(text("desc").starts_with("serial "), "{}", text("desc"));
+    }
 }
 
 #[test]
@@ -441,7 +521,12 @@ fn ends_with_all_its_processes(signal: Signal) {
     let mut program = compare(&arguments).stderr(Stdio::null()).spawn().unwrap();
     let processes = with_grandchildren(&mut program);
     kill(Pid::from_raw(i32::try_from(program.id()).unwrap()), signal).unwrap();
-    program.wait().unwrap();
+    let status = program.wait().unwrap();
+    if signal == Signal::SIGINT {
+        assert_eq!(status.code(), Some(130));
+        let left: Vec<_> = std::fs::read_dir(out.path()).unwrap().collect();
+        assert!(left.is_empty(), "nothing was written: {left:?}");
+    }
     let deadline = Instant::now() + DEADLINE;
     for process in processes {
         while Path::new("/proc").join(process.to_string()).exists() && !is_zombie(process) {

@@ -8,10 +8,12 @@ use clap::Args;
 use crate::Failed;
 
 /// What a folder of results may have, and what each file is.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("/", "index.html", "text/html; charset=utf-8"),
     ("/results.json", "results.json", "application/json"),
     ("/tables.md", "tables.md", "text/markdown; charset=utf-8"),
+    ("/map.svg", "map.svg", "image/svg+xml"),
+    ("/echo-scaling.svg", "echo-scaling.svg", "image/svg+xml"),
     ("/timeline.svg", "timeline.svg", "image/svg+xml"),
     ("/timeline.json", "timeline.json", "application/json"),
 ];

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::report::{Folder, timeline_svg};
+use crate::scratch::{self, Scratch};
 use crate::timeline::{Timeline, chrome_trace};
-use crate::{Failed, Mix, Model, Plan, Service, Workload, duration};
+use crate::{Failed, Mix, Model, Plan, Progress, Service, Workload, duration, limits, output};
 
-/// Characters that a lane takes in the terminal.
+/// Characters that a lane takes where there is no terminal that is wider or narrower.
 const WIDTH: usize = 64;
+/// Characters before it.
+const LABEL: usize = 36;
 
 /// Draws who ran and who waited, on which process, thread or coroutine.
 ///
@@ -59,27 +62,47 @@ impl Timelines {
             .transpose()?;
         let mut plan = self.plan();
         plan.services = service.as_ref().map(Service::addresses);
-        plan.folder = Some(self.out.clone());
-        let chosen = Model::ALL
-            .into_iter()
-            .filter(|model| self.model.is_empty() || self.model.contains(model));
-        let timelines: Vec<Timeline> = chosen
-            .map(|model| Timeline::record(model, &plan))
-            .collect::<Result<_, _>>()?;
-        println!(
-            "{}: {}; █ ran, · waited\n",
+        let files = Scratch::make(self.out.join("files"))?;
+        scratch::remove_when_stopped(files.path())?;
+        plan.folder = Some(files.path().to_owned());
+        let timelines = self.record(&plan)?;
+        let mut text = format!(
+            "{}: {}; █ ran, · waited\n\n",
             self.workload,
             self.workload.about()
         );
+        let lane = output::width().map_or(WIDTH, |width| {
+            width.saturating_sub(LABEL).clamp(20, 2 * WIDTH)
+        });
         for timeline in &timelines {
-            println!("{}", timeline.text(WIDTH));
+            text += &timeline.text(lane);
+            text.push('\n');
         }
         let (svg, trace) = folder.write_timelines(
             &timeline_svg(self.workload, &timelines),
             &chrome_trace(self.workload, &timelines),
         )?;
-        println!("Picture: {}\nTrace:   {}", svg.display(), trace.display());
-        Ok(())
+        text += &format!("Picture: {}\nTrace:   {}\n", svg.display(), trace.display());
+        output::print(&text)
+    }
+
+    /// Runs the tasks under each model that was chosen and can do so.
+    fn record(&self, plan: &Plan) -> Result<Vec<Timeline>, Failed> {
+        let chosen: Vec<Model> = Model::ALL
+            .into_iter()
+            .filter(|model| self.model.is_empty() || self.model.contains(model))
+            .collect();
+        let progress = Progress::new(chosen.len());
+        let record = |model| {
+            progress.say(&format!("recording {} by {model}", plan.workload));
+            let timeline = match limits::refuses(model, plan) {
+                Some(reason) => Err(Failed::new(format!("recording {model}"), reason)),
+                None => Timeline::record(model, plan),
+            };
+            progress.step();
+            timeline
+        };
+        chosen.into_iter().map(record).collect()
     }
 
     fn plan(&self) -> Plan {

@@ -1,5 +1,6 @@
 //! Horizontal bar charts as SVG.
 
+use super::svg::Svg;
 use super::units::figure;
 
 /// One bar.
@@ -14,16 +15,16 @@ pub struct Bar {
     pub python: bool,
 }
 
-const WIDTH: f64 = 440.0;
-const LABEL: f64 = 168.0;
-const FIGURE: f64 = 56.0;
+const WIDTH: f64 = 400.0;
+const LABEL: f64 = 172.0;
+const FIGURE: f64 = 52.0;
 const ROW: f64 = 22.0;
 
 /// A chart of these bars, all from zero on one scale, each with its figure at its end.
 ///
-/// `title` names the quantity with its unit; it is also the text alternative, with all figures.
-/// `how` is where the page tells how they were measured.
-pub fn bars(title: &str, how: &str, bars: &[Bar]) -> String {
+/// `title` names the quantity with its unit; with all figures it is also the text alternative.
+/// `how` is where the page tells how they were measured, `id` the chart's name on the page.
+pub fn bars(id: &str, title: &str, how: &str, bars: &[Bar]) -> String {
     let most = bars
         .iter()
         .map(|bar| bar.value)
@@ -38,10 +39,17 @@ pub fn bars(title: &str, how: &str, bars: &[Bar]) -> String {
         .enumerate()
         .map(|(at, bar)| draw(bar, ROW * at as f64, most))
         .collect();
+    let picture = Svg {
+        class: "",
+        id,
+        width: WIDTH,
+        height,
+        title,
+        description: &spoken.join(", "),
+        drawn: &drawn,
+    };
     format!(
-        "<figure><figcaption>{title} <a href=\"#{how}\" aria-label=\"how it is measured\">?</a></figcaption>\
-         <svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}: {}\">{drawn}</svg></figure>",
-        spoken.join(", ")
+        "<figure><figcaption>{title} <a href=\"#{how}\" aria-label=\"how it is measured\">?</a></figcaption>{picture}</figure>"
     )
 }
 

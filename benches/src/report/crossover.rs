@@ -1,49 +1,109 @@
-//! The crossover map as text and as SVG.
+//! The crossover map as text and as SVG; both say the same of a cell.
 
+use super::svg::{Svg, escape};
 use super::units::figure;
 use crate::Model;
-use crate::map::{Cell, Map};
+use crate::map::{Cell, Map, Standing};
 
 const CELL: (f64, f64) = (150.0, 52.0);
 const LEFT: f64 = 74.0;
 const TOP: f64 = 22.0;
+/// Room for what the signs mean.
+const LEGEND: f64 = 62.0;
 
-/// The map for a terminal.
-pub fn text(map: &Map) -> String {
-    let width = 30;
+/// What the signs in the cells mean.
+const SIGNS: [&str; 3] = [
+    "×2: twice as many tasks a second as the next model",
+    "=: level with others, within a tenth",
+    "?: the runs were further apart than the lead, so that it is unsure",
+];
+
+/// The map for a terminal of this many columns: as a grid if it fits, else as a list.
+pub fn text(map: &Map, width: Option<usize>) -> String {
+    let grid = grid(map);
+    let widest = grid.lines().map(|line| line.chars().count()).max();
+    let body = if widest <= width.or(widest) {
+        grid
+    } else {
+        list(map)
+    };
     let mut text = format!(
-        "the crossover map: tasks of {} ms; who wins at so many at once, and by how much over the next\n{:>12}",
-        map.task_ms, "computing"
+        "the crossover map: tasks of {} ms, who wins by how much they compute and how many are in flight; {}\n{body}",
+        map.task_ms,
+        certainty(map)
     );
-    for at_once in &map.at_once {
-        text += &format!("  {:<width$}", format!("{at_once} at once"));
+    for sign in SIGNS {
+        text += &format!("  {sign}\n");
     }
-    for (percent, line) in map.cpu_percent.iter().zip(map.lines()) {
-        text += &format!("\n{:>12}", format!("{percent} %"));
-        for cell in line {
-            text += &format!("  {:<width$}", words(cell));
+    text
+}
+
+/// How often each model was measured, and what follows.
+pub fn certainty(map: &Map) -> String {
+    match map.runs {
+        1 => "one run of each model a cell, which is a first impression".into(),
+        runs => format!("the median of {runs} runs of each model a cell"),
+    }
+}
+
+fn grid(map: &Map) -> String {
+    let column = |nth: usize| {
+        let cells = map.lines().map(move |line| words(&line[nth]));
+        cells.map(|words| words.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..map.at_once.len())
+        .map(|nth| column(nth).max(12))
+        .collect();
+    let mut lines = vec![format!("{:>11}", "computing")];
+    for (at_once, width) in map.at_once.iter().zip(&widths) {
+        lines[0] += &format!("  {:<width$}", format!("{at_once} at once"));
+    }
+    for (percent, cells) in map.cpu_percent.iter().zip(map.lines()) {
+        let mut line = format!("{percent:>9} %");
+        for (cell, width) in cells.iter().zip(&widths) {
+            line += &format!("  {:<width$}", words(cell));
+        }
+        lines.push(line);
+    }
+    let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    trimmed.join("\n") + "\n"
+}
+
+fn list(map: &Map) -> String {
+    let mut text = String::new();
+    for (percent, cells) in map.cpu_percent.iter().zip(map.lines()) {
+        text += &format!("  {percent} % computing\n");
+        for cell in cells {
+            text += &format!("{:>8} at once  {}\n", cell.concurrency, words(cell));
         }
     }
-    let text: Vec<&str> = text.lines().map(str::trim_end).collect();
-    text.join("\n") + "\n"
+    text
 }
 
 /// The winner and its lead, or those who are level.
 fn words(cell: &Cell) -> String {
-    let Some((model, lead)) = cell.winner() else {
-        return String::from("nobody");
-    };
-    match cell.ties().len() {
-        0 => format!("{model} ×{}", figure(lead)),
-        1 => format!("{model} = {}", cell.ties()[0]),
-        more => format!("{model} = {more} others"),
+    let (first, second) = lines(cell);
+    format!("{first} {second}").trim_end().to_owned()
+}
+
+/// The same in two lines.
+fn lines(cell: &Cell) -> (String, String) {
+    match cell.standing() {
+        Standing::Nobody => ("nobody".into(), String::new()),
+        Standing::Wins(model, lead) => (model.to_string(), format!("×{}", figure(lead))),
+        Standing::Unsure(model, lead) => (model.to_string(), format!("×{} ?", figure(lead))),
+        Standing::Level(model, others) => match &others[..] {
+            [other] => (model.to_string(), format!("= {other}")),
+            _ => (model.to_string(), format!("= {} others", others.len())),
+        },
     }
 }
 
-/// The map for the page: a cell's colour is its winner, and paler where others are level.
+/// The map for the page: a cell's colour is its winner's, paler where others are level, with a dashed frame where it is
+/// unsure.
 pub fn svg(map: &Map) -> String {
     let width = LEFT + CELL.0 * map.at_once.len() as f64;
-    let height = TOP + CELL.1 * map.cpu_percent.len() as f64;
+    let bottom = TOP + CELL.1 * map.cpu_percent.len() as f64;
     let mut drawn = String::new();
     for (nth, at_once) in map.at_once.iter().enumerate() {
         let x = LEFT + CELL.0 * (nth as f64 + 0.5);
@@ -61,6 +121,7 @@ pub fn svg(map: &Map) -> String {
             drawn += &draw(cell, LEFT + CELL.0 * column as f64, top);
         }
     }
+    drawn += &legend(map, bottom);
     let spoken: Vec<String> = map
         .cells
         .iter()
@@ -73,35 +134,55 @@ pub fn svg(map: &Map) -> String {
             )
         })
         .collect();
-    format!(
-        "<svg class=\"map\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">{drawn}</svg>",
-        spoken.join("; ")
-    )
+    let picture = Svg {
+        class: "map",
+        id: "map-picture",
+        width,
+        height: bottom + LEGEND,
+        title: "The crossover map: which model wins, by how much tasks compute and how many are in flight",
+        description: &format!("{}. {}.", spoken.join("; "), SIGNS.join("; ")),
+        drawn: &drawn,
+    };
+    picture.to_string()
+}
+
+fn legend(map: &Map, top: f64) -> String {
+    let line = |nth: f64, text: &str| {
+        let y = top + 18.0 + 17.0 * nth;
+        format!("<text class=\"figure\" x=\"{LEFT}\" y=\"{y}\">{text}</text>")
+    };
+    let [wins, level, unsure] = SIGNS;
+    line(0.0, &format!("{wins} · {level} (paler)"))
+        + &line(1.0, &format!("{unsure} (dashed frame)"))
+        + &line(2.0, &certainty(map))
 }
 
 fn draw(cell: &Cell, x: f64, top: f64) -> String {
-    let Some((model, lead)) = cell.winner() else {
-        return String::new();
+    let standing = cell.standing();
+    let model = match &standing {
+        Standing::Nobody => return String::new(),
+        Standing::Wins(model, _) | Standing::Unsure(model, _) | Standing::Level(model, _) => *model,
     };
-    let ties = cell.ties();
-    let below = match ties.len() {
-        0 => format!("{} times the next", figure(lead)),
-        // Not by its name, which may be wider than the cell; the title has it.
-        1 => "level with one other".to_owned(),
-        more => format!("level with {more} others"),
+    let class = match standing {
+        Standing::Level(..) => " level",
+        Standing::Unsure(..) => " unsure",
+        _ => "",
     };
     let ranking: Vec<String> = cell
         .ranking
         .iter()
-        .map(|(model, rate)| format!("{model}: {} tasks/s", figure(*rate)))
+        .map(|rank| {
+            let (rate, spread) = (figure(rank.tasks_per_s), 100.0 * rank.spread);
+            format!("{}: {rate} tasks/s, runs {spread:.0} % apart", rank.model)
+        })
         .collect();
-    let paler = if ties.is_empty() { 1.0 } else { 0.55 };
+    let (first, second) = lines(cell);
     let middle = x + CELL.0 / 2.0;
     format!(
-        "<g><title>{}</title><rect class=\"model-{}\" fill-opacity=\"{paler}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\
-         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"600\">{model}</text>\
-         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{below}</text></g>",
-        ranking.join("\n"),
+        "<g><title>{}</title><rect class=\"model-{}{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\
+         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"600\">{first}</text>\
+         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{second}</text></g>",
+        escape(&ranking.join("\n")),
         place(model),
         x + 1.5,
         top + 1.5,
@@ -115,4 +196,61 @@ fn draw(cell: &Cell, x: f64, top: f64) -> String {
 /// The model's number, which the page's style gives a colour.
 pub fn place(model: Model) -> usize {
     Model::ALL.iter().position(|one| *one == model).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{svg, text};
+    use crate::Model;
+    use crate::map::{Cell, Map, Rank};
+
+    fn map() -> Map {
+        let rank = |model, tasks_per_s, spread| Rank {
+            model,
+            tasks_per_s,
+            spread,
+        };
+        let cell = |concurrency, ranking| Cell {
+            cpu_percent: 5,
+            concurrency,
+            ranking,
+        };
+        let (first, last) = (Model::EventLoopPerCore, Model::Serial);
+        Map {
+            task_ms: 2.0,
+            runs: 3,
+            cpu_percent: vec![5],
+            at_once: vec![1, 2, 3, 4],
+            cells: vec![
+                cell(1, vec![rank(first, 200.0, 0.1), rank(last, 100.0, 0.1)]),
+                cell(2, vec![rank(first, 120.0, 0.5), rank(last, 100.0, 0.1)]),
+                cell(3, vec![rank(first, 105.0, 0.1), rank(last, 100.0, 0.1)]),
+                cell(4, vec![]),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_text_and_the_picture_say_the_same() {
+        let (text, svg) = (text(&map(), None), svg(&map()));
+        for (first, second) in [
+            ("event-loop-per-core", "×2.00"),
+            ("event-loop-per-core", "×1.20 ?"),
+            ("event-loop-per-core", "= serial"),
+        ] {
+            let words = format!("{first} {second}");
+            assert!(text.contains(&words), "{words} in {text}");
+            assert!(svg.contains(&format!(">{second}</text>")), "{second}");
+            assert!(svg.contains(&format!("at once: {words}")), "{words}");
+        }
+        assert!(text.contains("  nobody") && svg.contains("at once: nobody"));
+        assert!(text.contains("median of 3 runs") && svg.contains("median of 3 runs"));
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_a_list() {
+        let (wide, narrow) = (text(&map(), Some(140)), text(&map(), Some(60)));
+        assert!(wide.contains("1 at once") && !wide.contains("5 % computing"));
+        assert!(narrow.contains("5 % computing\n       1 at once  event-loop-per-core"));
+    }
 }

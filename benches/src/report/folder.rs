@@ -66,7 +66,7 @@ impl Folder {
         Ok((picture, events))
     }
 
-    /// Writes all three files, and the page's pictures.
+    /// Writes the files, and the page's pictures.
     ///
     /// # Errors
     /// Names the file that could not be written.
@@ -76,6 +76,7 @@ impl Folder {
         for (name, picture) in page::pictures(report) {
             write(&self.path.join(name), &picture)?;
         }
+        write(&self.path.join("short.md"), &markdown::short(report))?;
         write(&self.tables(), &markdown::markdown(report))
     }
 }

@@ -1,24 +1,19 @@
 //! The figures as Markdown, for the README and the book.
 
 use super::quantity::{QUANTITIES, Quantity};
-use super::units::figure;
+use super::units::{capitalized, figure};
 use super::verdict::verdict;
-use super::{Report, Series};
+use super::{Report, Series, summary};
 use crate::{Contender, Row};
 
-/// The machine, a table for each quantity with the best figure of each workload in bold, and the
-/// verdicts.
+/// The machine, the answers, and the tasks per second.
+pub fn short(report: &Report) -> String {
+    machine(report) + &answers(report) + &table(&QUANTITIES[0], report)
+}
+
+/// The machine, the answers, a table for each quantity with the best figure of each workload in bold, and the verdicts.
 pub fn markdown(report: &Report) -> String {
-    let mut text = format!("Measured on: {}.", report.machine);
-    text += &report
-        .python
-        .iter()
-        .map(|python| format!(" Python: {python}."))
-        .collect::<String>();
-    if report.rows.iter().any(Row::is_noisy) {
-        text += " Rows with a ~ had runs more than 25 % apart.";
-    }
-    text.push('\n');
+    let mut text = machine(report) + &answers(report);
     for quantity in &QUANTITIES {
         text += &table(quantity, report);
     }
@@ -35,13 +30,42 @@ pub fn markdown(report: &Report) -> String {
     text
 }
 
+/// With what the figures were measured, and what their marks mean.
+fn machine(report: &Report) -> String {
+    let mut text = format!("Measured on: {}.", report.machine);
+    text.extend(
+        report
+            .python
+            .iter()
+            .map(|python| format!(" {}.", capitalized(python))),
+    );
+    if report.rows.iter().any(Row::is_noisy) {
+        text += " Rows with a ~ had runs more than 25 % apart.";
+    }
+    text.push('\n');
+    text
+}
+
+/// The answer for each kind of work.
+fn answers(report: &Report) -> String {
+    let answers = summary::answers(&report.series().collect::<Vec<_>>());
+    if answers.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\n| tasks | use | measured here |\n|---|---|---|\n");
+    for answer in answers {
+        text += &format!(
+            "| {} | {} | {} |\n",
+            answer.when, answer.take, answer.because
+        );
+    }
+    text
+}
+
 /// A line for each model, a column for each workload.
 fn table(quantity: &Quantity, report: &Report) -> String {
     let columns: Vec<Series> = report.series().collect();
-    let names: Vec<String> = columns
-        .iter()
-        .map(|series| name(*series, &columns))
-        .collect();
+    let names: Vec<String> = columns.iter().map(|series| series.title(report)).collect();
     let mut text = format!(
         "\n| {} | {} |\n|---|{}\n",
         quantity.title,
@@ -59,16 +83,6 @@ fn table(quantity: &Quantity, report: &Report) -> String {
         text += &format!("| {contender} | {} |\n", cells.join(" | "));
     }
     text
-}
-
-/// The workload, with its concurrency when it was measured at several.
-fn name(series: Series, all: &[Series]) -> String {
-    let of_workload = all.iter().filter(|other| other.workload == series.workload);
-    if of_workload.count() == 1 {
-        series.workload.to_string()
-    } else {
-        format!("{} × {}", series.workload, series.concurrency)
-    }
 }
 
 /// The model's figure, empty if it was not measured.

@@ -10,6 +10,8 @@ mod markdown;
 mod page;
 mod quantity;
 mod scaling;
+mod summary;
+mod svg;
 mod table;
 mod units;
 mod verdict;
@@ -18,7 +20,7 @@ pub use baseline::Baseline;
 pub use folder::Folder;
 pub use lanes::document as timeline_svg;
 pub use machine::Machine;
-pub use units::{bytes, figure, span};
+pub use units::{bytes, figure, grouped, span};
 
 use crate::map::Map;
 use crate::timeline::Timeline;
@@ -105,6 +107,22 @@ struct Series<'r> {
 }
 
 impl<'r> Series<'r> {
+    /// The workload, with the concurrency where it was measured at several.
+    fn title(self, report: &Report) -> String {
+        let of_workload = report
+            .series()
+            .filter(|other| other.workload == self.workload);
+        match of_workload.count() {
+            1 => self.workload.to_string(),
+            _ => format!("{} × {}", self.workload, self.concurrency),
+        }
+    }
+
+    /// Where it is on the page.
+    fn name(self) -> String {
+        format!("{}-{}", self.workload, self.concurrency)
+    }
+
     /// Who is not among the rows, and why.
     fn left_out(self) -> impl Iterator<Item = &'r LeftOut> {
         self.left_out.iter().filter(move |left_out| {
@@ -113,50 +131,74 @@ impl<'r> Series<'r> {
     }
 }
 
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{}", self.machine)?;
-        if let Some(python) = &self.python {
-            writeln!(f, "{python}")?;
-        }
+impl Report {
+    /// The report for a terminal of this many columns, or for a file.
+    #[must_use]
+    pub fn text(&self, width: Option<usize>) -> String {
+        let mut text = format!("{}\n", self.machine);
+        text.extend(self.python.iter().map(|python| format!("{python}\n")));
+        let mut hidden = Vec::new();
         for series in self.series() {
-            let Series {
-                workload,
-                concurrency,
-                rows,
-                ..
-            } = series;
-            writeln!(
-                f,
-                "\n{workload} ({}), {concurrency} at once: {}",
-                workload.kind(),
-                workload.about()
-            )?;
-            writeln!(f, "{}", table::table(rows))?;
-            for left_out in series.left_out() {
-                writeln!(f, "{left_out}")?;
-            }
-            writeln!(f, "{}", verdict::verdict(rows))?;
+            text += &series_text(series, width, &mut hidden);
+        }
+        if !hidden.is_empty() {
+            let hidden = hidden.join(", ");
+            text += &format!("\nA wider terminal has also: {hidden}. The page has them all.\n");
         }
         if self.rows.iter().any(Row::is_noisy) {
-            writeln!(
-                f,
-                "\n~ its runs were more than 25 % apart: do not rely on it; measure again, or with --repeat"
-            )?;
+            text += "\n~ its runs were more than 25 % apart: do not rely on it; measure again, or with --repeat\n";
         }
-        if let Some(map) = &self.map {
-            write!(f, "\n{}", crossover::text(map))?;
-        }
-        let nowhere = |left_out: &&LeftOut| {
-            !self
-                .series()
-                .any(|series| series.left_out().any(|shown| shown == *left_out))
-        };
-        for left_out in self.left_out.iter().filter(nowhere) {
-            writeln!(f, "\n{left_out}")?;
-        }
-        self.baseline
+        text.extend(
+            self.map
+                .iter()
+                .map(|map| format!("\n{}", crossover::text(map, width))),
+        );
+        for left_out in self
+            .left_out
             .iter()
-            .try_for_each(|baseline| write!(f, "\n{baseline}"))
+            .filter(|left_out| !self.has_place(left_out))
+        {
+            text += &format!("\n{left_out}\n");
+        }
+        text.extend(self.baseline.iter().map(|baseline| format!("\n{baseline}")));
+        let answers = summary::answers(&self.series().collect::<Vec<_>>());
+        if !answers.is_empty() {
+            text += &format!(
+                "\n{}",
+                summary::text(&answers, self.rows.iter().any(|row| row.runs > 1))
+            );
+        }
+        units::wrapped(&text, width)
+    }
+
+    /// Whether it is said below a table why this row is not in it.
+    fn has_place(&self, left_out: &LeftOut) -> bool {
+        self.series()
+            .any(|series| series.left_out().any(|shown| shown == left_out))
+    }
+}
+
+/// A table, who is not in it, and the verdict.
+fn series_text(series: Series, width: Option<usize>, hidden: &mut Vec<&str>) -> String {
+    let Series {
+        workload,
+        concurrency,
+        rows,
+        ..
+    } = series;
+    let (table, without) = table::table(rows, width);
+    *hidden = without;
+    let mut text = format!(
+        "\n{workload} ({}), {concurrency} at once: {}\n{table}\n",
+        workload.kind(),
+        workload.about()
+    );
+    text.extend(series.left_out().map(|left_out| format!("{left_out}\n")));
+    text + &verdict::verdict(rows) + "\n"
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text(None))
     }
 }

@@ -4,7 +4,10 @@ for (const button of document.querySelectorAll("th button")) {
     const heading = button.closest("th");
     const table = heading.closest("table");
     const column = [...heading.parentNode.children].indexOf(heading);
-    const descending = heading.getAttribute("aria-sort") !== "descending";
+    // Figures begin with the greatest, names with the first.
+    const names = column === 0;
+    const before = heading.getAttribute("aria-sort");
+    const descending = names ? before === "ascending" : before !== "descending";
     for (const other of heading.parentNode.children) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
     const value = (row) => {

@@ -2,38 +2,52 @@
 
 use super::chart::{Bar, bars};
 use super::quantity::{QUANTITIES, Quantity};
+use super::svg::escape;
 use super::table::{COLUMNS, Column};
+use super::units::capitalized;
 use super::verdict::verdict;
-use super::{Report, Series, crossover, lanes, scaling};
+use super::{Report, Series, crossover, lanes, scaling, summary};
+use crate::map::Map;
 use crate::{Language, Model, Row, Workload};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
+/// A part of the page that the head leads to.
+struct Section {
+    /// Its place in links.
+    id: String,
+    /// What the link to it says.
+    name: String,
+    html: String,
+}
+
+impl Section {
+    fn new(id: &str, name: impl Into<String>, html: String) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.into(),
+            html,
+        }
+    }
+}
+
 /// The report as HTML.
 pub fn page(report: &Report) -> String {
-    let mut sections: Vec<(String, String)> = Vec::new();
-    sections.extend(
-        report
-            .map
-            .as_ref()
-            .map(|map| (String::from("map"), map_section(map))),
-    );
+    let mut sections: Vec<Section> = Vec::new();
+    sections.extend(short_section(report));
+    sections.extend(report.map.as_ref().map(map_section));
     sections.extend(scaling_sections(report));
-    sections.extend(
-        report
-            .series()
-            .map(|series| (name(series), section(series))),
-    );
+    sections.extend(report.series().map(|series| section(series, report)));
     sections.extend(timeline_section(report));
-    sections.push(("method".into(), method()));
+    sections.push(method());
     let links: String = sections
         .iter()
-        .map(|(id, _)| format!("<a href=\"#{id}\">{id}</a>"))
+        .map(|section| format!("<a href=\"#{}\">{}</a>", section.id, section.name))
         .collect();
     let body: String = sections
         .iter()
-        .map(|(id, html)| format!("<section id=\"{id}\">\n{html}</section>\n"))
+        .map(|Section { id, html, .. }| format!("<section id=\"{id}\">\n{html}</section>\n"))
         .collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -41,11 +55,33 @@ pub fn page(report: &Report) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
          <title>Which model for my workload?</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
+         <a class=\"skip\" href=\"#main\">To the results</a>\n\
          <h1>Which model for my workload?</h1>\n<p>Processes, threads, coroutines or an event loop, measured on {}.</p>\n\
-         <p>{}</p>\n<nav>{links}</nav>\n</header>\n<main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+         <p>{}</p>\n<nav aria-label=\"Sections\">{links}</nav>\n</header>\n<main id=\"main\">\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         escape(&report.machine.to_string()),
         escape(&versions(report)),
     )
+}
+
+/// The answer in plain words, before any figure.
+fn short_section(report: &Report) -> Option<Section> {
+    let answers = summary::answers(&report.series().collect::<Vec<_>>());
+    let item = |answer: &summary::Answer| {
+        format!(
+            "<li><span class=\"when\">{}</span> <strong>{}</strong> <span class=\"because\">{}. <a href=\"#{}\">Figures</a></span></li>\n",
+            escape(&answer.when),
+            capitalized(&escape(&answer.take)),
+            capitalized(&escape(&answer.because)),
+            answer.see
+        )
+    };
+    let items: String = answers.iter().map(item).collect();
+    let html = format!(
+        "<h2>In short: what do your tasks do?</h2>\n<ul class=\"answers\">\n{items}</ul>\n\
+         <p>Of models within a tenth of the quickest, the simplest. Your own mix: \
+         <code>compare advise --cpu 2ms --io 40ms --tasks 10000</code> measures it here. <a href=\"#method\">How?</a></p>\n"
+    );
+    (!answers.is_empty()).then(|| Section::new("in-short", "in short", html))
 }
 
 /// A picture of the page as a file of its own.
@@ -92,36 +128,37 @@ fn versions(report: &Report) -> String {
         .fold(compare, |text, python| text + "; " + python)
 }
 
-fn map_section(map: &crate::map::Map) -> String {
-    format!(
+fn map_section(map: &Map) -> Section {
+    let html = format!(
         "<h2>The crossover map</h2>\n<p>Tasks that take {} ms each when nothing is in their way: who wins, by how much they compute \
-         and how many are in flight at once. A paler cell is level with others, within a tenth. <a href=\"#how-map\">How?</a></p>\n\
-         <div class=\"wide\">{}</div>\n",
+         and how many are in flight at once; {}. <a href=\"#how-map\">How?</a></p>\n{}",
         map.task_ms,
-        crossover::svg(map)
-    )
+        crossover::certainty(map),
+        wide("The crossover map", &crossover::svg(map))
+    );
+    Section::new("map", "crossover map", html)
 }
 
 /// A chart for each workload that was measured at several concurrencies.
-fn scaling_sections(report: &Report) -> Vec<(String, String)> {
+fn scaling_sections(report: &Report) -> Vec<Section> {
     let charted = Workload::ALL.into_iter().filter_map(|workload| {
         let rows: Vec<&Row> = report.rows.iter().filter(|row| row.workload == workload).collect();
         let html = format!(
             "<h2>{workload}: from few to many</h2>\n<p>{}: tasks per second over tasks in flight at once. \
-             A line that ends early is a model that was left out beyond. <a href=\"#how-tasks-s\">How?</a></p>\n<div class=\"wide\">{}</div>\n",
+             A line that ends early is a model that was left out beyond. <a href=\"#how-tasks-s\">How?</a></p>\n{}",
             capitalized(workload.about()),
-            scaling::chart(&rows)?
+            wide(&format!("{workload}: tasks per second by tasks at once"), &scaling::chart(&rows)?)
         );
-        Some((format!("{workload}-scaling"), html))
+        Some(Section::new(
+            &format!("{workload}-scaling"),
+            format!("{workload}, from few to many"),
+            html,
+        ))
     });
     charted.collect()
 }
 
-fn name(series: Series) -> String {
-    format!("{}-{}", series.workload, series.concurrency)
-}
-
-fn section(series: Series) -> String {
+fn section(series: Series, report: &Report) -> Section {
     let Series {
         workload,
         concurrency,
@@ -130,24 +167,35 @@ fn section(series: Series) -> String {
     } = series;
     let charts: Vec<String> = QUANTITIES
         .iter()
-        .map(|quantity| chart(quantity, rows))
+        .map(|quantity| chart(&series.name(), quantity, rows))
         .collect();
     let left_out: String = series
         .left_out()
         .map(|left_out| format!("<p>{}</p>\n", capitalized(&escape(&left_out.to_string()))))
         .collect();
-    format!(
+    let html = format!(
         "<h2>{workload}, {concurrency} at once <small>{}</small></h2>\n<p>{}.</p>\n\
          <p class=\"verdict\">{}</p>\n<div class=\"charts\">\n{}\n</div>\n{}{left_out}",
         workload.kind(),
         capitalized(&escape(workload.about())),
         capitalized(&escape(&verdict(rows))),
         charts.join("\n"),
-        table(rows)
+        wide(
+            &format!("{workload}, {concurrency} at once: all figures"),
+            &table(rows)
+        )
+    );
+    Section::new(&series.name(), series.title(report), html)
+}
+
+/// What a narrow window shows in part: it can be scrolled sideways, with the keyboard too.
+fn wide(label: &str, html: &str) -> String {
+    format!(
+        "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"{label}\">{html}</div>\n"
     )
 }
 
-fn chart(quantity: &Quantity, rows: &[Row]) -> String {
+fn chart(section: &str, quantity: &Quantity, rows: &[Row]) -> String {
     let title = format!("{} ({})", capitalized(quantity.title), quantity.direction());
     let drawn: Vec<Bar> = rows
         .iter()
@@ -158,15 +206,20 @@ fn chart(quantity: &Quantity, rows: &[Row]) -> String {
             python: row.contender.language == Language::Python,
         })
         .collect();
-    bars(&title, quantity.how, &drawn)
+    bars(
+        &format!("{section}-{}", quantity.how),
+        &title,
+        quantity.how,
+        &drawn,
+    )
 }
 
 fn table(rows: &[Row]) -> String {
     let headings: String = COLUMNS.iter().map(heading).collect();
     let lines: String = rows.iter().map(line).collect();
     format!(
-        "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\"><button type=\"button\">model</button></th>{headings}</tr></thead>\n\
-         <tbody>\n{lines}</tbody>\n</table></div>\n"
+        "<table>\n<thead><tr><th scope=\"col\"><button type=\"button\">model</button></th>{headings}</tr></thead>\n\
+         <tbody>\n{lines}</tbody>\n</table>"
     )
 }
 
@@ -200,7 +253,7 @@ fn line(row: &Row) -> String {
     )
 }
 
-fn timeline_section(report: &Report) -> Option<(String, String)> {
+fn timeline_section(report: &Report) -> Option<Section> {
     let longest = report
         .timelines
         .iter()
@@ -213,14 +266,15 @@ fn timeline_section(report: &Report) -> Option<(String, String)> {
         .collect();
     let html = format!(
         "<h2>Who ran when</h2>\n<p>Two tasks: {}. Thick is running, thin is waiting; \
-         <code>compare timeline</code> draws any workload.</p>\n<div class=\"wide\">{figures}</div>\n",
-        Workload::Ab.about()
+         <code>compare timeline</code> draws any workload. <a href=\"#how-timeline\">How?</a></p>\n{}",
+        Workload::Ab.about(),
+        wide("Timelines", &figures)
     );
-    Some(("timeline".into(), html))
+    Some(Section::new("timeline", "who ran when", html))
 }
 
 /// What the figures mean and what the models are.
-fn method() -> String {
+fn method() -> Section {
     let models: String = Model::ALL
         .iter()
         .map(|model| format!("<dt>{model}</dt><dd>{}</dd>", capitalized(model.about())))
@@ -236,7 +290,7 @@ fn method() -> String {
             )
         })
         .collect();
-    format!(
+    let html = format!(
         "<h2>How it was measured</h2>\n\
          <p>Each run of a row was a process of its own, and the models of a workload took turns: one run each that does not \
          count, then every model once a round, each round beginning with another one. The median run by wall time is shown. \
@@ -245,20 +299,10 @@ fn method() -> String {
          other models. Python's models were measured with fewer tasks, and in one round unless more were asked for.</p>\n\
          <h3>The figures</h3>\n<dl>{figures}<dt id=\"how-map\">crossover map</dt><dd>Each cell is every model on the same tasks: \
          a chain of hashes of the stated length, then a request to a service that takes the rest of the time. The winner has most \
-         tasks per second.</dd></dl>\n<h3>The models</h3>\n<dl>{models}</dl>\n"
-    )
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+         tasks per second of the median run. Models within a tenth of it are level with it (=). Where the winner's runs or the next \
+         model's were further apart than the two are, the lead is unsure (?).</dd>\
+         <dt id=\"how-timeline\">timelines</dt><dd>Each task notes, on the monotonic clock, when it begins and ends to compute and to wait, \
+         and in which process and thread.</dd></dl>\n<h3>The models</h3>\n<dl>{models}</dl>\n"
+    );
+    Section::new("method", "how it was measured", html)
 }

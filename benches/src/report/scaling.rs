@@ -1,6 +1,7 @@
 //! How the models scale: tasks per second over tasks at once, both in powers, as SVG.
 
 use super::crossover::place;
+use super::svg::Svg;
 use super::units::{figure, grouped};
 use crate::{Language, Model, Row};
 
@@ -43,10 +44,17 @@ pub fn chart(rows: &[&Row]) -> Option<String> {
         drawn += &axes.line(*model, points);
     }
     drawn += &axes.labels(&lines);
-    Some(format!(
-        "<svg class=\"scaling\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Tasks per second by tasks at once. {}\">{drawn}</svg>",
-        spoken.join("; ")
-    ))
+    let workload = rows.first()?.workload;
+    let picture = Svg {
+        class: "scaling",
+        id: &format!("{workload}-scaling-picture"),
+        width: WIDTH,
+        height: HEIGHT,
+        title: &format!("{workload}: tasks per second by tasks at once"),
+        description: &spoken.join("; "),
+        drawn: &drawn,
+    };
+    Some(picture.to_string())
 }
 
 fn of_model<'r>(rows: &[&'r Row], model: Model) -> Vec<&'r Row> {
@@ -174,8 +182,8 @@ impl Axes {
             free = at + LABEL;
             let x = WIDTH - RIGHT + 14.0;
             svg += &format!(
-                "<g class=\"line-{}\"><line class=\"lead\" x1=\"{end:.1}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{at:.1}\"/></g>\
-                 <circle class=\"model-{0}\" cx=\"{1}\" cy=\"{at:.1}\" r=\"4\"/><text x=\"{2}\" y=\"{3:.1}\">{model}</text>",
+                "<g class=\"line-{}\"><line class=\"lead\" x1=\"{end:.1}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{at:.1}\"/>\
+                 <circle cx=\"{1}\" cy=\"{at:.1}\" r=\"4\"/></g><text x=\"{2}\" y=\"{3:.1}\">{model}</text>",
                 place(*model),
                 x - 4.0,
                 x + 4.0,

@@ -36,7 +36,7 @@ pub const COLUMNS: [Column; 11] = [
     Column {
         heading: "spread",
         number: |row| row.spread,
-        value: spread,
+        value: Row::spread_in_words,
         how: "the fastest run's tasks per second less the slowest's, in per cent of the median's; beyond 25 % it is marked ~ \
               and the row says more of the machine than of the model",
     },
@@ -97,29 +97,92 @@ pub const COLUMNS: [Column; 11] = [
     },
 ];
 
-fn spread(row: &Row) -> String {
-    let mark = if row.is_noisy() { "~" } else { "" };
-    match row.runs {
-        1 => String::from("one run"),
-        _ => format!("{mark}{:.0} %", 100.0 * row.spread),
-    }
-}
-
 /// One line under the headings and none elsewhere: the figures are what is looked at.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// One workload's rows, a model a line.
-pub fn table(rows: &[Row]) -> Table {
+/// The columns that are least missed first, where a terminal is too narrow for all.
+const EXPENDABLE: [&str; 10] = [
+    "invol.", "wall s", "tasks", "p90 ms", "switches", "p50 ms", "spread", "CPU s", "peak MiB",
+    "p99 ms",
+];
+
+/// One workload's rows, a model a line, and the columns that did not fit into so many characters.
+pub fn table(rows: &[Row], width: Option<usize>) -> (Table, Vec<&'static str>) {
+    let mut hidden: Vec<&str> = Vec::new();
+    loop {
+        let table = with_columns(rows, |column| !hidden.contains(&column.heading));
+        let fits = width.is_none_or(|width| widest_line(&table) <= width);
+        match EXPENDABLE.get(hidden.len()) {
+            Some(next) if !fits => hidden.push(next),
+            _ => return (table, hidden),
+        }
+    }
+}
+
+fn widest_line(table: &Table) -> usize {
+    table
+        .lines()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(0)
+}
+
+fn with_columns(rows: &[Row], shown: impl Fn(&Column) -> bool) -> Table {
+    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| shown(column)).collect();
     let mut table = Table::new();
     table.load_style(STYLE);
-    table.set_header(std::iter::once("model").chain(COLUMNS.iter().map(|column| column.heading)));
+    table.set_header(std::iter::once("model").chain(columns.iter().map(|column| column.heading)));
     for row in rows {
-        let figures = COLUMNS.iter().map(|column| (column.value)(row));
+        let figures = columns.iter().map(|column| (column.value)(row));
         table.add_row(std::iter::once(row.contender.to_string()).chain(figures));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COLUMNS, EXPENDABLE, table, widest_line};
+    use crate::{Contender, Model, Plan, Row, Run, Workload};
+
+    #[test]
+    fn a_narrow_terminal_has_the_columns_that_matter_most() {
+        let plan = Plan::new(Workload::Echo, 100);
+        let run = Run {
+            wall_s: 0.5,
+            ..Run::default()
+        };
+        let row = Row::of(Contender::python(Model::EventLoopPerCore), &plan, vec![run]);
+        let rows = [row.unwrap()];
+        let (all, nothing) = table(&rows, None);
+        assert!(nothing.is_empty());
+        let (narrow, hidden) = table(&rows, Some(80));
+        assert!(
+            widest_line(&all) > 80 && widest_line(&narrow) <= 80,
+            "{narrow}"
+        );
+        assert!(
+            narrow.to_string().contains("p99 ms") && !narrow.to_string().contains("invol."),
+            "{narrow}"
+        );
+        assert_eq!(hidden[0], "invol.");
+        let (least, hidden) = table(&rows, Some(1));
+        assert_eq!(
+            (least.to_string().contains("tasks/s"), hidden.len()),
+            (true, 10)
+        );
+    }
+
+    #[test]
+    fn every_column_but_the_first_can_be_hidden() {
+        assert!(
+            COLUMNS
+                .iter()
+                .skip(1)
+                .all(|column| EXPENDABLE.contains(&column.heading))
+        );
+    }
 }

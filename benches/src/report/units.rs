@@ -12,6 +12,7 @@ pub fn figure(value: f64) -> String {
 }
 
 /// A whole number with its thousands separated.
+#[must_use]
 pub fn grouped(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::new();
@@ -44,6 +45,53 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
+/// The text with its lines broken between words where they are wider than this; what is a table stays as it is.
+pub fn wrapped(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else {
+        return text.to_owned();
+    };
+    let wide =
+        |line: &str| line.chars().count() > width && !line.contains("   ") && !line.contains('─');
+    let mut wrapped = String::new();
+    for line in text.lines() {
+        if wide(line) {
+            wrap(line, width, &mut wrapped);
+        } else {
+            wrapped += line;
+        }
+        wrapped.push('\n');
+    }
+    wrapped
+}
+
+/// Lines after the first one begin two characters further to the right.
+fn wrap(line: &str, width: usize, wrapped: &mut String) {
+    let indent = line.chars().take_while(|c| *c == ' ').count();
+    wrapped.push_str(&line[..indent]);
+    let mut at = indent;
+    for (nth, word) in line[indent..].split(' ').enumerate() {
+        let length = word.chars().count();
+        if nth > 0 && at + 1 + length > width {
+            wrapped.push('\n');
+            wrapped.push_str(&" ".repeat(indent + 2));
+            at = indent + 2;
+        } else if nth > 0 {
+            wrapped.push(' ');
+            at += 1;
+        }
+        wrapped.push_str(word);
+        at += length;
+    }
+}
+
+/// As a sentence begins.
+pub fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
 /// Bytes in mebibytes.
 pub fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / (1 << 20) as f64
@@ -51,7 +99,7 @@ pub fn mebibytes(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, figure, grouped, span};
+    use super::{bytes, figure, grouped, span, wrapped};
 
     #[test]
     fn figures_have_about_three_digits() {
@@ -69,6 +117,20 @@ mod tests {
         assert_eq!(span(600.0), "10.0 min");
         assert_eq!(bytes(3 << 29), "1.50 GiB");
         assert_eq!(bytes(5 << 20), "5.00 MiB");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(
+            wrapped("  one two three\nfour\n", Some(10)),
+            "  one two\n    three\nfour\n"
+        );
+        assert_eq!(wrapped("unbreakable", Some(4)), "unbreakable\n");
+        assert_eq!(
+            wrapped("a   table is left\n", Some(4)),
+            "a   table is left\n"
+        );
+        assert_eq!(wrapped("one two", None), "one two");
     }
 
     #[test]

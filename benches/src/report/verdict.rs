@@ -1,7 +1,7 @@
 //! One sentence per workload: which model won, and why.
 
 use super::units::{figure, grouped, mebibytes};
-use crate::{Contender, Kind, Language, Model, Row};
+use crate::{Contender, Kind, Language, Model, Row, Workload};
 
 /// Models closer than this to the winner are named with it: the difference is noise.
 const TIE: f64 = 0.05;
@@ -28,11 +28,14 @@ fn python_beside(rust: &[Row], python: &[Row]) -> String {
     let (Some(best), Some(theirs)) = (fastest(rust), fastest(python)) else {
         return String::new();
     };
-    let times = figure(best.tasks_per_s / theirs.tasks_per_s);
+    let times = best.tasks_per_s / theirs.tasks_per_s;
     let (rate, contender) = (figure(theirs.tasks_per_s), theirs.contender);
-    format!(
-        " Of Python's models {contender} is the quickest, with {rate} tasks/s: {times} times less."
-    )
+    let beside = match times {
+        times if times > 1.0 + TIE => format!("{} times less", figure(times)),
+        times if times < 1.0 / (1.0 + TIE) => format!("{} times more", figure(1.0 / times)),
+        _ => "as many, within 5 %".into(),
+    };
+    format!(" Of Python's models {contender} is the quickest, with {rate} tasks/s: {beside}.")
 }
 
 fn fastest(rows: &[Row]) -> Option<&Row> {
@@ -53,22 +56,30 @@ fn of_rust(rows: &[Row]) -> String {
             figure(serial.tasks_per_s)
         );
     }
-    let mut sentence = praise(winner, serial);
     let ties: Vec<String> = rows
         .iter()
         .filter(|row| row.contender != winner.contender && is_tie(row, winner))
         .map(|row| row.contender.to_string())
         .collect();
-    if !ties.is_empty() {
+    let all_alike = rows.len() > 2 && ties.len() == rows.len() - 1;
+    let mut sentence = if all_alike {
+        format!(
+            "no model is ahead by more than 5 %: all do about {} tasks/s",
+            figure(winner.tasks_per_s)
+        )
+    } else {
+        praise(winner, serial)
+    };
+    if !ties.is_empty() && !all_alike {
         let verb = if ties.len() == 1 { "is" } else { "are" };
         sentence += &format!("; {} {verb} within 5 % of it", listed(&ties));
     }
     if let Some(thrifty) = thriftiest(rows, winner) {
         let speed = 100.0 * thrifty.tasks_per_s / winner.tasks_per_s;
         let saving = figure(winner.cpu_ms_of_a_task() / thrifty.cpu_ms_of_a_task());
-        let model = thrifty.contender;
+        let (model, winner) = (thrifty.contender, winner.contender);
         sentence += &format!(
-            "; {model} gives {speed:.0} % of its speed for {saving} times less processor time"
+            "; {model} gives {speed:.0} % of the speed of {winner} for {saving} times less processor time"
         );
     }
     sentence + "."
@@ -123,6 +134,10 @@ fn busy(row: &Row) -> String {
 fn reason(row: &Row) -> String {
     let busy = busy(row);
     let at_once = row.concurrency.min(row.tasks as usize);
+    let overlapped = match at_once {
+        1 => "each wait was".to_owned(),
+        _ => format!("{at_once} waits overlapped"),
+    };
     let waits = row.workload.kind() != Kind::CpuBound;
     match row.contender.model {
         Model::Serial => "there was nothing to compare it with".into(),
@@ -155,16 +170,23 @@ fn reason(row: &Row) -> String {
         ),
         Model::Coroutines if waits => {
             format!(
-                "{at_once} waits overlapped on one thread, which paid for polling them with {busy} processors"
+                "{overlapped} on one thread, which paid for polling them with {busy} processors"
+            )
+        }
+        Model::EventLoop | Model::EventLoopPerCore | Model::Prefork
+            if row.workload == Workload::Fsync =>
+        {
+            format!(
+                "its loop handed the files to threads, and {at_once} of them were under way at once"
             )
         }
         Model::EventLoop if waits => format!(
-            "{at_once} waits overlapped on one thread, which slept until a socket was ready: {} s of processor time and {} MiB for them all",
+            "{overlapped} on one thread, which slept until a socket was ready: {} s of processor time and {} MiB for them all",
             figure(row.cpu_s),
             figure(mebibytes(row.peak_rss_bytes))
         ),
         Model::EventLoopPerCore | Model::Prefork if waits => format!(
-            "{at_once} waits overlapped on a few threads, which slept until a socket was ready: {} s of processor time and {} MiB for them all",
+            "{overlapped} on a few threads, which slept until a socket was ready: {} s of processor time and {} MiB for them all",
             figure(row.cpu_s),
             figure(mebibytes(row.peak_rss_bytes))
         ),
@@ -251,8 +273,45 @@ mod tests {
         assert!(sentence.starts_with("coroutines won"), "{sentence}");
         assert!(
             sentence.ends_with(
-                "; event-loop gives 90 % of its speed for 10.0 times less processor time."
+                "; event-loop gives 90 % of the speed of coroutines for 10.0 times less processor time."
             ),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn where_all_are_alike_nobody_is_said_to_win() {
+        let models = [Model::ProcessPool, Model::ThreadPool, Model::EventLoop];
+        let sentence = verdict(&models.map(|model| row(model, 46.0)));
+        assert_eq!(
+            sentence,
+            "no model is ahead by more than 5 %: all do about 46.0 tasks/s."
+        );
+    }
+
+    #[test]
+    fn python_is_held_against_the_best_whichever_is_quicker() {
+        let beside = |rate| {
+            let python = Row {
+                contender: Contender::python(Model::ThreadPool),
+                ..row(Model::ThreadPool, rate)
+            };
+            verdict(&[row(Model::EventLoop, 100.0), python])
+        };
+        assert!(beside(50.0).ends_with("50.0 tasks/s: 2.00 times less."));
+        assert!(beside(200.0).ends_with("200 tasks/s: 2.00 times more."));
+        assert!(beside(98.0).ends_with("98.0 tasks/s: as many, within 5 %."));
+    }
+
+    #[test]
+    fn one_wait_overlaps_with_nothing() {
+        let alone = Row {
+            concurrency: 1,
+            ..row(Model::EventLoop, 46.0)
+        };
+        let sentence = verdict(&[alone]);
+        assert!(
+            sentence.contains("because each wait was on one thread, which slept"),
             "{sentence}"
         );
     }

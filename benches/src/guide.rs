@@ -1,0 +1,94 @@
+//! How to speak of a model to whoever is to use it: how simple it is, its name in a sentence, a program to start from.
+
+use crate::Model;
+
+/// More waits than this at once are for an event loop rather than for threads.
+const CROWD: usize = 500;
+
+/// Models from the one that asks least of a program, and of its reader, to the one that asks most.
+const SIMPLEST: [Model; 9] = [
+    Model::Serial,
+    Model::ThreadPool,
+    Model::ThreadPerTask,
+    Model::EventLoop,
+    Model::ProcessPool,
+    Model::ProcessPerTask,
+    Model::EventLoopPerCore,
+    Model::Prefork,
+    Model::Coroutines,
+];
+
+/// How many models ask less than this one, of a program that has so many waits at once.
+pub fn simplest(model: Model, waits_at_once: usize) -> usize {
+    let place = |model| SIMPLEST.iter().position(|one| *one == model);
+    match model {
+        Model::EventLoop if waits_at_once > CROWD => place(Model::ThreadPool),
+        Model::ThreadPool | Model::ThreadPerTask if waits_at_once > CROWD => {
+            place(Model::EventLoop)
+        }
+        _ => place(model),
+    }
+    .unwrap_or(SIMPLEST.len())
+}
+
+/// What to call a model in a sentence, and the crate that has it.
+pub fn in_words(model: Model, workers: usize) -> String {
+    match model {
+        Model::Serial => "a plain loop; no crate is needed".into(),
+        Model::ProcessPerTask => "a process for each task, from the crate procs".into(),
+        Model::ProcessPool => format!("a pool of {workers} processes, from the crate procs"),
+        Model::ThreadPerTask => "a thread for each task, from the crate threads".into(),
+        Model::ThreadPool => format!("a pool of {workers} threads, from the crate threads"),
+        Model::Coroutines => {
+            "coroutines that are resumed in turn, from the crate coroutines".into()
+        }
+        Model::EventLoop => "an event loop, from the crate aio".into(),
+        Model::EventLoopPerCore => {
+            "an event loop on a thread for each processor, from the crates aio and threads".into()
+        }
+        Model::Prefork => {
+            "an event loop in a process for each processor, from the crates aio and procs".into()
+        }
+    }
+}
+
+/// A program to start from.
+pub fn program(model: Model) -> &'static str {
+    let text = match model {
+        Model::Serial => include_str!("../examples/start_serial.rs"),
+        Model::ProcessPerTask => include_str!("../examples/start_process_per_task.rs"),
+        Model::ProcessPool => include_str!("../examples/start_process_pool.rs"),
+        Model::ThreadPerTask => include_str!("../examples/start_thread_per_task.rs"),
+        Model::ThreadPool => include_str!("../examples/start_thread_pool.rs"),
+        Model::Coroutines => include_str!("../examples/start_coroutines.rs"),
+        Model::EventLoop => include_str!("../examples/start_event_loop.rs"),
+        Model::EventLoopPerCore => include_str!("../examples/start_event_loop_per_core.rs"),
+        Model::Prefork => include_str!("../examples/start_prefork.rs"),
+    };
+    // The header says how to run it as an example.
+    text.split_once("\n\n").map_or(text, |(_, program)| program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_that_waits_is_for_an_event_loop() {
+        let quicker = |a, b, waits| simplest(a, waits) < simplest(b, waits);
+        assert!(quicker(Model::ThreadPool, Model::EventLoop, 50));
+        assert!(quicker(Model::EventLoop, Model::ThreadPool, 1000));
+        assert!(quicker(Model::Serial, Model::EventLoop, 1000));
+    }
+
+    #[test]
+    fn every_program_is_short_and_whole() {
+        for model in Model::ALL {
+            let lines = program(model).lines().count();
+            assert!(
+                program(model).contains("fn main()") && lines <= 28,
+                "{model}: {lines}"
+            );
+        }
+    }
+}
