@@ -1,4 +1,18 @@
-//! What a hostile client sends at the level of the socket, and what it is answered.
+//! What a hostile client sends over HTTP/1 at the level of the socket, and what it is answered.
+//!
+//! HTTP/2 is in `http2_refuses_hostile_input`, WebSockets in `websockets_keep_to_the_protocol`, what our client meets in
+//! `http_client_is_bounded`, and the TLS handshake's time in `tls_encrypts_and_checks`. Which case hits which field of
+//! `Limits` over HTTP/1:
+//!
+//! | limit | case |
+//! |---|---|
+//! | `header_time`, `keep_alive`, `body_idle` | `who_is_slow_is_cut_off` |
+//! | `header_time`, `body_rate`, `body_grace` | `who_drips_is_cut_off_too` |
+//! | `write_stall` | `who_does_not_read_is_cut_off` |
+//! | `request_line`, `header_field`, `headers`, `header_bytes`, `body` | `what_is_too_large_is_told_so`, each also at its edge |
+//! | `parts`, `form_bytes` | `a_form_is_held_to_its_limits` |
+//! | `connections` | `an_idle_connection_makes_way_for_a_new_one` |
+//! | `requests` | `more_requests_than_can_be_handled_are_told_to_come_back` |
 #![cfg(feature = "http")]
 
 use std::{io, time::Duration};
@@ -18,6 +32,9 @@ fn app() -> App {
         .post("/", async |mut request: Request| request.text().await)
         .get("/x/{name}", async |request: Request| {
             request.match_info("name").unwrap_or("").to_owned()
+        })
+        .get("/host", async |request: Request| {
+            request.host().unwrap_or("").to_owned()
         })
 }
 
@@ -128,6 +145,21 @@ fn a_message_that_can_be_read_in_two_ways_is_refused() -> io::Result<()> {
         (
             "a vertical tab",
             post("Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a tab before a coding",
+            post("Transfer-Encoding:\t chunked\r\n\r\n0\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a tab after a length",
+            post("Content-Length: 5\t\r\n\r\nhello"),
+            "400",
+        ),
+        (
+            "a tab after a host",
+            "GET / HTTP/1.1\r\nHost: x\t\r\n\r\n".to_owned(),
             "400",
         ),
         (
@@ -285,6 +317,34 @@ fn a_message_that_can_be_read_in_two_ways_is_refused() -> io::Result<()> {
             "400",
         ),
         (
+            "a line feed in an extension",
+            post(&format!("{chunked}1;a\nb\r\na\r\n0\r\n\r\n")),
+            "400",
+        ),
+        (
+            "extensions that are too long together",
+            post(&format!(
+                "{chunked}{}0\r\n\r\n",
+                format!("1;{}\r\na\r\n", "e".repeat(1000)).repeat(5)
+            )),
+            "400",
+        ),
+        (
+            "a blank before a chunk size",
+            post(&format!("{chunked} 1\r\na\r\n0\r\n\r\n")),
+            "400",
+        ),
+        (
+            "a chunk of 2^63 bytes",
+            post(&format!("{chunked}8000000000000000\r\na")),
+            "400",
+        ),
+        (
+            "a trailer that is folded",
+            post(&format!("{chunked}0\r\nA: b\r\n c\r\n\r\n")),
+            "400",
+        ),
+        (
             "a chunk without its end",
             post(&format!("{chunked}1\r\nab\r\n0\r\n\r\n")),
             "400",
@@ -375,6 +435,10 @@ fn forms_that_are_odd_but_clear_are_answered() -> io::Result<()> {
                 "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nContent-Length: 9\r\n\r\n",
                 "a",
             ),
+            (
+                "GET http://other:80/host HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                "other:80",
+            ),
         ] {
             let answer = exchange(&server, request.as_bytes()).await?;
             assert!(
@@ -411,7 +475,40 @@ fn what_is_too_large_is_told_so() -> io::Result<()> {
             "Content-Length: {}\r\nConnection: close\r\n\r\n",
             2 * 1024 * 1024
         ));
+        let trailer = |trailers: &str| {
+            post(&format!(
+                "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n{trailers}\r\n"
+            ))
+        };
+        let get = |target: &str, fields: &str| {
+            format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{fields}\r\n")
+        };
+        let line_of = |length: usize| {
+            // What is not the name: "GET /x/ HTTP/1.1".
+            get(&format!("/x/{}", "a".repeat(length - 16)), "")
+        };
+        let block_of = |length: usize| {
+            let empty = get("/", "A: \r\n").len() - 2;
+            let pads = format!("A: {}\r\n", "b".repeat(4000 - 5)).repeat(7);
+            let left = length - empty - pads.len();
+            get("/", &format!("{pads}A: {}\r\n", "b".repeat(left)))
+        };
+        let edge = "\r\n".len();
         for (request, status) in [
+            (line_of(8192), "200"),
+            (line_of(8193), "414"),
+            (get("/", &format!("A: {}\r\n", "b".repeat(8192 - 3))), "200"),
+            (get("/", &format!("A: {}\r\n", "b".repeat(8193 - 3))), "431"),
+            (get("/", &"A: b\r\n".repeat(98)), "200"),
+            (get("/", &"A: b\r\n".repeat(99)), "431"),
+            (block_of(32 * 1024), "200"),
+            (block_of(32 * 1024 + edge), "431"),
+            (trailer(&"A: b\r\n".repeat(101)), "431"),
+            (trailer(&format!("A: {}\r\n", "b".repeat(8193))), "431"),
+            (
+                trailer(&format!("A: {}\r\n", "b".repeat(4000)).repeat(9)),
+                "431",
+            ),
             (line, "414"),
             (field, "431"),
             (block, "431"),
@@ -508,12 +605,152 @@ fn who_does_not_read_is_cut_off() -> io::Result<()> {
             Response::bytes(vec![0; 16 * 1024 * 1024])
         });
         let server = Server::bind(big, "127.0.0.1:0").await?;
-        let (_reader, _writer) = open(&server, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+        let (mut reader, _writer) = open(&server, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n").await?;
         while server.connections() == 0 {
             aio::yield_now().await;
         }
         while server.connections() > 0 {
             aio::sleep(Duration::from_millis(5)).await;
+        }
+        let end = loop {
+            match reader.read(1024 * 1024).await {
+                Ok(piece) => assert!(!piece.is_empty(), "it looks like the answer's end"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(end.kind(), io::ErrorKind::ConnectionReset);
+        Ok(())
+    })
+}
+
+#[test]
+fn heads_that_come_in_halves_are_each_given_their_time() -> io::Result<()> {
+    on_loop(async || {
+        let server = serve(Limits {
+            header_time: Duration::from_millis(500),
+            ..Limits::default()
+        })
+        .await?;
+        let request = "GET /x/halves HTTP/1.1\r\nHost: x\r\n\r\n";
+        let (begin, rest) = request.split_at(10);
+        let (mut reader, writer) = open(&server, begin).await?;
+        // The connection waits within a head all along, and longer than for one.
+        for _ in 0..60 {
+            aio::sleep(Duration::from_millis(12)).await;
+            writer.write(format!("{rest}{begin}").as_bytes());
+            let answer = reader.readuntil(b"halves").await?;
+            assert_eq!(statuses(&String::from_utf8_lossy(&answer)), ["200"]);
+        }
+        Ok(())
+    })
+}
+
+/// Paths and ranges as they come over the wire: no client's library has tidied them up.
+#[test]
+fn no_file_is_sent_that_is_not_for_all() -> io::Result<()> {
+    use aio::http::StaticFiles;
+    use std::{fs, os::unix::fs::symlink};
+    struct Folder(std::path::PathBuf);
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            // What is left of it harms nobody.
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+    let folder = std::env::temp_dir().join(format!("aio-hostile-{}", std::process::id()));
+    let folder = Folder(folder);
+    let public = folder.0.join("public");
+    fs::create_dir_all(&public)?;
+    fs::write(folder.0.join("secret"), "secret")?;
+    fs::write(public.join("a"), "0123456789")?;
+    fs::write(public.join(".hidden"), "secret")?;
+    symlink(folder.0.join("secret"), public.join("link"))?;
+    symlink(folder.0.join("secret"), public.join("a.gz"))?;
+    symlink(&folder.0, public.join("up"))?;
+    symlink("/proc/self/root", public.join("magic"))?;
+    let made = std::process::Command::new("mkfifo")
+        .arg(public.join("pipe"))
+        .status()?;
+    assert!(made.success());
+    let ranges = |count: usize| format!("Range: bytes={}\r\n", vec!["0-"; count].join(","));
+    let range = |range: &str| format!("Range: bytes={range}\r\n");
+    let nothing = String::new;
+    let cases = [
+        ("/../secret", nothing(), "404"),
+        ("/%2e%2e%2fsecret", nothing(), "404"),
+        ("/..%5csecret", nothing(), "404"),
+        ("/..%2fsecret", nothing(), "404"),
+        ("//etc/passwd", nothing(), "404"),
+        ("/%2fetc%2fpasswd", nothing(), "404"),
+        ("/%252e%252e/secret", nothing(), "404"),
+        ("/up/secret", nothing(), "404"),
+        ("/link", nothing(), "404"),
+        ("/a.gz", nothing(), "404"),
+        ("/magic/etc/passwd", nothing(), "404"),
+        ("/pipe", nothing(), "404"),
+        ("/.hidden", nothing(), "404"),
+        ("/a%00", nothing(), "400"),
+        ("/a", "Accept-Encoding: gzip\r\n".to_owned(), "200"),
+        ("/a", ranges(1000), "200"),
+        ("/a", range("0-x"), "200"),
+        ("/a", range("5-2"), "416"),
+        ("/a", range("-0"), "416"),
+        ("/a", range("10-"), "416"),
+        ("/a", range("99999999999999999999-"), "416"),
+    ];
+    on_loop(async || {
+        let app = App::new().files("/static", StaticFiles::new(&public)?);
+        let server = Server::bind(app, "127.0.0.1:0").await?;
+        for (path, fields, expected) in &cases {
+            let request = format!(
+                "GET /static{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{fields}\r\n"
+            );
+            let answer = exchange(&server, request.as_bytes()).await?;
+            assert_eq!(statuses(&answer), [*expected], "{path} {fields}");
+            assert!(!answer.contains("secret"), "{path}: {answer}");
+            if *expected == "200" {
+                assert!(answer.ends_with("\r\n\r\n0123456789"), "{path}: {answer}");
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(feature = "multipart")]
+#[test]
+fn a_form_is_held_to_its_limits() -> io::Result<()> {
+    on_loop(async || {
+        let limits = Limits {
+            parts: 3,
+            form_bytes: 2000,
+            ..Limits::default()
+        };
+        let app = App::new()
+            .limits(limits)
+            .post("/", async |mut request: Request| {
+                let mut form = request.multipart()?;
+                while let Some(mut part) = form.next_part().await? {
+                    part.text().await?;
+                }
+                Ok::<_, Response>("taken")
+            });
+        let server = Server::bind(app, "127.0.0.1:0").await?;
+        let part = |value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{value}\r\n")
+        };
+        for (form, expected) in [
+            (part("1").repeat(3) + "--b--\r\n", "200"),
+            (part("1").repeat(4) + "--b--\r\n", "413"),
+            (part(&"x".repeat(3000)) + "--b--\r\n", "413"),
+            (part("1"), "400"),
+        ] {
+            let request = post(&format!(
+                "Connection: close\r\nContent-Type: multipart/form-data; boundary=b\r\n\
+                 Content-Length: {}\r\n\r\n{form}",
+                form.len()
+            ));
+            let answer = exchange(&server, request.as_bytes()).await?;
+            assert_eq!(statuses(&answer), [expected], "{form}");
         }
         Ok(())
     })

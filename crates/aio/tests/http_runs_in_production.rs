@@ -1,4 +1,4 @@
-//! What matters in production: Unix sockets, sockets made before, HTTP/2 under attack, the log, the end.
+//! What matters in production: Unix sockets, sockets made before, the log, the end.
 #![cfg(feature = "http")]
 
 use std::{io, time::Duration};
@@ -105,95 +105,6 @@ fn a_client_that_only_ends_its_side_gets_its_answer() -> io::Result<()> {
         assert!(answer.ends_with("late, but here"), "{answer}");
         Ok(())
     })
-}
-
-/// HTTP/2 by hand: what no proper client sends.
-#[cfg(feature = "http2")]
-mod http2 {
-    use super::*;
-
-    const HEADERS: u8 = 1;
-    const RESET: u8 = 3;
-    const SETTINGS: u8 = 4;
-    const GOAWAY: u8 = 7;
-    const WINDOW_UPDATE: u8 = 8;
-    const CONTINUATION: u8 = 9;
-    /// `GET http://x/`
-    const ROOT: [u8; 6] = [0x82, 0x86, 0x84, 0x41, 0x01, b'x'];
-
-    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-        let mut frame = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-        frame.extend_from_slice(&[kind, flags]);
-        frame.extend_from_slice(&stream.to_be_bytes());
-        frame.extend_from_slice(payload);
-        frame
-    }
-
-    /// The code of the GOAWAY that ends the connection; None when it ends without one.
-    async fn attack(server: &Server, frames: Vec<u8>) -> io::Result<Option<u32>> {
-        let (mut reader, writer) = aio::open_connection(server.local_addr()).await?;
-        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        writer.write(&frame(SETTINGS, 0, 0, b""));
-        writer.write(&frames);
-        let mut code = None;
-        while let Ok(head) = reader.read_exactly(9).await {
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let Ok(payload) = reader.read_exactly(length as usize).await else {
-                break;
-            };
-            if head[3] == GOAWAY {
-                code = Some(u32::from_be_bytes([
-                    payload[4], payload[5], payload[6], payload[7],
-                ]));
-                break;
-            }
-        }
-        Ok(code)
-    }
-
-    #[test]
-    fn attacks_end_their_connection_and_no_other() -> io::Result<()> {
-        on_loop(async || {
-            let server = Server::bind(app(), "127.0.0.1:0").await?;
-            let mut resets = Vec::new();
-            for number in 0..1000 {
-                let stream = 2 * number + 1;
-                resets.extend(frame(HEADERS, 0x5, stream, &ROOT));
-                resets.extend(frame(RESET, 0, stream, &8u32.to_be_bytes()));
-            }
-            assert_eq!(
-                attack(&server, resets).await?,
-                Some(11),
-                "rapid resets: enhance your calm"
-            );
-            let mut endless = frame(HEADERS, 0x1, 1, &ROOT);
-            for _ in 0..1000 {
-                // A literal header of 100 bytes.
-                let header = [&[0x40, 1, b'a', 100][..], &[b'b'; 100]].concat();
-                endless.extend(frame(CONTINUATION, 0, 1, &header));
-            }
-            assert!(
-                attack(&server, endless).await?.is_some(),
-                "headers without end"
-            );
-            let overflow = frame(WINDOW_UPDATE, 0, 0, &0x7fff_ffffu32.to_be_bytes());
-            assert_eq!(
-                attack(&server, overflow).await?,
-                Some(3),
-                "a window beyond 2^31"
-            );
-            let nonsense = frame(HEADERS, 0x5, 2, &ROOT);
-            assert_eq!(
-                attack(&server, nonsense).await?,
-                Some(1),
-                "a client's stream has an odd number"
-            );
-            let (mut reader, writer) = aio::open_connection(server.local_addr()).await?;
-            writer.write(b"GET / HTTP/1.0\r\n\r\n");
-            assert!(reader.read_to_end().await?.ends_with(b"Some(127.0.0.1)"));
-            Ok(())
-        })
-    }
 }
 
 /// The access log: one event a request, with what was asked and answered.
@@ -387,42 +298,59 @@ mod tls {
     }
 }
 
-/// One address, served by two loops.
+/// One address, served by two loops. Each request holds its loop up, so two at once need both.
 #[test]
 fn several_loops_serve_one_port() -> io::Result<()> {
-    use std::{collections::BTreeSet, num::NonZeroUsize};
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+        num::NonZeroUsize,
+        sync::{Arc, Mutex, mpsc},
+    };
+    const PATIENCE: Duration = Duration::from_secs(20);
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let two = NonZeroUsize::new(2).ok_or(io::ErrorKind::InvalidInput)?;
-    let ended = aio::run_loops(two, async |core: aio::Core| {
-        let index = core.index();
-        let app = App::new().get("/", async move |_: Request| index.to_string());
-        let server = Server::start(app, [Listener::from_tcp(listener.try_clone()?)?]).await?;
-        if index == 0 {
-            // Held open, so that a busy loop leaves the next one to the other.
-            let mut answers = BTreeSet::new();
-            let mut held = Vec::new();
-            while answers.len() < 2 && held.len() < 500 {
-                let (mut reader, writer) = aio::open_connection(address).await?;
-                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-                let head = reader.readuntil(b"\r\n\r\n").await?;
-                assert!(head.starts_with(b"HTTP/1.1 200"));
-                answers.insert(
-                    reader
-                        .read_exactly(1)
-                        .await
-                        .map_err(io::Error::other)?
-                        .to_vec(),
-                );
-                held.push((reader, writer));
-            }
-            assert!(!answers.is_empty());
-            drop(held);
-            core.stop_all();
+    let (listening, cores) = mpsc::channel::<aio::Core>();
+    let (held, holding) = mpsc::channel::<usize>();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let client = std::thread::spawn(move || {
+        let both = [(); 2].map(|()| cores.recv_timeout(PATIENCE).expect("it listens"));
+        let mut clients = Vec::new();
+        let mut loops = Vec::new();
+        for _ in 0..2 {
+            let mut client = TcpStream::connect(address).expect("it listens");
+            client
+                .write_all(b"GET / HTTP/1.0\r\n\r\n")
+                .expect("it reads");
+            loops.push(holding.recv_timeout(PATIENCE).expect("a loop is free"));
+            clients.push(client);
         }
+        (0..2).for_each(|_| release.send(()).expect("it waits for it"));
+        for (client, index) in clients.iter_mut().zip(&loops) {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).expect("it answers");
+            assert!(answer.ends_with(&format!("loop {index}")), "{answer}");
+        }
+        both[0].stop_all();
+        loops.sort_unstable();
+        assert_eq!(loops, [0, 1]);
+    });
+    let ended = aio::run_loops(two, async |core: aio::Core| {
+        let (index, held, released) = (core.index(), held.clone(), released.clone());
+        let app = App::new().get("/", async move |_: Request| {
+            held.send(index).expect("the client waits for it");
+            let patient = released.lock().expect("nobody panics");
+            patient.recv_timeout(PATIENCE).expect("it is released");
+            format!("loop {index}")
+        });
+        let server = Server::start(app, [Listener::from_tcp(listener.try_clone()?)?]).await?;
+        listening.send(core.clone()).map_err(io::Error::other)?;
         core.stopping().await;
         server.close(Duration::from_secs(5)).await;
         Ok::<(), io::Error>(())
     });
+    client.join().expect("the client did not panic");
     ended.map(drop).map_err(io::Error::other)
 }

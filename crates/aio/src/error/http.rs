@@ -72,6 +72,8 @@ pub enum BodyError {
     },
     /// The client hung up, or sent what is no body.
     Broken(String),
+    /// What comes after its last chunk is longer than the limits of a request's head allow.
+    TrailersTooLarge,
     /// The client stopped sending it, or sends it too slowly.
     TimedOut,
     /// It was to be text and is not UTF-8.
@@ -110,6 +112,7 @@ impl BodyError {
     pub fn status(&self) -> StatusCode {
         match self {
             BodyError::TooLarge { .. } | BodyError::TooManyParts => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::TrailersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
             BodyError::WrongType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             BodyError::NotStored { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -131,6 +134,9 @@ impl fmt::Display for BodyError {
                 )
             }
             BodyError::Broken(why) => write!(f, "the body is incomplete: {why}"),
+            BodyError::TrailersTooLarge => {
+                f.write_str("the body's trailers are too large: send fewer, or shorter ones")
+            }
             BodyError::TimedOut => f.write_str("the body did not come in time: send it faster"),
             BodyError::WrongType { expected, got } => {
                 write!(

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use ::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use ::http::{HeaderName, HeaderValue, StatusCode, Version, header, request::Parts};
 use hyper::body::Incoming;
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     hang_up::HangUp,
     intake::Source,
     io::Wire,
+    pace::Paced,
     request::Request,
     response::{IntoResponse, Response},
     route::{Handling, OnDisconnect},
@@ -52,7 +53,17 @@ pub(crate) fn answer(
     let site = &service.site;
     let (head, body) = request.into_parts();
     let id = site.request_ids.then(|| request_id(&head));
-    let full = site.handling.get() >= site.limits.requests;
+    let is_http2 = head.version == Version::HTTP_2;
+    // HTTP/1's gate has refused already what is to be refused.
+    #[cfg(feature = "http2")]
+    let refused = is_http2
+        .then(|| super::http2::refusal(&head, &site.limits))
+        .flatten();
+    #[cfg(not(feature = "http2"))]
+    let refused: Option<StatusCode> = None;
+    // A stream that the client takes back is free again at once, but its handler may be run to its end.
+    let crowded = is_http2 && wire.busy.get() >= site.limits.streams as usize;
+    let full = crowded || site.handling.get() >= site.limits.requests;
     #[cfg_attr(
         not(feature = "tracing"),
         expect(unused_mut, reason = "the log is tracing's")
@@ -64,6 +75,7 @@ pub(crate) fn answer(
             super::access::Access::begin(&head, wire.link(peer), &site.proxies, id.as_deref());
         super::access::span(&head, id.as_deref())
     };
+    let body = Paced::new(body, is_http2.then_some(&site.limits));
     let mut request = Request::new(head, Source::Incoming(body), site.clone());
     request.set_wire(wire.clone(), peer);
     if let Some(id) = &id {
@@ -74,10 +86,10 @@ pub(crate) fn answer(
     if let Some(stream) = &stream {
         request.set_stream(stream.clone());
     }
-    let begun = if full {
-        Ok(Handled::Now(Box::new(overloaded())))
-    } else {
-        catch_unwind(AssertUnwindSafe(|| site.handle(request)))
+    let begun = match refused {
+        Some(status) => Ok(Handled::Now(Box::new(status.into_response()))),
+        None if full => Ok(Handled::Now(Box::new(overloaded()))),
+        None => catch_unwind(AssertUnwindSafe(|| site.handle(request))),
     };
     let state = match begun {
         Ok(Handled::Later(handling, policy)) => {

@@ -19,6 +19,7 @@ use super::{
     gate::{Gate, Phase},
     io::{Io, Spare, Wire},
     limits::Limits,
+    screen::Screen,
     site::Site,
     socket::Socket,
     timer::Alarm,
@@ -75,7 +76,7 @@ pub(crate) async fn serve(
         Some(false) => {}
         None => return,
     }
-    wire.set_gate(Gate::new(&service.site.limits));
+    wire.set_screen(Screen::Gate(Gate::new(&service.site.limits)));
     let upgrade = Upgrade::default();
     let (of_service, of_wire, of_upgrade) = (service.clone(), wire.clone(), upgrade.clone());
     let answers =
@@ -152,7 +153,7 @@ pub(crate) async fn drive(
             if alarm.poll_until(due, cx).is_pending() {
                 return Poll::Pending;
             }
-            if let Some(end) = expire(wire, standing, told, cx) {
+            if let Some(end) = expire(wire, limits, standing, told, cx) {
                 return Poll::Ready(end);
             }
         }
@@ -161,8 +162,14 @@ pub(crate) async fn drive(
 }
 
 /// Patience has ended: what follows from it, unless the codec is to be polled again.
-fn expire(wire: &Wire, standing: &Standing, told: bool, cx: &mut Context<'_>) -> Option<End> {
-    if wire.watch.is_writing() {
+fn expire(
+    wire: &Wire,
+    limits: &Limits,
+    standing: &Standing,
+    told: bool,
+    cx: &mut Context<'_>,
+) -> Option<End> {
+    if wire.is_stuck(limits) {
         return Some(End::Stuck);
     }
     match wire.phase() {
@@ -206,7 +213,7 @@ fn refusal(status: StatusCode) -> Vec<u8> {
 
 /// Ends a connection whose client was refused. A socket that is closed with bytes unread is reset, and the client might
 /// lose the answer: read them first.
-async fn linger(wire: &Wire) {
+pub(crate) async fn linger(wire: &Wire) {
     let lingering = async {
         poll_fn(|cx| wire.poll_shutdown(cx)).await?;
         let mut discarded = 0;

@@ -75,6 +75,7 @@ pub(crate) struct Gate {
     caps: Caps,
     /// The beginning of a line whose end has not come.
     carry: Vec<u8>,
+    heads: usize,
 }
 
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
@@ -91,7 +92,13 @@ impl Gate {
                 head: limits.header_bytes,
             },
             carry: Vec::new(),
+            heads: 0,
         }
+    }
+
+    /// How many heads have ended: a number to compare with an earlier one.
+    pub(crate) fn heads(&self) -> usize {
+        self.heads
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -268,9 +275,10 @@ impl Gate {
                     return Err(BAD);
                 }
             }
-            _ => {}
+            _ => return Ok(()),
         }
-        Ok(())
+        // Tabs around a value are allowed, but some servers take them for a part of it.
+        memchr(b'\t', line).map_or(Ok(()), |_| Err(BAD))
     }
 
     fn end_of_head(&mut self) -> Result<State, StatusCode> {
@@ -280,6 +288,7 @@ impl Gate {
         if !hosts_fit || !framed_once {
             return Err(BAD);
         }
+        self.heads = self.heads.wrapping_add(1);
         // Trailers have their own count.
         head.fields = 0;
         head.bytes = 0;
@@ -366,7 +375,7 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-fn is_host(value: &[u8]) -> bool {
+pub(crate) fn is_host(value: &[u8]) -> bool {
     value.iter().all(|byte| is_of_host(*byte))
 }
 

@@ -9,30 +9,30 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context as TaskContext, Poll},
-    time::Duration,
 };
 
-use ::http::{Version, header};
+use ::http::header;
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use serde::de::DeserializeOwned;
 
 use super::{
     body::BoxError,
     hang_up::HangUp,
-    io::Wire,
+    io::{TRAILERS_TOO_LARGE, Wire},
+    pace::Paced,
     request::Request,
     response::{IntoResponse, Response},
     router::Values,
     scope::{Scope, State},
     site::Site,
 };
-use crate::{combine::wait_for, error::BodyError};
+use crate::error::BodyError;
 
 /// Where a body comes from.
 pub(crate) enum Source {
     Whole(Bytes),
-    Incoming(Incoming),
+    Incoming(Paced),
     #[cfg(feature = "tower")]
     Foreign(Pin<Box<dyn Body<Data = Bytes, Error = BoxError>>>),
 }
@@ -98,20 +98,16 @@ impl Source {
         match self {
             Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Source::Incoming(incoming) => Pin::new(incoming)
-                .poll_frame(cx)
-                .map_err(|error| Box::new(error) as BoxError),
+            Source::Incoming(incoming) => Pin::new(incoming).poll_frame(cx),
             #[cfg(feature = "tower")]
             Source::Foreign(body) => body.as_mut().poll_frame(cx),
         }
     }
 
     /// The next piece that holds data; `None` at the end.
-    pub(crate) async fn piece(&mut self, patience: Duration) -> Result<Option<Bytes>, BodyError> {
+    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
-            let next = poll_fn(|cx| self.poll_frame(cx));
-            let frame = wait_for(next, patience).await;
-            match frame.map_err(|_| BodyError::TimedOut)? {
+            match poll_fn(|cx| self.poll_frame(cx)).await {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(broken(&*error)),
                 Some(Ok(frame)) => {
@@ -170,16 +166,7 @@ impl Request {
     ///
     /// [`BodyError::Broken`] when the client hung up or sent nonsense, [`BodyError::TimedOut`] when it stopped sending.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
-        let patience = self.patience();
-        self.0.body.source.piece(patience).await
-    }
-
-    /// How long a piece of the body is waited for. HTTP/1's connection keeps the time itself.
-    pub(crate) fn patience(&self) -> Duration {
-        match self.0.head.version {
-            Version::HTTP_2 => self.0.body.context.site.limits.body_idle,
-            _ => Duration::MAX,
-        }
+        self.0.body.source.piece().await
     }
 
     /// How many bytes the body has, if the client said so.
@@ -341,16 +328,15 @@ fn reason(error: &serde_json::Error) -> String {
     whole.strip_suffix(&place).unwrap_or(&whole).to_owned()
 }
 
-/// What went wrong below: too slow, or broken.
+/// What went wrong below: too slow, too large, or broken.
 fn broken(error: &(dyn Error + 'static)) -> BodyError {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            && io.kind() == io::ErrorKind::TimedOut
-        {
-            return BodyError::TimedOut;
+        match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::TimedOut) => return BodyError::TimedOut,
+            Some(TRAILERS_TOO_LARGE) => return BodyError::TrailersTooLarge,
+            _ => cause = error.source(),
         }
-        cause = error.source();
     }
     BodyError::Broken(error.to_string())
 }

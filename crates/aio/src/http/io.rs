@@ -15,10 +15,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    forwarded::Link,
-    gate::{Gate, Phase},
-    hang_up::HangUp,
-    socket::Socket,
+    forwarded::Link, gate::Phase, hang_up::HangUp, limits::Limits, screen::Screen, socket::Socket,
     watch::Watch,
 };
 
@@ -27,6 +24,8 @@ pub(crate) type Spare = Rc<RefCell<Vec<u8>>>;
 
 /// With more than this unsent, hyper waits.
 const HIGH_WATER: usize = 32 * 1024;
+/// How the codec, which hands errors of reading on as they are, is told of trailers that are refused.
+pub(crate) const TRAILERS_TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
 /// A longer piece is not copied here first.
 const COPIED: usize = 8 * 1024;
 const PIECE: usize = 2 * 1024;
@@ -41,8 +40,7 @@ pub(crate) struct Wire {
     spare: Spare,
     /// What came while it was found out which protocol is spoken.
     prefix: RefCell<Bytes>,
-    /// None for HTTP/2, whose frames cannot be read in two ways.
-    gate: RefCell<Option<Gate>>,
+    screen: RefCell<Screen>,
     /// The client's next request is refused with this; hyper sees the end of the stream.
     pub(crate) refusal: Cell<Option<StatusCode>>,
     /// The body under way is broken, or too slow.
@@ -69,7 +67,7 @@ impl Wire {
             outbox: RefCell::new(Outbox::default()),
             spare,
             prefix: RefCell::new(Bytes::new()),
-            gate: RefCell::new(None),
+            screen: RefCell::default(),
             refusal: Cell::new(None),
             fault: Cell::new(None),
             hang_up: HangUp::default(),
@@ -81,19 +79,31 @@ impl Wire {
 
     /// What the client is in the middle of.
     pub(crate) fn phase(&self) -> Phase {
-        let gate = self.gate.borrow();
-        gate.as_ref().map_or(Phase::Open, Gate::phase)
+        self.screen.borrow().phase()
     }
 
-    pub(crate) fn set_gate(&self, gate: Gate) {
-        *self.gate.borrow_mut() = Some(gate);
+    pub(crate) fn set_screen(&self, screen: Screen) {
+        *self.screen.borrow_mut() = screen;
     }
 
     /// What comes is no longer HTTP/1.
     pub(crate) fn open_gate(&self) {
-        if let Some(gate) = &mut *self.gate.borrow_mut() {
+        if let Screen::Gate(gate) = &mut *self.screen.borrow_mut() {
             gate.open();
         }
+    }
+
+    /// Queues the frame that ends an HTTP/2 connection, if one can be sent.
+    #[cfg(feature = "http2")]
+    pub(crate) fn push_go_away(&self) {
+        if let Some(frame) = self.screen.borrow().go_away() {
+            self.push(&frame);
+        }
+    }
+
+    /// Since when the client takes nothing, though the socket would.
+    fn stalled(&self) -> Option<Instant> {
+        self.screen.borrow_mut().stalled()
     }
 
     /// Gives back what was read to find out which protocol is spoken.
@@ -227,6 +237,7 @@ impl Wire {
         let size: usize = slices.iter().map(|slice| slice.len()).sum();
         let held = self.outbox.borrow().bytes.len();
         if size <= COPIED && held + size <= HIGH_WATER {
+            self.screen.borrow_mut().leaves(slices, size);
             slices.iter().for_each(|slice| self.push(slice));
             return Poll::Ready(Ok(size));
         }
@@ -234,7 +245,11 @@ impl Wire {
         let sent = Pin::new(&mut *self.socket.borrow_mut()).poll_write_vectored(cx, slices);
         match &sent {
             Poll::Pending => self.watch.cannot_write(),
-            Poll::Ready(_) => self.watch.wrote(),
+            Poll::Ready(count) => {
+                self.watch.wrote();
+                let count = *count.as_ref().unwrap_or(&0);
+                self.screen.borrow_mut().leaves(slices, count);
+            }
         }
         sent
     }
@@ -258,24 +273,49 @@ impl Wire {
 
     /// How much of a piece hyper may see.
     fn admit(&self, piece: &[u8]) -> io::Result<usize> {
-        let mut gate = self.gate.borrow_mut();
-        let Some(Err(refusal)) = gate.as_mut().map(|gate| gate.look(piece)) else {
+        let mut screen = self.screen.borrow_mut();
+        let heads = screen.heads();
+        let looked = screen.look(piece);
+        if screen.heads() != heads {
+            self.watch.head_ended();
+        }
+        let Err(refusal) = looked else {
             return Ok(piece.len());
         };
         if !refusal.in_body {
             self.refusal.set(Some(refusal.status));
         } else {
-            self.fault.set(Some(io::ErrorKind::InvalidData));
+            let fault = match refusal.status {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => TRAILERS_TOO_LARGE,
+                _ => io::ErrorKind::InvalidData,
+            };
+            self.fault.set(Some(fault));
             if refusal.pass == 0 {
-                return Err(io::ErrorKind::InvalidData.into());
+                return Err(fault.into());
             }
         }
         Ok(refusal.pass)
     }
 
     /// When the next limit of time is reached.
-    pub(crate) fn due(&self, limits: &super::limits::Limits) -> Option<Instant> {
-        self.watch.due(self.phase(), self.busy.get() > 0, limits)
+    pub(crate) fn due(&self, limits: &Limits) -> Option<Instant> {
+        let due = self.watch.due(self.phase(), self.busy.get() > 0, limits);
+        let stalled = self
+            .stalled()
+            .and_then(|since| since.checked_add(limits.write_stall));
+        match (due, stalled) {
+            (Some(due), Some(stalled)) => Some(due.min(stalled)),
+            (due, stalled) => due.or(stalled),
+        }
+    }
+
+    /// Whether the client has taken nothing for too long.
+    pub(crate) fn is_stuck(&self, limits: &Limits) -> bool {
+        let patience = limits.write_stall;
+        self.watch.is_writing()
+            || self.stalled().is_some_and(|since| {
+                crate::clock::now().saturating_duration_since(since) >= patience
+            })
     }
 }
 
@@ -322,7 +362,11 @@ impl AsyncWrite for Io {
         Poll::Ready(Ok(()))
     }
 
+    /// A client that is refused is told so by the connection's task, which then ends this side itself.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.0.refusal.get().is_some() {
+            return Poll::Ready(Ok(()));
+        }
         self.0.poll_shutdown(cx)
     }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How long a client may take to send the head of a request, from its first byte on; and how long to send that
-    /// first byte once it is connected. 10 s. A head under way is answered with 408; one that never began is not
-    /// answered.
+    /// first byte once it is connected. 10 s. A head under way is answered with 408, over HTTP/2 with GOAWAY; one that
+    /// never began is not answered.
     pub header_time: Duration,
     /// How long a connection may be idle between two requests: 75 s.
     pub keep_alive: Duration,
@@ -25,15 +25,17 @@ pub struct Limits {
     pub body_rate: u64,
     /// How long a body may come at any speed: 10 s.
     pub body_grace: Duration,
-    /// How long a client may take none of the bytes that are sent to it: 30 s. Its connection is then reset.
+    /// How long a client may take none of the bytes that are sent to it: 30 s. Its connection is then reset. Over HTTP/2
+    /// it takes none, too, when a response waits for it to open a window, and no other response moves on.
     pub write_stall: Duration,
-    /// The longest request line: 8 KiB. More is answered with 414.
+    /// The longest request line: 8 KiB. More is answered with 414. Over HTTP/2, the longest path with its query.
     pub request_line: usize,
     /// The longest header line: 8 KiB. More is answered with 431.
     pub header_field: usize,
     /// The most header lines in a request: 100. More is answered with 431.
     pub headers: usize,
-    /// The most bytes in the head of a request: 32 KiB. More is answered with 431.
+    /// The most bytes in the head of a request: 32 KiB, but never more than 16 KiB over HTTP/2. More is answered with 431;
+    /// over HTTP/2 a head that is many times as long ends the connection.
     pub header_bytes: usize,
     /// The most bytes in a request's body that is read as a whole: 1 MiB. More is a
     /// [`BodyError::TooLarge`](super::BodyError::TooLarge), answered with 413. A body that is read
@@ -51,7 +53,8 @@ pub struct Limits {
     pub connections: usize,
     /// The most requests that are handled at once: 25,000. More are answered with 503 and `Retry-After`.
     pub requests: usize,
-    /// The most requests at once on one HTTP/2 connection: 100.
+    /// The most requests at once on one HTTP/2 connection: 100. Further streams are refused; a request whose handler
+    /// goes on though the client has taken its stream back counts, and one too many is answered with 503.
     pub streams: u32,
 }
 

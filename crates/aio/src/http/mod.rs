@@ -49,6 +49,8 @@ mod connection;
 mod cookies;
 mod flight;
 mod forwarded;
+#[cfg(feature = "http2")]
+mod frames;
 mod gate;
 mod hang_up;
 mod hooks;
@@ -62,6 +64,7 @@ mod media;
 mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod pace;
 mod range;
 mod request;
 mod response;
@@ -69,6 +72,7 @@ mod route;
 mod router;
 mod run_app;
 mod scope;
+mod screen;
 mod server;
 mod site;
 mod socket;
@@ -83,6 +87,8 @@ mod upgrade;
 mod watch;
 #[cfg(feature = "ws")]
 mod websocket;
+#[cfg(feature = "http2")]
+mod windows;
 
 pub use ::http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header,

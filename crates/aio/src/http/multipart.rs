@@ -1,6 +1,6 @@
 //! Forms with files, part by part.
 
-use std::{fmt, fs, io::Write, path::Path, sync::Arc, time::Duration};
+use std::{fmt, fs, io::Write, path::Path, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 
@@ -16,8 +16,6 @@ use crate::{error::BodyError, thread::to_thread};
 pub struct Multipart {
     source: Source,
     splitter: Splitter,
-    /// How long the next piece is waited for.
-    patience: Duration,
     limits: Limits,
     body_limit: usize,
     parts: usize,
@@ -73,12 +71,10 @@ impl Request {
             expected: "multipart/form-data",
             got: kind.to_owned(),
         })?;
-        let patience = self.patience();
         let limits = self.0.body.context.site.limits;
         Ok(Multipart {
             source: std::mem::replace(&mut self.0.body.source, Source::Whole(Bytes::new())),
             splitter: Splitter::new(&boundary, limits.part_headers),
-            patience,
             limits,
             body_limit: self.0.body.context.body_limit,
             parts: 0,
@@ -122,7 +118,7 @@ impl Multipart {
                 Step::More => {}
                 step => return Ok(step),
             }
-            let Some(piece) = self.source.piece(self.patience).await? else {
+            let Some(piece) = self.source.piece().await? else {
                 let why = "it ends before its last boundary";
                 return Err(BodyError::BadForm(why.to_owned()));
             };

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{gate::Phase, limits::Limits};
+use super::{gate::Phase, limits::Limits, pace::Pace};
 use crate::clock;
 
 /// Since when a client keeps us waiting.
@@ -16,9 +16,8 @@ pub(crate) struct Watch {
     writing: Cell<Option<Instant>>,
     /// The head under way has been waited for since.
     head: Cell<Option<Instant>>,
-    /// How long the body under way has been waited for, and how much of it came.
-    waited: Cell<Duration>,
-    came: Cell<u64>,
+    /// Of the body under way.
+    pace: Cell<Pace>,
     /// A request has come on this connection.
     used: Cell<bool>,
 }
@@ -29,8 +28,7 @@ impl Watch {
             reading: Cell::new(Some(clock::now())),
             writing: Cell::new(None),
             head: Cell::new(None),
-            waited: Cell::new(Duration::ZERO),
-            came: Cell::new(0),
+            pace: Cell::default(),
             used: Cell::new(false),
         }
     }
@@ -45,21 +43,20 @@ impl Watch {
             _ => self.head.set(None),
         }
         if phase != Phase::Body {
-            self.waited.set(Duration::ZERO);
-            self.came.set(0);
+            self.pace.set(Pace::default());
         }
     }
 
     pub(crate) fn read(&self, count: usize) {
-        if let Some(since) = self.reading.take()
-            && self.came.get() > 0
-        {
-            let now = clock::now();
-            self.waited
-                .set(self.waited.get() + now.saturating_duration_since(since));
-        }
-        self.came.set(self.came.get() + count as u64);
+        let mut pace = self.pace.get();
+        pace.came(count, self.reading.take());
+        self.pace.set(pace);
         self.used.set(true);
+    }
+
+    /// The head under way has ended; the next one has a time of its own.
+    pub(crate) fn head_ended(&self) {
+        self.head.set(None);
     }
 
     /// Something waits to be read, so it is not the client who is slow.
@@ -89,26 +86,12 @@ impl Watch {
             Phase::Between if !self.used.get() => after(self.reading.get(), limits.header_time),
             Phase::Between | Phase::Open => after(self.reading.get(), limits.keep_alive),
             Phase::Head => after(self.head.get(), limits.header_time),
-            Phase::Body => after(self.reading.get(), self.patience(limits)),
+            Phase::Body => after(self.reading.get(), self.pace.get().patience(limits)),
         };
         match (writing, reading) {
             (Some(writing), Some(reading)) => Some(writing.min(reading)),
             (writing, reading) => writing.or(reading),
         }
-    }
-
-    /// How long a body's next bytes are waited for: they must not stop, nor come too slowly on average.
-    fn patience(&self, limits: &Limits) -> Duration {
-        let enough =
-            Duration::from_millis(self.came.get().saturating_mul(1000) / limits.body_rate.max(1));
-        let average = if limits.body_rate == 0 {
-            Duration::MAX
-        } else {
-            enough
-                .max(limits.body_grace)
-                .saturating_sub(self.waited.get())
-        };
-        limits.body_idle.min(average)
     }
 }
 
