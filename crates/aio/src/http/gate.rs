@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2, memchr3};
 
 use super::{
     limits::Limits,
-    text::{is_of_host, is_token},
+    lines::{BAD, coding_refused, digits, is_host, request_line, split},
 };
 
 /// Bytes of chunk extensions that a message may have; nobody uses them.
@@ -77,8 +77,6 @@ pub(crate) struct Gate {
     carry: Vec<u8>,
     heads: usize,
 }
-
-const BAD: StatusCode = StatusCode::BAD_REQUEST;
 
 impl Gate {
     pub(crate) fn new(limits: &Limits) -> Self {
@@ -320,82 +318,5 @@ impl Gate {
             size if size > u64::MAX >> 1 => Err(BAD),
             size => Ok(State::Data(size)),
         }
-    }
-}
-
-/// Whether it is of HTTP/1.0.
-fn request_line(line: &[u8]) -> Result<bool, StatusCode> {
-    if !line[0].is_ascii_alphabetic() {
-        return Err(BAD);
-    }
-    let (method, rest) = cut(line).ok_or(BAD)?;
-    let (target, version) = cut(rest).ok_or(BAD)?;
-    let target_fits = match target.first() {
-        Some(b'/') => true,
-        Some(b'*') => target.len() == 1 && method == b"OPTIONS",
-        // Absolute form; the authority form is CONNECT's alone, and we are no proxy.
-        Some(_) => target.starts_with(b"http://") || target.starts_with(b"https://"),
-        None => false,
-    };
-    match version {
-        b"HTTP/1.1" if target_fits => Ok(false),
-        b"HTTP/1.0" if target_fits => Ok(true),
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-            if (b'2'..=b'9').contains(major) && minor.is_ascii_digit() =>
-        {
-            Err(StatusCode::HTTP_VERSION_NOT_SUPPORTED)
-        }
-        _ => Err(BAD),
-    }
-}
-
-/// Name and value, without the blanks around the value.
-fn split(line: &[u8]) -> Result<(&[u8], &[u8]), StatusCode> {
-    let end = line.iter().position(|byte| !is_token(*byte));
-    match end {
-        Some(end) if end > 0 && line[end] == b':' => Ok((&line[..end], trim(&line[end + 1..]))),
-        // Folded lines, too: they begin with a blank.
-        _ => Err(BAD),
-    }
-}
-
-/// What is before the first blank, and what is behind it.
-fn cut(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let blank = memchr(b' ', line)?;
-    Some((&line[..blank], &line[blank + 1..]))
-}
-
-fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
-    }
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
-    }
-    value
-}
-
-pub(crate) fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|byte| is_of_host(*byte))
-}
-
-fn digits(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(value)
-        .ok()?
-        .parse()
-        .ok()
-        .filter(|length| *length <= u64::MAX >> 1)
-}
-
-/// A coding that is well-formed but unknown is answered with 501.
-fn coding_refused(value: &[u8]) -> StatusCode {
-    let alone = !value.is_empty() && value.iter().all(|byte| is_token(*byte));
-    if alone {
-        StatusCode::NOT_IMPLEMENTED
-    } else {
-        BAD
     }
 }

@@ -11,9 +11,9 @@ use super::{
     answer::answer,
     connection::{End, Service, Standing, drive, linger},
     frames::Frames,
-    gate::is_host,
     io::{Io, Wire},
     limits::Limits,
+    lines::is_host,
     screen::Screen,
     timer::LoopTimer,
 };

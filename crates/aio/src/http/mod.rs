@@ -59,6 +59,7 @@ mod http2;
 mod intake;
 mod io;
 mod limits;
+mod lines;
 mod listener;
 mod media;
 mod middleware;
