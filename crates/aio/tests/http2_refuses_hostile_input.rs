@@ -15,7 +15,7 @@
 //! | `streams` | `more_streams_than_agreed_are_refused`, `handlers_of_streams_taken_back_are_bounded` |
 #![cfg(all(feature = "http2", feature = "multipart"))]
 
-use std::{cell::Cell, io, rc::Rc, time::Duration};
+use std::{io, rc::Rc, time::Duration};
 
 use aio::{
     StreamReader, StreamWriter,
@@ -674,9 +674,12 @@ fn who_opens_windows_or_waits_for_a_handler_is_not_cut_off() -> io::Result<()> {
             if data.flags & END_STREAM != 0 {
                 break;
             }
-            let taken = (data.payload.len() as u32).to_be_bytes();
-            peer.send(WINDOW_UPDATE, 0, 0, &taken);
-            peer.send(WINDOW_UPDATE, 0, 3, &taken);
+            // As some do, a kilobyte at a time.
+            for piece in data.payload.chunks(1024) {
+                let taken = (piece.len() as u32).to_be_bytes();
+                peer.send(WINDOW_UPDATE, 0, 0, &taken);
+                peer.send(WINDOW_UPDATE, 0, 3, &taken);
+            }
         }
         assert_eq!(came, 1024 * 1024);
         serves_on(&server).await
@@ -1009,19 +1012,16 @@ fn a_head_that_can_be_read_in_two_ways_is_refused() -> io::Result<()> {
 #[test]
 fn a_client_that_is_busy_may_ping_and_open_windows() -> io::Result<()> {
     on_loop(async || {
-        let served = Rc::new(Cell::new(0));
         let server = serve(patient(|_| ())).await?;
         let mut peer = Peer::connect(&server).await?;
         // Each request with a PING, a PRIORITY and windows of its own, as some clients have it.
-        for stream in (1..6000).step_by(2) {
+        for stream in (1..1200).step_by(2) {
             peer.send(HEADERS, WHOLE, stream, &get("/"));
             peer.send(PRIORITY, 0, stream, &[0, 0, 0, 0, 1]);
             peer.send(WINDOW_UPDATE, 0, 0, &5u32.to_be_bytes());
             peer.send(PING, 0, 0, &[0; 8]);
             assert_eq!(peer.outcome(stream).await, Outcome::Status(200));
-            served.set(served.get() + 1);
         }
-        assert_eq!(served.get(), 3000);
         Ok(())
     })
 }

@@ -174,7 +174,7 @@ impl Frames {
                 HEADERS => windows.answered(frame.stream),
                 DATA => {
                     windows.sent(frame.stream, frame.length);
-                    calm.earn(DATA_SENT);
+                    calm.earn(DATA_SENT + frame.length as u32 / BYTES_SENT);
                     if frame.ends() {
                         windows.closed(frame.stream);
                     }
@@ -217,11 +217,13 @@ impl Frames {
 
 /// What a client may send besides requests and their bodies, in frames.
 const CALM: u32 = 1000;
-/// What it may send on account of a request, of a piece of a body, and of a piece of a response; windows are opened for
-/// those, and some clients measure the way with a PING for each.
+/// What it may send on account of a request, of a piece of a body, and of a piece of a response: some clients measure the
+/// way with a PING for each.
 const REQUEST: u32 = 4;
 const DATA_CAME: u32 = 2;
 const DATA_SENT: u32 = 4;
+/// And one for so many bytes of a response: some clients open two windows for each kilobyte that they have taken.
+const BYTES_SENT: u32 = 256;
 /// What taking a request back costs: more than it brings.
 const TAKEN_BACK: u32 = 5;
 /// And what it may send because time has passed.

@@ -60,6 +60,7 @@ struct Timed {
 
 impl Paced {
     pub(crate) fn new(incoming: Incoming, limits: Option<&Limits>) -> Self {
+        let limits = limits.filter(|_| !incoming.is_end_stream());
         let timed = limits.map(|limits| {
             Box::new(Timed {
                 limits: *limits,
