@@ -26,6 +26,10 @@ page dir="target/compare":
 test *args:
     cargo test --workspace {{args}}
 
+# Mixed traffic over 2,000 connections for five minutes: what is left of it must not grow; `just soak 60 500` is shorter.
+soak seconds="300" connections="2000":
+    AIO_SOAK_SECONDS={{seconds}} AIO_SOAK_CONNECTIONS={{connections}} cargo test -p aio --features full --test http_leaves_nothing_under_load -- --ignored --nocapture
+
 # The criterion benches; `just bench cpu_bound` runs one of them.
 bench *args:
     cargo bench -p benches {{ if args == "" { "" } else { "--bench " + args } }}
