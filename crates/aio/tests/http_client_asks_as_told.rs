@@ -2,7 +2,15 @@
 #![cfg(feature = "client")]
 
 use std::{
-    cell::RefCell, error::Error, io, net::SocketAddr, path::PathBuf, rc::Rc, time::Duration,
+    cell::{Cell, RefCell},
+    error::Error,
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    pin::Pin,
+    rc::Rc,
+    task::Poll,
+    time::Duration,
 };
 
 use aio::{
@@ -318,6 +326,98 @@ fn what_a_response_says_is_understood() -> Outcome {
             ClientErrorKind::Status(StatusCode::IM_A_TEAPOT)
         );
         assert_eq!(other.get("teapot").send().await?.status(), 418);
+        Ok(())
+    })
+}
+
+#[test]
+fn middleware_is_around_each_request_in_order() -> Outcome {
+    on_loop(async || {
+        let server = TestServer::start(showing()).await?;
+        let refused = Rc::new(Cell::new(0));
+        let count = refused.clone();
+        let session = ClientSession::builder()
+            .base_url(&server.url("/"))
+            .no_proxy()
+            .raise_for_status(true)
+            .wrap(async move |request, next| {
+                let again = request.try_clone();
+                let response = next.run(request).await?;
+                let Some(again) = again.filter(|_| response.status() == 404) else {
+                    return Ok(response);
+                };
+                count.set(count.get() + 1);
+                next.run(again.query(&[("again", "1")])).await
+            })
+            .wrap(async |request, next| {
+                let seen = format!("{} {}", request.method(), request.url());
+                let was_set = request.headers().contains_key("cookie");
+                next.run(
+                    request
+                        .cookie("seen", &seen.replace("http://", ""))
+                        .cookie("was", &was_set.to_string()),
+                )
+                .await
+            })
+            .build()?;
+        let text = text_of(session.post("show").body("x")).await?;
+        assert!(
+            text.contains("seen=POST%20127.0.0.1") && text.contains("was=false"),
+            "{text}"
+        );
+        assert_eq!(refused.get(), 0);
+        let error = session.get("nowhere").send().await.unwrap_err();
+        assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
+        assert_eq!(
+            refused.get(),
+            1,
+            "the outer one sees the status before it is raised"
+        );
+        Ok(())
+    })
+}
+
+/// A piece, and then nothing more for ever, or the end. It stays on its thread.
+struct Piece {
+    given: bool,
+    ends: bool,
+    _held: Rc<()>,
+}
+
+impl futures_core::Stream for Piece {
+    type Item = Result<bytes::Bytes, io::Error>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        match (std::mem::replace(&mut self.given, true), self.ends) {
+            (false, _) => Poll::Ready(Some(Ok(bytes::Bytes::from_static(b"piece")))),
+            (true, true) => Poll::Ready(None),
+            (true, false) => Poll::Pending,
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_sent_from_its_own_thread_and_released_with_the_request() -> Outcome {
+    on_loop(async || {
+        let server = TestServer::start(showing()).await?;
+        let session = ClientSession::builder().no_proxy().build()?;
+        let held = Rc::new(());
+        let ask = |ends: bool| {
+            let (given, _held) = (false, held.clone());
+            let request = session.post(&server.url("/show"));
+            request.stream(Piece { given, ends, _held })
+        };
+        assert!(ask(true).try_clone().is_none(), "it can be sent once");
+        assert!(text_of(ask(true)).await?.ends_with("length=- body=piece"));
+        let short = Duration::from_millis(50);
+        let error = text_of(ask(false).timeout(short)).await.unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        while Rc::strong_count(&held) > 1 {
+            aio::yield_now().await;
+        }
         Ok(())
     })
 }

@@ -98,7 +98,7 @@ pub use app::App;
 pub use body::{BodyWriter, ResponseBody};
 #[cfg(feature = "client")]
 pub use client::{
-    ClientLimits, ClientRequest, ClientResponse, ClientSession, CookieJar, FormData,
+    ClientLimits, ClientNext, ClientRequest, ClientResponse, ClientSession, CookieJar, FormData,
     SessionBuilder, TraceEvent, TracedRequest,
 };
 pub use conditional::Validators;

@@ -75,12 +75,16 @@ impl FormData {
     }
 
     /// Adds a file whose content a stream gives. With its length, the whole form's length is told to the server.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a loop: a task of the loop reads the stream.
     pub fn stream<S, E>(mut self, name: &str, file: &str, length: Option<u64>, content: S) -> Self
     where
-        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        S: Stream<Item = Result<Bytes, E>> + 'static,
         E: Into<BoxError> + 'static,
     {
-        let content = Content::Stream(upload::boxed(content), length);
+        let content = Content::Stream(upload::pumped(content), length);
         self.add(of_file(name, file), content);
         self
     }
@@ -113,7 +117,8 @@ impl FormData {
         }
         let length = length.map(|length| length + text.len() as u64);
         done.push(once(text));
-        (kind, Upload::stream(Chain(done.into_iter(), None), length))
+        let all = upload::boxed(Chain(done.into_iter(), None));
+        (kind, Upload::Once(Some((all, length))))
     }
 }
 

@@ -15,7 +15,9 @@ use super::{
     connector::TellTrail,
     cookie_jar::CookieJar,
     limits::ClientLimits,
-    request::{basic, take_credentials},
+    middleware::{ClientNext, Middleware, middleware},
+    request::{ClientRequest, basic, take_credentials},
+    response::ClientResponse,
     session::{ClientSession, Places, Shared},
     trace::{Hook, TraceEvent, TracedRequest},
 };
@@ -29,6 +31,7 @@ pub struct SessionBuilder {
     limits: ClientLimits,
     jar: Option<CookieJar>,
     hooks: Vec<Hook>,
+    chain: Vec<Middleware>,
     raises: bool,
     decompresses: bool,
     proxy: ProxyChoice,
@@ -56,6 +59,7 @@ impl SessionBuilder {
             limits: ClientLimits::default(),
             jar: Some(CookieJar::new()),
             hooks: Vec::new(),
+            chain: Vec::new(),
             raises: false,
             decompresses: true,
             proxy: ProxyChoice::Environment,
@@ -173,6 +177,17 @@ impl SessionBuilder {
         self
     }
 
+    /// Runs `middleware` around every request: it may change what is sent, send again, or look at what came. The first
+    /// that was added is the outermost. Redirects and repeats happen within it; WebSockets pass it by. One that holds a
+    /// clone of the session keeps it for ever. An example is at [`ClientNext`].
+    pub fn wrap<M>(mut self, middleware: M) -> Self
+    where
+        M: AsyncFn(ClientRequest, ClientNext) -> Result<ClientResponse, ClientError> + 'static,
+    {
+        self.chain.push(self::middleware(middleware));
+        self
+    }
+
     /// Connects to this Unix socket, whatever host a URL names. No proxy is used.
     pub fn unix_socket(mut self, path: impl AsRef<Path>) -> Self {
         self.unix_socket = Some(path.as_ref().to_owned());
@@ -233,6 +248,7 @@ impl SessionBuilder {
             jar: self.jar,
             raises: self.raises,
             hooks: self.hooks.into(),
+            chain: self.chain,
             places: Places::new(&self.limits),
             limits: self.limits,
             last_id: Cell::new(0),

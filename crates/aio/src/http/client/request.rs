@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{
     exchange::Exchange,
     form_data::FormData,
+    middleware::ClientNext,
     response::ClientResponse,
     session::ClientSession,
     trace::Trail,
@@ -54,6 +55,36 @@ impl ClientRequest {
             timeout: None,
             redirects: None,
         }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The URL, without user and password.
+    pub fn url(&self) -> &str {
+        self.url
+            .as_ref()
+            .map_or_else(ClientError::url, |url| url.as_str())
+    }
+
+    /// The headers that are set on this request, in contrast to the session's.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// A copy; `None` when the body is a stream or a file, which can be sent once.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(ClientRequest {
+            session: self.session.clone(),
+            method: self.method.clone(),
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            upload: self.upload.try_clone()?,
+            timeout: self.timeout,
+            redirects: self.redirects,
+        })
     }
 
     /// Sets a header, in place of one that was set before; what cannot be one is an error when the request is sent.
@@ -167,10 +198,15 @@ impl ClientRequest {
     }
 
     /// Sends what a stream gives as the body, as fast as the server takes it. Such a request is never repeated. It goes
-    /// out in chunks; a server that wants to know the length must be told it by a header `content-length`.
+    /// out in chunks; a server that wants to know the length must be told it by a header `content-length`. With the feature
+    /// `stream`, an [`AsyncGenerator`](crate::AsyncGenerator) is a stream.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a loop: a task of the loop reads the stream.
     pub fn stream<S, E>(mut self, stream: S) -> Self
     where
-        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        S: Stream<Item = Result<Bytes, E>> + 'static,
         E: Into<BoxError> + 'static,
     {
         self.upload = Upload::stream(stream, None);
@@ -215,9 +251,22 @@ impl ClientRequest {
     ///
     /// [`ClientError`], which tells the URL and how far the request had come. A status of 400 or more is no error, unless
     /// the session [raises](super::SessionBuilder::raise_for_status) it; see [`ClientResponse::raise_for_status`].
-    pub async fn send(mut self) -> Result<ClientResponse, ClientError> {
-        let url = self.url.clone()?;
-        let shared = self.session.shared.clone();
+    pub async fn send(self) -> Result<ClientResponse, ClientError> {
+        let session = self.session.clone();
+        let response = match session.shared.chain.is_empty() {
+            true => self.exchange().await?,
+            false => ClientNext::new(session.clone()).run(self).await?,
+        };
+        match session.shared.raises {
+            true => response.raise_for_status(),
+            false => Ok(response),
+        }
+    }
+
+    /// Sends it, within all middleware.
+    pub(super) async fn exchange(mut self) -> Result<ClientResponse, ClientError> {
+        let url = self.url?;
+        let shared = self.session.shared;
         let trail = Trail::begin(&shared, &self.method, url.as_str(), &mut self.headers);
         let total = self.timeout.unwrap_or(shared.limits.total);
         let exchange = Exchange {
@@ -235,13 +284,7 @@ impl ClientRequest {
         let answer = tracing::Instrument::instrument(exchange.run(), trail.span()).await;
         #[cfg(not(feature = "tracing"))]
         let answer = exchange.run().await;
-        if let Err(error) = &answer {
-            trail.failed(error);
-        }
-        match self.session.shared.raises {
-            true => answer?.raise_for_status(),
-            false => answer,
-        }
+        answer.inspect_err(|error| trail.failed(error))
     }
 }
 

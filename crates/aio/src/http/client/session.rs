@@ -13,8 +13,8 @@ use reqwest::Url;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    cookie_jar::CookieJar, limits::ClientLimits, options::SessionBuilder, redirect,
-    request::ClientRequest, trace::Hook,
+    cookie_jar::CookieJar, limits::ClientLimits, middleware::Middleware, options::SessionBuilder,
+    redirect, request::ClientRequest, trace::Hook,
 };
 use crate::error::{ClientError, ClientErrorKind};
 
@@ -56,6 +56,7 @@ pub(super) struct Shared {
     pub(super) jar: Option<CookieJar>,
     pub(super) raises: bool,
     pub(super) hooks: Rc<[Hook]>,
+    pub(super) chain: Vec<Middleware>,
     pub(super) limits: ClientLimits,
     pub(super) places: Places,
     pub(super) last_id: Cell<u64>,

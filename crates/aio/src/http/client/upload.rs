@@ -1,9 +1,10 @@
 //! What a request sends.
 
 use std::{
+    future::poll_fn,
     io,
     path::Path,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +17,10 @@ use futures_core::Stream;
 use tokio::{
     fs::File,
     io::{AsyncRead, ReadBuf},
+    sync::mpsc,
 };
+
+use crate::task::create_task;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
@@ -35,15 +39,24 @@ pub(super) enum Upload {
 impl Upload {
     pub(super) fn stream<S, E>(stream: S, length: Option<u64>) -> Self
     where
-        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        S: Stream<Item = Result<Bytes, E>> + 'static,
         E: Into<BoxError> + 'static,
     {
-        Upload::Once(Some((boxed(stream), length)))
+        Upload::Once(Some((pumped(stream), length)))
     }
 
     /// Whether it can be sent once more.
     pub(super) fn is_repeatable(&self) -> bool {
         !matches!(self, Upload::Once(_))
+    }
+
+    /// The same once more, if it can be sent again.
+    pub(super) fn try_clone(&self) -> Option<Self> {
+        match self {
+            Upload::None => Some(Upload::None),
+            Upload::Whole(bytes) => Some(Upload::Whole(bytes.clone())),
+            Upload::Once(_) => None,
+        }
     }
 
     /// Its length in bytes, where a header must tell it.
@@ -76,6 +89,41 @@ where
     E: Into<BoxError> + 'static,
 {
     Box::pin(Errors(Box::pin(stream)))
+}
+
+/// The pieces of a stream that may not leave this thread: a task of the loop takes them when they are wanted, and ends
+/// when nobody is there any more to want them.
+pub(super) fn pumped<S, E>(stream: S) -> Pieces
+where
+    S: Stream<Item = Result<Bytes, E>> + 'static,
+    E: Into<BoxError> + 'static,
+{
+    let (sender, receiver) = mpsc::channel(1);
+    let pumping = async move {
+        let mut stream = pin!(stream);
+        // Room first: nothing is taken ahead of what the server takes.
+        while let Ok(room) = sender.reserve().await {
+            let mut gone = pin!(sender.closed());
+            let next = poll_fn(|cx| match gone.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => stream.as_mut().poll_next(cx),
+            });
+            let Some(piece) = next.await else { return };
+            room.send(piece.map_err(Into::into));
+        }
+    };
+    create_task(pumping).detach();
+    Box::pin(Received(receiver))
+}
+
+struct Received(mpsc::Receiver<Result<Bytes, BoxError>>);
+
+impl Stream for Received {
+    type Item = Result<Bytes, BoxError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx)
+    }
 }
 
 /// A stream with any errors.
