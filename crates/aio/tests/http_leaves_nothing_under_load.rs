@@ -23,7 +23,7 @@ use std::{
 use aio::http::{
     App, Event, Gone, Limits, Request, Response, Server, StaticFiles, WebSocket, WebSocketError,
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// The address, for the process that has the clients.
 const ADDRESS: &str = "AIO_SOAK_ADDRESS";
@@ -66,15 +66,10 @@ fn number(name: &str) -> Option<usize> {
 
 /// Raises the limit of descriptors as far as it goes; 2,000 connections and some files must be possible.
 fn raise_descriptors() {
-    let limits = getrlimit(Resource::Nofile);
     // Without it, a limit that is too low shows in connections that are missing.
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limits.maximum,
-            maximum: limits.maximum,
-        },
-    );
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 fn app(files: &std::path::Path) -> io::Result<App> {
