@@ -342,6 +342,102 @@ fn http_params() {
     server.stop("INT");
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn http_per_core() {
+    let server = Serving::start("http_per_core", &[]);
+    for number in 1..=20 {
+        let (status, body) = get(server.address, "/");
+        assert_eq!(status, 200);
+        assert!(
+            body.starts_with(&format!("{number} aio-loop-")),
+            "all loops count in one place: {body}"
+        );
+    }
+    server.stop("TERM");
+}
+
+#[cfg(feature = "tower")]
+#[test]
+fn http_parts() {
+    let server = Serving::start("http_parts", &[]);
+    let put = |body: &str| {
+        let length = body.len();
+        exchange(
+            server.address,
+            &format!(
+                "PUT /stock/tea HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: https://shop.example\r\n\
+                 Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+            ),
+        )
+    };
+    assert_eq!(
+        get(server.address, "/stock/tea"),
+        (404, "no tea here".to_owned())
+    );
+    let created = put("{\"count\": 3}");
+    assert!(created.starts_with("HTTP/1.1 201 "), "{created}");
+    assert!(
+        created.contains("access-control-allow-origin: https://shop.example\r\n"),
+        "{created}"
+    );
+    assert!(put("{\"count\": -3}").starts_with("HTTP/1.1 400 "));
+    assert_eq!(
+        get(server.address, "/stock/tea"),
+        (200, "{\"count\":3}".to_owned())
+    );
+    server.stop("TERM");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn http_behind_proxy() {
+    let path = std::env::temp_dir().join(format!("aio-proxied-{}.sock", std::process::id()));
+    let server = {
+        // The line has two addresses; the socket's path comes last.
+        let place = path.display().to_string();
+        Serving::start("http_behind_proxy", &[&place])
+    };
+    assert!(
+        server
+            .line
+            .ends_with(&format!(", unix:{}...", path.display())),
+        "{}",
+        server.line
+    );
+    let asked = "GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\
+        X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\nX-Forwarded-Proto: https\r\n\r\n";
+    let expected = "203.0.113.7 asks https://shop.example\n";
+    let answer = exchange(server.address, asked);
+    assert!(answer.ends_with(expected), "{answer}");
+    let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    client.write_all(asked.as_bytes()).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with(expected), "{answer}");
+    server.stop("TERM");
+    assert!(!path.exists());
+}
+
+/// As systemd starts it: with a socket that listens already, as descriptor 3.
+#[cfg(feature = "http")]
+#[test]
+fn a_socket_that_systemd_hands_over_takes_the_place_of_the_address() {
+    for name in ["http_hello", "http_per_core"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // Asked before there is a server: the socket waits, so a restart loses nobody.
+        let mut early = TcpStream::connect(address).unwrap();
+        early.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+        let server = Serving::handed(name, listener);
+        assert_eq!(server.address, address);
+        let mut answer = String::new();
+        early.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+        server.stop("TERM");
+    }
+}
+
 /// Sends the bytes and reads until the server closes.
 #[cfg(all(feature = "ws", feature = "multipart"))]
 fn exchange(address: std::net::SocketAddr, request: &str) -> String {

@@ -279,6 +279,26 @@ fn who_looks_for_the_clients_end_does_not_keep_its_bytes_from_being_read() -> io
 }
 
 #[test]
+fn a_connection_that_the_server_closes_is_waited_for_no_longer() -> io::Result<()> {
+    on_loop(async || {
+        let told = Told::default();
+        let limits = aio::http::Limits {
+            keep_alive: Duration::from_millis(20),
+            ..Default::default()
+        };
+        let server = Server::bind(watchful(&told).limits(limits), "127.0.0.1:0").await?;
+        let post = "POST /watch HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\necho";
+        let (mut reader, _writer) = open(&server, post).await?;
+        assert!(
+            reader.read_to_end().await?.ends_with(b"echo"),
+            "then it is idle for too long"
+        );
+        told.hear("gone").await;
+        Ok(())
+    })
+}
+
+#[test]
 fn requests_behind_one_that_may_be_dropped_are_answered() -> io::Result<()> {
     on_loop(async || {
         let begun = Rc::new(Cell::new(false));

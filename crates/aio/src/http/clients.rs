@@ -10,7 +10,7 @@ use std::{
 use super::socket::Socket;
 use super::{
     connection::{self, Service, Standing},
-    listener::Listener,
+    listener::{Accepted, Listener},
 };
 use crate::{
     executor::Engine,
@@ -129,7 +129,11 @@ impl Clients {
         let _listening = Listening(self.clone());
         loop {
             match listener.accept().await {
-                Ok((socket, peer)) => {
+                Ok(Accepted {
+                    socket,
+                    peer,
+                    counted,
+                }) => {
                     // Only now: no connection is closed for one that may never come.
                     self.room(most).await;
                     let standing = Rc::new(Standing::default());
@@ -137,6 +141,7 @@ impl Clients {
                     #[cfg(feature = "tls")]
                     let tls = listener.tls.clone();
                     self.serve(standing, async move {
+                        let _counted = counted;
                         // In the connection's own task: others are accepted meanwhile.
                         #[cfg(feature = "tls")]
                         let Some(socket) = encrypted(socket, tls.as_ref()).await else {

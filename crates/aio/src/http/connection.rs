@@ -70,6 +70,7 @@ pub(crate) async fn serve(
     standing: Rc<Standing>,
 ) {
     let wire = Wire::new(socket, service.spare.clone());
+    let _closing = Closing(wire.clone());
     #[cfg(feature = "http2")]
     match super::http2::is_spoken(&wire, &service.site.limits).await {
         Some(true) => return super::http2::serve(wire, peer, service, standing).await,
@@ -101,6 +102,16 @@ pub(crate) async fn serve(
     }
     drop(connection);
     finish(&wire, end).await;
+}
+
+/// Closes the socket when the connection's task ends, however long handlers hold on to their requests.
+struct Closing(Rc<Wire>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.hang_up.tell();
+        drop(self.0.take_socket());
+    }
 }
 
 fn codec(limits: &Limits) -> http1::Builder {

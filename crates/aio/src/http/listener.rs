@@ -10,7 +10,10 @@ use std::{
 use tokio::net::{TcpListener, ToSocketAddrs, UnixListener, UnixStream};
 
 use super::socket::Socket;
-use crate::{current, stream::bind};
+use crate::{
+    current,
+    stream::{Acceptor, Counted, Share, SharedListener, bind},
+};
 
 /// A socket that accepts connections, to be given to [`Server::start`](super::Server::start).
 pub struct Listener {
@@ -24,6 +27,15 @@ pub struct Listener {
 enum Inner {
     Tcp(TcpListener),
     Unix(UnixListener),
+    Shared(Share),
+}
+
+/// A connection that was accepted.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Option<SocketAddr>,
+    /// Held while it is open, where loops share the listener.
+    pub(crate) counted: Option<Counted>,
 }
 
 /// Removes a socket's file that we have made.
@@ -92,6 +104,29 @@ impl Listener {
         Ok(Listener::of(inner))
     }
 
+    /// Accepts this loop's share of the connections to an address that several loops serve: a new one goes to the loop
+    /// that has the fewest.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_tcp`](Listener::from_tcp).
+    ///
+    /// ```
+    /// use aio::{SharedListener, http::{App, Listener, Request, Server}};
+    ///
+    /// let shared = SharedListener::bind("127.0.0.1:0")?;
+    /// aio::run_per_core(async |core| {
+    ///     let app = App::new().get("/", async move |_: Request| format!("loop {}", core.index()));
+    ///     let server = Server::start(app, [Listener::shared(&shared)?]).await?;
+    ///     server.close(std::time::Duration::ZERO).await;
+    ///     Ok::<(), std::io::Error>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shared(listener: &SharedListener) -> io::Result<Self> {
+        Ok(Listener::of(Inner::Shared(listener.share()?)))
+    }
+
     /// Accepts from a Unix socket that listens already.
     ///
     /// # Errors
@@ -124,6 +159,21 @@ impl Listener {
             }
         }
         Ok(listeners)
+    }
+
+    /// The socket that the process was started with, for loops that share it.
+    pub(crate) fn inherited_to_share() -> io::Result<Option<SharedListener>> {
+        let mut handed = listenfd::ListenFd::from_env();
+        match handed.len() {
+            0 => Ok(None),
+            1 => {
+                let listener = handed.take_tcp_listener(0)?;
+                listener.map(SharedListener::from_std).transpose()
+            }
+            count => Err(io::Error::other(format!(
+                "{count} sockets were handed over, and loops share one"
+            ))),
+        }
     }
 
     fn of(inner: Inner) -> Self {
@@ -176,20 +226,39 @@ impl Listener {
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match &self.inner {
             Inner::Tcp(listener) => listener.local_addr().ok(),
+            Inner::Shared(share) => share.local_addr().ok(),
             Inner::Unix(_) => None,
         }
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
-        match &self.inner {
+    pub(crate) async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, peer, counted) = match &self.inner {
             Inner::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // It fails for a client that has hung up meanwhile, which its first read tells.
-                let _ = stream.set_nodelay(true);
-                Ok((Socket::Tcp(stream), Some(peer)))
+                (stream, peer, None)
             }
-            Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
-        }
+            Inner::Shared(share) => {
+                let stream = share.accept().await?;
+                // Without one it has hung up already.
+                let peer = stream.peer_addr();
+                let peer = peer.map_err(|_| io::ErrorKind::ConnectionAborted)?;
+                (stream, peer, Some(share.count()))
+            }
+            Inner::Unix(listener) => {
+                return Ok(Accepted {
+                    socket: Socket::Unix(listener.accept().await?.0),
+                    peer: None,
+                    counted: None,
+                });
+            }
+        };
+        // It fails for a client that has hung up meanwhile, which its first read tells.
+        let _ = stream.set_nodelay(true);
+        Ok(Accepted {
+            socket: Socket::Tcp(stream),
+            peer: Some(peer),
+            counted,
+        })
     }
 }
 
@@ -204,7 +273,7 @@ impl fmt::Display for Listener {
                 },
                 Err(_) => f.write_str("unix:"),
             },
-            (Inner::Tcp(_), None) => f.write_str("tcp"),
+            (Inner::Tcp(_) | Inner::Shared(_), None) => f.write_str("tcp"),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! - **Apps**: [`App`], [`Route`], [`Next`] for middleware, [`Setup`] for startup hooks, [`StaticFiles`],
 //!   [`TrustedProxies`].
 //! - **Requests and responses**: [`Request`], [`Response`] and [`IntoResponse`], [`Cookie`], [`Validators`], [`Event`].
-//! - **Serving**: [`run_app`], [`serve_until_signal`], [`Server`], [`Listener`], [`Limits`].
+//! - **Serving**: [`run_app`], [`run_app_per_core`], [`serve_until_signal`], [`Server`], [`Listener`], [`Limits`].
 //! - **Testing**: [`TestClient`], [`TestServer`].
 //! - With features: `WebSocket` (`ws`), `ClientSession`, `FormData`, `CookieJar`, `TraceEvent` (`client`), `Multipart`
 //!   (`multipart`), `Key` for cookies that are signed or encrypted (`cookies`), `App::compress` (`compress`), `App::layer`
@@ -116,7 +116,7 @@ pub use multipart::{Multipart, Part};
 pub use request::Request;
 pub use response::{IntoResponse, Response};
 pub use route::{OnDisconnect, Route};
-pub use run_app::{run_app, serve_until_signal};
+pub use run_app::{run_app, run_app_per_core, serve_until_signal};
 pub use server::Server;
 pub use sse::{Event, EventSender};
 pub use static_files::StaticFiles;

@@ -9,7 +9,12 @@ use std::{
 use tokio::net::ToSocketAddrs;
 
 use super::{app::App, listener::Listener, server::Server};
-use crate::{runner::run, signal::shutdown_signal};
+use crate::{
+    per_core::{Core, run_per_core},
+    runner::run,
+    signal::{ShutdownSignal, shutdown_signal},
+    stream::SharedListener,
+};
 
 /// How long requests may take to finish once a signal has come.
 const GRACE: Duration = Duration::from_secs(30);
@@ -72,6 +77,53 @@ pub async fn serve_until_signal(
     let places: Vec<String> = listeners.iter().map(Listener::to_string).collect();
     let server = Server::start(app, listeners).await?;
     announce(&places);
+    end(&server, asked_to_stop, grace).await
+}
+
+/// Runs a loop on each CPU, which serve what `app` makes, all on one address, until SIGINT or SIGTERM comes: as
+/// [`run_app`] does on one loop. A new connection goes to the loop that has the fewest.
+///
+/// Each loop has an app of its own, made on its thread: the loops share only what `app` borrows, such as an `Arc`.
+/// Limits of number hold for each loop. One TCP socket that systemd hands over takes the place of `address`.
+///
+/// # Errors
+///
+/// As [`run_app`], and when any of the loops fails: then all of them end.
+///
+/// ```no_run
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use aio::http::{App, Request, run_app_per_core};
+///
+/// static HITS: AtomicU64 = AtomicU64::new(0);
+///
+/// fn main() -> std::io::Result<()> {
+///     run_app_per_core(|| {
+///         App::new().get("/", async |_: Request| format!("{}\n", 1 + HITS.fetch_add(1, Ordering::Relaxed)))
+///     }, "127.0.0.1:8000")
+/// }
+/// ```
+pub fn run_app_per_core<F, A>(app: F, address: A) -> io::Result<()>
+where
+    F: Fn() -> App + Sync,
+    A: std::net::ToSocketAddrs + fmt::Debug,
+{
+    let shared = match Listener::inherited_to_share()? {
+        Some(inherited) => inherited,
+        None => SharedListener::bind(address)?,
+    };
+    let served = run_per_core(async |core: Core| {
+        let asked_to_stop = shutdown_signal()?;
+        let server = Server::start(app(), [Listener::shared(&shared)?]).await?;
+        if core.index() == 0 {
+            announce(&[format!("http://{}", shared.local_addr())]);
+        }
+        end(&server, asked_to_stop, GRACE).await
+    });
+    served.map(drop).map_err(io::Error::other)
+}
+
+/// Closes the server once the signal has come; at once when another comes.
+async fn end(server: &Server, asked_to_stop: ShutdownSignal, grace: Duration) -> io::Result<()> {
     asked_to_stop.await;
     let at_once = shutdown_signal()?;
     let hurried = async {

@@ -19,6 +19,8 @@ mod writer;
 #[cfg(feature = "tls")]
 pub(crate) use connect::connect;
 pub use connect::open_connection;
+#[cfg(feature = "http")]
+pub(crate) use listen::Acceptor;
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use listen::bind;
 #[cfg(feature = "http")]
@@ -33,6 +35,8 @@ pub use reader::StreamReader;
 pub(crate) use server::handle;
 pub use server::{Server, start_server};
 pub use shared::SharedListener;
+#[cfg(feature = "http")]
+pub(crate) use shared::{Counted, Share};
 pub(crate) use socket::{Io, share};
 #[cfg(feature = "tls")]
 pub(crate) use socket::{Socket, halves, share_tcp};

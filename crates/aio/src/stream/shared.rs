@@ -104,7 +104,16 @@ impl SharedListener {
         drop(entered);
         // Not by its drop, which panics within a loop.
         runtime.shutdown_background();
-        let listener = listener?;
+        SharedListener::from_std(listener?)
+    }
+
+    /// Shares a socket that listens already.
+    ///
+    /// # Errors
+    ///
+    /// When it has no address, or the system refuses to set it up.
+    pub fn from_std(listener: StdListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
         let inner = Inner {
             local: listener.local_addr()?,
             listener,
@@ -147,7 +156,7 @@ impl SharedListener {
         })
     }
 
-    fn share(&self) -> io::Result<Share> {
+    pub(crate) fn share(&self) -> io::Result<Share> {
         current::engine()?;
         // A descriptor of its own: a loop may serve twice.
         let listener = TcpListener::from_std(self.inner.listener.try_clone()?)?;
@@ -172,7 +181,7 @@ impl fmt::Debug for SharedListener {
 }
 
 /// One loop's part in a shared listener.
-struct Share {
+pub(crate) struct Share {
     inner: Arc<Inner>,
     load: Arc<AtomicUsize>,
     listener: TcpListener,
@@ -181,6 +190,12 @@ struct Share {
 }
 
 impl Share {
+    /// Counts a connection as one of this loop's.
+    #[cfg(feature = "http")]
+    pub(crate) fn count(&self) -> Counted {
+        Counted::new(&self.load)
+    }
+
     /// A connection that is there; otherwise waits until there may be one, without taking it, and gives `None`.
     async fn accept_or_wait(&self) -> Option<io::Result<TcpStream>> {
         let mut waited = false;
@@ -237,7 +252,7 @@ impl Drop for Share {
 }
 
 /// One open connection in a loop's load.
-struct Counted(Arc<AtomicUsize>);
+pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
     fn new(load: &Arc<AtomicUsize>) -> Self {

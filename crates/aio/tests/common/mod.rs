@@ -72,9 +72,23 @@ impl Serving {
     /// Starts it and reads the line that tells its address.
     pub fn start(name: &str, arguments: &[&str]) -> Self {
         let mut command = example(name);
+        Serving::run(command.arg("0").args(arguments))
+    }
+
+    /// Starts it as systemd does, with a socket that listens already.
+    #[cfg(feature = "http")]
+    pub fn handed(name: &str, listener: std::net::TcpListener) -> Self {
+        let program = example(name);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", "exec 3<&0; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" 0"])
+            .arg(program.get_program())
+            .stdin(std::os::fd::OwnedFd::from(listener));
+        Serving::run(&mut shell)
+    }
+
+    fn run(command: &mut Command) -> Self {
         let mut child = command
-            .arg("0")
-            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the example was built");
@@ -84,7 +98,10 @@ impl Serving {
             .read_line(&mut line)
             .expect("it prints its address");
         let start = line.find("127.0.0.1:").expect("the line names the address");
-        let address = line[start..]
+        let end = line[start..]
+            .find(", ")
+            .map_or(line.len(), |end| start + end);
+        let address = line[start..end]
             .trim_end()
             .trim_end_matches('.')
             .parse()
