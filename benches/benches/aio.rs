@@ -29,7 +29,7 @@ fn timed(body: impl AsyncFn()) -> Duration {
 fn group(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("aio");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("create_task+await", |b| {
+    group.bench_function("spawn and await, one at a time", |b| {
         b.iter_custom(|times| {
             timed(async || {
                 for n in 0..times {
@@ -38,7 +38,7 @@ fn group(criterion: &mut Criterion) {
             })
         });
     });
-    group.bench_function("yield_now", |b| {
+    group.bench_function("yield to the loop, one task", |b| {
         b.iter_custom(|times| {
             timed(async || {
                 for _ in 0..times {
@@ -47,7 +47,7 @@ fn group(criterion: &mut Criterion) {
             })
         });
     });
-    group.bench_function("queue/try_put+try_get", |b| {
+    group.bench_function("Queue unbounded, put and get by one task", |b| {
         let queue = aio::sync::Queue::unbounded();
         b.iter(|| {
             queue.try_put(black_box(1)).expect("open");

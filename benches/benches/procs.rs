@@ -27,18 +27,18 @@ fn group(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("procs");
     group.throughput(Throughput::Elements(1));
     let pool = Pool::new(2).expect("it starts");
-    group.bench_function("pool/apply", |b| {
+    group.bench_function("apply, one outstanding", |b| {
         b.iter(|| pool.apply(square, black_box(3)).expect("it runs"));
     });
     let queue = Queue::new(128).expect("there is memory");
-    group.bench_function("queue/put+get", |b| {
+    group.bench_function("Queue of 16 bytes, put and get by one process", |b| {
         b.iter(|| {
             queue.put(&black_box([1_u64, 2])).expect("it is open");
             queue.get().expect("it is open")
         });
     });
     group.throughput(Throughput::Elements(10_000));
-    group.bench_function("pool/map of 10,000", |b| {
+    group.bench_function("map of tiny tasks", |b| {
         b.iter(|| pool.map(square, 0..black_box(10_000)).expect("they run"));
     });
     group.finish();

@@ -21,14 +21,14 @@ fn group(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("threads");
     group.throughput(Throughput::Elements(1));
     let queue = Queue::unbounded();
-    group.bench_function("queue/unbounded/put+get", |b| {
+    group.bench_function("Queue unbounded, put and get by one thread", |b| {
         b.iter(|| {
             queue.put(black_box(1)).expect("open");
             queue.get().expect("open")
         });
     });
     let queue = Queue::bounded(128);
-    group.bench_function("queue/128/put+get+task_done", |b| {
+    group.bench_function("Queue(128), with task accounting, by one thread", |b| {
         b.iter(|| {
             queue.put(black_box(1)).expect("open");
             queue.get().expect("open");
@@ -36,7 +36,7 @@ fn group(criterion: &mut Criterion) {
         });
     });
     let pool = Pool::new(2).expect("threads");
-    group.bench_function("pool/submit+result", |b| {
+    group.bench_function("submit and result, one outstanding", |b| {
         b.iter(|| pool.submit(|| black_box(1)).result().expect("a value"));
     });
     group.finish();

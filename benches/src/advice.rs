@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::guide::{in_words, program, simplest};
 use crate::report::{Machine, bytes, figure, grouped, span};
-use crate::{LeftOut, Mix, Model, Row, limits};
+use crate::{LeftOut, Mix, Model, Row, Wish, limits};
 
 /// Models this close to the quickest are as quick; the simplest of them is advised.
 pub(crate) const LEVEL: f64 = 0.9;
@@ -12,19 +12,6 @@ pub(crate) const LEVEL: f64 = 0.9;
 const WIDE: f64 = 0.25;
 /// A computation that is shorter than this, in microseconds, costs less than handing it over.
 const SHORT_US: u32 = 20;
-
-/// What is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct Wish {
-    /// What each task does.
-    pub mix: Mix,
-    /// How many tasks there are.
-    pub tasks: u32,
-    /// Memory that all processes together may take, in bytes.
-    pub memory: Option<u64>,
-    /// Whether a task may crash, and must not take others along.
-    pub crashy: bool,
-}
 
 /// What was measured for it, and what follows.
 #[derive(Debug, Clone)]
@@ -94,9 +81,11 @@ impl Advice {
             reasons.push(format!("One after the other would take {}.", span(seconds)));
         }
         reasons.push(self.nature());
-        reasons.extend(self.others(best));
+        if self.wish.tasks > 1 {
+            reasons.extend(self.others(best));
+        }
         reasons.extend(self.crowd(best));
-        if best.is_noisy() {
+        if best.is_noisy() && self.wish.tasks > 1 {
             reasons.push(format!(
                 "Its runs were {:.0} % apart, so the machine was busy with something else: measure again before you rely on this.",
                 100.0 * best.spread
@@ -160,7 +149,8 @@ impl Advice {
         let alone = self.row(Model::Serial)?.peak_rss_bytes;
         let waits = self.wish.mix.io_us > 0 && best.contender.model != Model::Serial;
         let each = best.peak_rss_bytes.saturating_sub(alone) as f64 / at_once as f64 / 1024.0;
-        (waits && (self.wish.tasks as usize) > at_once).then(|| {
+        let room = at_once < self.wish.mix.workers().min(self.wish.tasks as usize);
+        (waits && room).then(|| {
             format!(
                 "{} were in flight at once, for about {} KiB of memory each; with more, all are done sooner, if whoever they wait for keeps up.",
                 grouped(at_once as i64),
@@ -197,35 +187,8 @@ impl Advice {
 
 /// Whether the two cannot be told apart: they are within a tenth, or within what their own runs differ by.
 fn is_level(row: &Row, best: &Row) -> bool {
-    let noise = row.spread.max(best.spread).min(WIDE).max(1.0 / LEVEL - 1.0);
+    let noise = row.spread.max(best.spread).clamp(1.0 / LEVEL - 1.0, WIDE);
     row.tasks_per_s * (1.0 + noise) >= best.tasks_per_s
-}
-
-impl Wish {
-    /// All the tasks, in words.
-    fn all(&self) -> String {
-        match self.tasks {
-            1 => "the one task".into(),
-            tasks => format!("all {}", grouped(tasks.into())),
-        }
-    }
-
-    /// Why a model that was measured is not to be advised.
-    fn refuses(&self, row: &Row) -> Option<String> {
-        let model = row.contender.model;
-        if self.crashy && !matches!(model, Model::ProcessPerTask | Model::ProcessPool) {
-            return Some(match model {
-                Model::Prefork => "a crash takes all tasks of its process along".into(),
-                _ => "a crash takes the whole program along".into(),
-            });
-        }
-        let limit = self.memory.filter(|limit| row.peak_rss_bytes > *limit)?;
-        Some(format!(
-            "it took {}, more than {}",
-            bytes(row.peak_rss_bytes),
-            bytes(limit)
-        ))
-    }
 }
 
 impl std::fmt::Display for Advice {
@@ -408,5 +371,18 @@ mod tests {
         };
         let text = Advice::new(Wish { mix, ..wish() }, rows(), &[]).to_string();
         assert!(text.contains("compute for 50.0 % of their time"), "{text}");
+    }
+
+    #[test]
+    fn more_at_once_is_spoken_of_where_it_helps() {
+        let crowd = |cpu, io| {
+            let mix = Mix::new(Duration::from_millis(cpu), Duration::from_millis(io));
+            Advice::new(Wish { mix, ..wish() }, rows(), &[]).to_string()
+        };
+        assert!(crowd(0, 100).contains("with more, all are done sooner"));
+        assert!(
+            !crowd(10, 10).contains("with more"),
+            "the processors are busy"
+        );
     }
 }

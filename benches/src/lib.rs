@@ -33,7 +33,7 @@
 //! - [`compare`]: the whole comparison, with its [`Options`] (and the [`SWEEP`] in it), its [`Progress`] and its [`Results`]: each is a [`Row`], or [`LeftOut`].
 //! - [`map`]: who wins where, between computing and waiting, one at a time and many.
 //! - [`timeline`]: who ran when, as lanes.
-//! - [`advice`]: which model to use for a mix, and why.
+//! - [`advice`]: which model to use for a [`Wish`], and why.
 //! - [`command`]: the program's subcommands.
 //! - [`report`]: table, verdicts, page and JSON; [`output`] prints them.
 //!
@@ -69,6 +69,7 @@ mod service;
 pub mod size;
 mod tape;
 pub mod timeline;
+mod wish;
 mod workload;
 
 pub use contender::{Contender, Language};
@@ -82,6 +83,7 @@ pub use progress::Progress;
 pub use row::{LeftOut, Results, Row};
 pub use service::{Service, Services};
 pub use tape::{Span, Trace, What};
+pub use wish::Wish;
 pub use workload::{Kind, Unit, Workload};
 
 /// The README's programs are run as doc tests: here is the one place that sees all crates.

@@ -249,7 +249,10 @@ fn run(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Failed> {
     } = prepared;
     let options = arguments.options(python.clone().ok());
     if options.leave_nothing() {
-        let failed = Failed::new("choosing what to compare", "--filter leaves nothing");
+        let failed = Failed::new(
+            "choosing what to compare",
+            "no row is left: --filter has no text of one, or --workload is ab, which is for compare timeline",
+        );
         return Ok(fail(&failed, USAGE));
     }
     let results = compare(&options)?;

@@ -67,8 +67,8 @@ impl std::fmt::Display for Mix {
 /// In the unit that people would take.
 fn time(us: u32) -> String {
     match us {
-        ..1_000 => format!("{us} µs"),
-        ..1_000_000 => format!("{} ms", f64::from(us) / 1e3),
+        0..1_000 => format!("{us} µs"),
+        1_000..1_000_000 => format!("{} ms", f64::from(us) / 1e3),
         _ => format!("{} s", f64::from(us) / 1e6),
     }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::advice::Wish;
-use crate::{Contender, Kind, Language, Model, Plan, Workload, limits};
+use crate::{Contender, Kind, Language, Model, Plan, Wish, Workload, limits};
 
 /// Times that each place in flight is taken, when tasks wait.
 const TURNS: usize = 3;
@@ -45,7 +44,7 @@ pub fn sample(wish: &Wish) -> (u32, usize) {
     const RUN: Duration = Duration::from_millis(1500);
     const MOST_AT_ONCE: usize = 1000;
     /// Fewer tasks than this that are over at once would measure the start of the workers.
-    const ENOUGH: usize = 20_000;
+    const ENOUGH: usize = 5_000;
     let tasks = wish.tasks as usize;
     let enough = match wish.mix.io_us {
         0 => 2 * limits::processors(),
@@ -98,6 +97,6 @@ mod tests {
             "they overlap, so 1000 take no longer than one"
         );
         let short = wish(Duration::from_micros(1), Duration::ZERO, 100_000);
-        assert_eq!(sample(&short).0, 20_000);
+        assert_eq!(sample(&short).0, 5_000);
     }
 }

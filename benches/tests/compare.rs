@@ -387,6 +387,7 @@ fn a_bad_argument_is_named_and_gives_status_2() {
         (vec!["--baseline", "/no/results.json"], "/no/results.json"),
         (vec!["--fast"], "--fast"),
         (vec!["--filter", "nosuch"], "--filter"),
+        (vec!["--workload", "ab"], "compare timeline"),
         (vec!["--json", "/no/results.json"], "/no/results.json"),
     ] {
         let ran = run(&arguments);

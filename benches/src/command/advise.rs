@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::advice::{Advice, Wish};
+use crate::advice::Advice;
 use crate::report::span;
 use crate::rounds::{Entry, Rounds};
 use crate::size::sample;
 use crate::{
-    Contender, Failed, Mix, Model, Plan, Progress, Service, Workload, duration, limits, output,
+    Contender, Failed, Mix, Model, Plan, Progress, Service, Wish, Workload, duration, limits,
+    output,
 };
 
 /// What one run may take, besides what it should take.

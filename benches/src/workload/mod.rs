@@ -57,7 +57,7 @@ pub enum Workload {
     Http,
     /// IO-bound: a file of 16 KiB written and forced to the disk.
     Fsync,
-    /// Mixed: a computation, then a request; how long each takes is the plan's [`Mix`](crate::Mix).
+    /// Mixed: a computation, then a request; `--cpu` and `--io` say how long each takes.
     Mixed,
     /// Two tasks: a says 0 1 2, b says a b c, with a pause after each. To be looked at, not to be measured.
     Ab,
