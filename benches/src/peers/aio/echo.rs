@@ -1,7 +1,8 @@
 //! TCP echo servers under the same load: the processor time of the server's process, for each message.
 
 use super::client::Client;
-use super::servers::{self, Server};
+use super::servers;
+use crate::peers::server::Server;
 use crate::peers::{Contest, Row, Target};
 
 const MESSAGES: usize = 20_000;
@@ -32,7 +33,9 @@ impl Loaded {
 }
 
 fn python(arguments: &[&str], wanted: bool) -> Option<Loaded> {
-    wanted.then(|| Server::python(arguments))?.map(Loaded::new)
+    wanted
+        .then(|| Server::python("echo.py", arguments))?
+        .map(Loaded::new)
 }
 
 /// Rows for our streams and our protocols: 64 bytes on each of 50 connections.

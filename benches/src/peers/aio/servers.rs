@@ -1,108 +1,18 @@
-//! Echo servers, each in a process of its own: ours, tokio's, one on bare epoll, and asyncio's.
+//! Echo servers, each in a process of its own: ours, tokio's, and one on bare epoll.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::process::{Child, Command, Stdio};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::tokio;
+use crate::peers::server::{ANY_PORT, report};
 
 /// What all of them read at once, at most.
 const CHUNK: usize = 64 * 1024;
-
-const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
-
-/// Somebody's server; it ends when this is dropped.
-pub struct Server {
-    process: Process,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
-enum Process {
-    Rust(procs::Process<()>),
-    Python(Child),
-}
-
-impl Server {
-    /// Starts a server of this program.
-    pub fn start<T: procs::Task<Args = SocketAddr, Output = ()>>(task: T) -> Self {
-        let listener = TcpListener::bind(ANY_PORT).expect("a free port");
-        let report_to = listener.local_addr().expect("a bound socket");
-        let process = procs::spawn(task, report_to).expect("a process");
-        let (mut stream, _) = listener.accept().expect("the server's report");
-        let mut address = String::new();
-        stream
-            .read_to_string(&mut address)
-            .expect("the server's report");
-        Self {
-            process: Process::Rust(process),
-            address: address.parse().expect("an address"),
-        }
-    }
-
-    /// Starts one of `python/echo.py`; `None` when it ends at once.
-    pub fn python(arguments: &[&str]) -> Option<Self> {
-        let script = format!("{}/python/echo.py", env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new("python3")
-            .arg(script)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .ok()?;
-        let mut line = String::new();
-        let read = BufReader::new(child.stdout.take()?).read_line(&mut line);
-        match (read, line.trim().parse()) {
-            (Ok(_), Ok(address)) => Some(Self {
-                process: Process::Python(child),
-                address,
-            }),
-            _ => {
-                // It said why on standard error.
-                let _ = child.kill();
-                let _ = child.wait();
-                None
-            }
-        }
-    }
-
-    /// Nanoseconds for which its threads have run so far.
-    pub fn cpu_ns(&self) -> u64 {
-        let pid = match &self.process {
-            Process::Rust(process) => process.pid(),
-            Process::Python(child) => child.id(),
-        };
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
-        let ran = threads.flatten().filter_map(|thread| {
-            let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        ran.sum()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        match &mut self.process {
-            Process::Rust(process) => {
-                process.kill();
-                let _ = process.join();
-            }
-            Process::Python(child) => {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-        }
-    }
-}
-
-fn report(report_to: SocketAddr, address: SocketAddr) -> io::Result<()> {
-    TcpStream::connect(report_to)?.write_all(address.to_string().as_bytes())
-}
 
 /// Ours, by streams, as anybody would write it.
 #[procs::task]

@@ -2,8 +2,8 @@
 
 use procs::sync::Lock;
 
-use super::original::Original;
 use super::time;
+use crate::peers::original::Original;
 use crate::peers::{Contest, Row, Target};
 
 const TURNS: usize = 200_000;

@@ -6,8 +6,8 @@ use ipc_channel::ipc::{self, IpcOneShotServer, IpcSender};
 use procs::{Connection, JoinableQueue, Queue, SharedMemory};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::original::Original;
 use super::time;
+use crate::peers::original::Original;
 use crate::peers::{Contest, Row, Target};
 
 const MESSAGES: u64 = 200_000;

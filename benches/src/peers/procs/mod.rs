@@ -2,14 +2,13 @@
 
 mod locks;
 mod messages;
-mod original;
 mod pools;
 mod starts;
 
 use std::time::Instant;
 
 use super::Row;
-use original::Original;
+use crate::peers::original::Original;
 
 /// Lets a process that a peer has started begin its work. Called first in `main`, after `procs::init`.
 pub fn init() {
@@ -19,7 +18,7 @@ pub fn init() {
 /// Every row, in the order pools, messages, locks, starts.
 #[must_use]
 pub fn rows(rounds: usize) -> Vec<Row> {
-    let python = Original::start();
+    let python = Original::start("procs.py", &[]);
     let mut rows = pools::rows(rounds, &python);
     rows.extend(messages::rows(rounds, &python));
     rows.extend(locks::rows(rounds, &python));

@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 
 use procs::{Descriptor, Pool};
 
-use super::original::Original;
 use super::time;
+use crate::peers::original::Original;
 use crate::peers::{Contest, Row, Target};
 
 const WORKERS: usize = 2;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use procs::{JobError, Pool, StartMethod};
 
-use super::original::Original;
 use super::time;
+use crate::peers::original::Original;
 use crate::peers::{Contest, Row, Target};
 
 const STARTS: usize = 50;

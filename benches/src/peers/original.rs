@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::peers::Contest;
+use super::{Contest, python};
 
-/// A running `python/procs.py`, if python3 is there.
+/// A running script of `benches/python`, if python3 is there.
 pub struct Original(Option<RefCell<Python>>);
 
 struct Python {
@@ -16,14 +16,14 @@ struct Python {
 }
 
 impl Original {
-    pub fn start() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/python/procs.py");
-        let mut command = Command::new("python3");
-        command.arg(path);
+    /// Starts the script, which answers each line on its standard input with a line that is a figure.
+    pub fn start(script: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(python::interpreter());
+        command.arg(python::path(script)).args(arguments);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let Ok(mut child) = child else {
             eprintln!("no python3 here: CPython's rows are left out");
-            return Self(None);
+            return Self::missing();
         };
         let questions = child.stdin.take();
         let answers = child.stdout.take().expect("it is piped");
@@ -32,6 +32,11 @@ impl Original {
             questions,
             answers: BufReader::new(answers),
         })))
+    }
+
+    /// One that takes no part.
+    pub fn missing() -> Self {
+        Self(None)
     }
 
     /// Enters one of the script's cases into a contest, under a name for the table.
