@@ -377,6 +377,73 @@ fn a_flood_of_preliminary_answers_ends_at_the_limit_of_time() -> Outcome {
 }
 
 #[test]
+fn a_drip_ends_at_the_limit_of_the_whole_request() -> Outcome {
+    on_loop(async || {
+        let server = aio::start_server(
+            "127.0.0.1:0",
+            async |mut reader: StreamReader, writer: StreamWriter| {
+                let asked = reader.readuntil(b"\r\n\r\n").await.unwrap_or_default();
+                if asked.starts_with(b"GET /body") {
+                    writer.write(b"HTTP/1.1 200 OK\r\n\r\n");
+                } else {
+                    writer.write(b"HTTP/1.1 200 OK\r\nA: ");
+                }
+                loop {
+                    writer.write(b"x");
+                    if writer.drain().await.is_err() {
+                        return;
+                    }
+                    aio::sleep(Duration::from_millis(5)).await;
+                }
+            },
+        )
+        .await?;
+        let session = ClientSession::builder().no_proxy().build()?;
+        for (path, phase) in [("body", ClientPhase::Body), ("head", ClientPhase::Head)] {
+            let url = format!("http://{}/{path}", server.local_addr());
+            let asked = session.get(&url).timeout(Duration::from_millis(300));
+            let read = async { asked.send().await?.bytes().await };
+            let error = read.await.unwrap_err();
+            assert_eq!(*error.kind(), ClientErrorKind::TimedOut(phase), "{error}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_body_that_must_not_be_is_not_taken_for_an_answer() -> Outcome {
+    on_loop(async || {
+        let server = aio::start_server(
+            "127.0.0.1:0",
+            async |mut reader: StreamReader, writer: StreamWriter| {
+                while let Ok(asked) = reader.readuntil(b"\r\n\r\n").await {
+                    let is_head = asked.starts_with(b"HEAD ");
+                    writer.write(match is_head {
+                        true => {
+                            b"HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n\
+                              HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+                                as &[u8]
+                        }
+                        false => b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood",
+                    });
+                    let _ = writer.drain().await;
+                }
+            },
+        )
+        .await?;
+        let session = ClientSession::builder().no_proxy().build()?;
+        let url = format!("http://{}/", server.local_addr());
+        for _ in 0..3 {
+            let head = session.head(&url).send().await?;
+            assert_eq!(head.content_length(), Some(38));
+            assert!(head.bytes().await?.is_empty());
+            assert_eq!(session.get(&url).send().await?.text().await?, "good");
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn bytes_after_the_body_are_no_answer_to_the_next_request() -> Outcome {
     on_loop(async || {
         let connections = Rc::new(Cell::new(0));
