@@ -1,12 +1,16 @@
 //! The program: what it writes, what it refuses, what it leaves behind.
 
-use std::path::{Path, PathBuf};
+mod common;
+
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+
+use common::Scratch;
 
 /// Guards against a hang; nothing here takes nearly as long.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -23,31 +27,6 @@ fn compare(arguments: &[&str]) -> Command {
 
 fn run(arguments: &[&str]) -> Output {
     compare(arguments).output().unwrap()
-}
-
-/// A folder for one test, removed when the test is over.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("compare-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-
-    fn read(&self, file: &str) -> String {
-        std::fs::read_to_string(self.0.join(file)).unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]
@@ -364,7 +343,7 @@ fn a_baseline_tells_what_has_changed() {
     // Nobody is as fast as this.
     let mut earlier: Value = serde_json::from_str(&out.read("results.json")).unwrap();
     earlier["rows"][0]["tasks_per_s"] = 1e9.into();
-    let file = out.0.join("earlier.json");
+    let file = Path::new(out.path()).join("earlier.json");
     std::fs::write(&file, earlier.to_string()).unwrap();
     let ran = run(&[&arguments[..], &["--baseline", file.to_str().unwrap()]].concat());
     let shown = String::from_utf8(ran.stdout).unwrap();
