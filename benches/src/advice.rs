@@ -8,10 +8,6 @@ use crate::{LeftOut, Mix, Model, Row, Wish, limits};
 
 /// Models this close to the quickest are as quick; the simplest of them is advised.
 pub(crate) const LEVEL: f64 = 0.9;
-/// Runs that are further apart than this say nothing of who is level.
-const WIDE: f64 = 0.25;
-/// A computation that is shorter than this, in microseconds, costs less than handing it over.
-const SHORT_US: u32 = 20;
 
 /// What was measured for it, and what follows.
 #[derive(Debug, Clone)]
@@ -43,7 +39,7 @@ impl Advice {
         ranked.sort_by(|a, b| b.tasks_per_s.total_cmp(&a.tasks_per_s));
         let best = ranked.first().cloned();
         ranked.sort_by_key(|row| {
-            let level = wish.tasks == 1 || best.as_ref().is_some_and(|best| is_level(row, best));
+            let level = best.as_ref().is_some_and(|best| wish.is_level(row, best));
             let waits = if wish.mix.io_us > 0 {
                 row.concurrency
             } else {
@@ -127,7 +123,7 @@ impl Advice {
     fn others(&self, best: &Row) -> Option<String> {
         let (level, slower): (Vec<&Row>, Vec<&Row>) = self.ranked[1..]
             .iter()
-            .partition(|row| is_level(row, best) || row.tasks_per_s > best.tasks_per_s);
+            .partition(|row| self.wish.is_level(row, best) || row.tasks_per_s > best.tasks_per_s);
         let names: Vec<String> = level.iter().map(|row| row.contender.to_string()).collect();
         if !names.is_empty() {
             return Some(format!(
@@ -168,7 +164,7 @@ impl Advice {
             return "There is one task, so that nothing can be done beside it.".into();
         }
         match (cpu_us, io_us) {
-            (..SHORT_US, 0) => format!("A task this short costs less than handing it over: to keep {processors} processors busy, make one task of a thousand of them."),
+            _ if self.wish.is_short() => format!("A task this short costs less than handing it over: to keep {processors} processors busy, make one task of a thousand of them."),
             (_, 0) => format!("The tasks only compute, so that what counts is to keep {processors} processors busy, and no more than that helps."),
             (0, _) => "The tasks only wait, so that what counts is how many wait at once, and what each costs while it does.".into(),
             _ => format!(
@@ -183,12 +179,6 @@ impl Advice {
     fn row(&self, model: Model) -> Option<&Row> {
         self.ranked.iter().find(|row| row.contender.model == model)
     }
-}
-
-/// Whether the two cannot be told apart: they are within a tenth, or within what their own runs differ by.
-fn is_level(row: &Row, best: &Row) -> bool {
-    let noise = row.spread.max(best.spread).clamp(1.0 / LEVEL - 1.0, WIDE);
-    row.tasks_per_s * (1.0 + noise) >= best.tasks_per_s
 }
 
 impl std::fmt::Display for Advice {
@@ -383,6 +373,28 @@ mod tests {
         assert!(
             !crowd(10, 10).contains("with more"),
             "the processors are busy"
+        );
+    }
+
+    #[test]
+    fn short_tasks_are_not_worth_another_model() {
+        let short = Mix {
+            cpu_us: 1,
+            ..Mix::default()
+        };
+        let rows = vec![row(Model::Serial, 80.0, 3), row(Model::Prefork, 100.0, 12)];
+        let advice = Advice::new(
+            Wish {
+                mix: short,
+                ..wish()
+            },
+            rows,
+            &[],
+        );
+        assert_eq!(advice.model(), Some(Model::Serial));
+        assert!(
+            advice.to_string().contains("make one task of a thousand"),
+            "{advice}"
         );
     }
 }
