@@ -10,7 +10,7 @@
 //! | `header_time`, `body_rate`, `body_grace` | `who_drips_is_cut_off_too` |
 //! | `write_stall` | `who_does_not_read_is_cut_off` |
 //! | `request_line`, `header_field`, `headers`, `header_bytes`, `body` | `what_is_too_large_is_told_so`, each also at its edge |
-//! | `parts`, `form_bytes` | `a_form_is_held_to_its_limits` |
+//! | `parts`, `part_headers`, `form_bytes` | `a_form_is_held_to_its_limits` |
 //! | `connections` | `an_idle_connection_makes_way_for_a_new_one` |
 //! | `requests` | `more_requests_than_can_be_handled_are_told_to_come_back` |
 #![cfg(feature = "http")]
@@ -722,6 +722,7 @@ fn a_form_is_held_to_its_limits() -> io::Result<()> {
     on_loop(async || {
         let limits = Limits {
             parts: 3,
+            part_headers: 500,
             form_bytes: 2000,
             ..Limits::default()
         };
@@ -742,6 +743,7 @@ fn a_form_is_held_to_its_limits() -> io::Result<()> {
             (part("1").repeat(3) + "--b--\r\n", "200"),
             (part("1").repeat(4) + "--b--\r\n", "413"),
             (part(&"x".repeat(3000)) + "--b--\r\n", "413"),
+            (format!("--b\r\nA: {}\r\n", "b".repeat(600)), "400"),
             (part("1"), "400"),
         ] {
             let request = post(&format!(
