@@ -451,7 +451,9 @@ fn an_idle_connection_makes_way_for_a_new_one() -> io::Result<()> {
         let mut first = Peer::connect(&server).await?;
         first.send(HEADERS, WHOLE, 1, &get("/"));
         assert_eq!(first.outcome(1).await, Outcome::Status(200));
-        serves_on(&server).await?;
+        // It never says that it has heard that it is to go. The codec alone would give it 40 s for that.
+        let makes_way = aio::wait_for(serves_on(&server), Duration::from_secs(20));
+        makes_way.await.expect("in time")?;
         assert_eq!(first.go_away().await, Some(0), "in good order");
         Ok(())
     })

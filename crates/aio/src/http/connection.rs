@@ -158,7 +158,7 @@ pub(crate) async fn drive(
             }
             let between = matches!(wire.phase(), Phase::Between | Phase::Open);
             standing.idle.set(between && wire.busy.get() == 0);
-            let Some(due) = wire.due(limits) else {
+            let Some(due) = wire.due(limits, told) else {
                 return Poll::Pending;
             };
             if alarm.poll_until(due, cx).is_pending() {

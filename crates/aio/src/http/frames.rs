@@ -198,6 +198,11 @@ impl Frames {
         self.heads
     }
 
+    /// Whether no response is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.windows.is_answering()
+    }
+
     /// Since when the client takes nothing, though a response waits for it to open a window.
     pub(crate) fn stalled(&mut self) -> Option<Instant> {
         self.windows.stalled()

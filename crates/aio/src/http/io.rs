@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ::http::StatusCode;
@@ -24,6 +24,8 @@ pub(crate) type Spare = Rc<RefCell<Vec<u8>>>;
 
 /// With more than this unsent, hyper waits.
 const HIGH_WATER: usize = 32 * 1024;
+/// How long a client of HTTP/2 that was told to go, and has nothing more to get, may take to say that it has heard.
+const PARTING_TIME: Duration = Duration::from_secs(1);
 /// How the codec, which hands errors of reading on as they are, is told of trailers that are refused.
 pub(crate) const TRAILERS_TOO_LARGE: io::ErrorKind = io::ErrorKind::FileTooLarge;
 /// A longer piece is not copied here first.
@@ -297,16 +299,15 @@ impl Wire {
         Ok(refusal.pass)
     }
 
-    /// When the next limit of time is reached.
-    pub(crate) fn due(&self, limits: &Limits) -> Option<Instant> {
+    /// When the next limit of time is reached; `told` means that the client was told to go.
+    pub(crate) fn due(&self, limits: &Limits, told: bool) -> Option<Instant> {
         let due = self.watch.due(self.phase(), self.busy.get() > 0, limits);
         let stalled = self
             .stalled()
             .and_then(|since| since.checked_add(limits.write_stall));
-        match (due, stalled) {
-            (Some(due), Some(stalled)) => Some(due.min(stalled)),
-            (due, stalled) => due.or(stalled),
-        }
+        let quiet = told && self.busy.get() == 0 && self.screen.borrow().is_quiet();
+        let parted = self.watch.parting(quiet).map(|since| since + PARTING_TIME);
+        [due, stalled, parted].into_iter().flatten().min()
     }
 
     /// Whether the client has taken nothing for too long.

@@ -64,6 +64,15 @@ impl Screen {
         let _ = (slices, count);
     }
 
+    /// Whether HTTP/2 owes the client nothing more, not even the rest of a response.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self {
+            #[cfg(feature = "http2")]
+            Screen::Frames(frames) => frames.is_quiet(),
+            _ => false,
+        }
+    }
+
     /// Since when the client takes nothing, though the socket would.
     pub(crate) fn stalled(&mut self) -> Option<Instant> {
         match self {

@@ -18,6 +18,8 @@ pub(crate) struct Watch {
     head: Cell<Option<Instant>>,
     /// Of the body under way.
     pace: Cell<Pace>,
+    /// The client was told to go, and has nothing more to get, since.
+    parting: Cell<Option<Instant>>,
     /// A request has come on this connection.
     used: Cell<bool>,
 }
@@ -29,6 +31,7 @@ impl Watch {
             writing: Cell::new(None),
             head: Cell::new(None),
             pace: Cell::default(),
+            parting: Cell::new(None),
             used: Cell::new(false),
         }
     }
@@ -62,6 +65,13 @@ impl Watch {
     /// Something waits to be read, so it is not the client who is slow.
     pub(crate) fn not_the_client(&self) {
         self.reading.set(None);
+    }
+
+    /// Since when the client has nothing more to get, if that is so.
+    pub(crate) fn parting(&self, quiet: bool) -> Option<Instant> {
+        let since = quiet.then(|| self.parting.get().unwrap_or_else(clock::now));
+        self.parting.set(since);
+        since
     }
 
     pub(crate) fn cannot_write(&self) {

@@ -100,6 +100,10 @@ impl Windows {
         self.last
     }
 
+    pub(crate) fn is_answering(&self) -> bool {
+        self.streams.values().any(|stream| stream.answering)
+    }
+
     /// Since when the client takes nothing, though a response waits for it to open a window.
     pub(crate) fn stalled(&mut self) -> Option<Instant> {
         let closed = self.connection <= 0;
