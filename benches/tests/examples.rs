@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -107,6 +110,20 @@ fn prefork_http() {
         "{answered}"
     );
 
+    // Connections that stay open, until each process has one; and two that ask without pause.
+    let mut held: Vec<(TcpStream, String)> = Vec::new();
+    while first.len() > 1
+        && first
+            .iter()
+            .any(|pid| held.iter().all(|(_, owner)| owner != pid))
+    {
+        assert!(held.len() < 1000, "only some of {first:?} answer");
+        let mut stream = TcpStream::connect(address).unwrap();
+        let owner = ask(&mut stream).unwrap();
+        held.push((stream, owner));
+    }
+    let asking: Vec<_> = (0..2).map(|_| Load::start(address)).collect();
+
     let killed: i32 = first[0].parse().unwrap();
     kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
     for _ in 0..20 {
@@ -116,11 +133,26 @@ fn prefork_http() {
         );
     }
     let replaced = lines.next().unwrap().unwrap();
-    assert!(
-        replaced.starts_with(&format!("Process {killed} ended, process ")),
-        "{replaced}"
-    );
-    assert!(get(address).starts_with("HTTP/1.1 200 "));
+    let replacement = replaced.strip_prefix(&format!("Process {killed} ended, process "));
+    let replacement = replacement.unwrap_or_else(|| panic!("{replaced}"));
+    let replacement = replacement.split(' ').next().unwrap();
+
+    for (stream, owner) in &mut held {
+        let answered = ask(stream);
+        match owner.parse() == Ok(killed) {
+            true => assert!(
+                answered.is_err(),
+                "{answered:?} from a process that is dead"
+            ),
+            false => assert_eq!(answered.unwrap(), *owner, "unharmed"),
+        }
+    }
+    // Those that the dead process was not answering have not missed an answer.
+    let broken: usize = asking.into_iter().map(|load| load.stop(killed)).sum();
+    assert!(broken <= 2, "one of each at the most");
+    let taken_over =
+        (0..10_000).any(|_| get(address).ends_with(&format!("process {replacement}\n")));
+    assert!(taken_over, "the replacement answers, too");
 
     kill(
         Pid::from_raw(i32::try_from(server.id()).unwrap()),
@@ -140,4 +172,63 @@ fn get(address: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// Asks on a connection that stays open, and gives the process that answered.
+fn ask(stream: &mut TcpStream) -> std::io::Result<String> {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
+    let mut answer = Vec::new();
+    let body = loop {
+        let mut piece = [0; 1024];
+        let count = stream.read(&mut piece)?;
+        if count == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        answer.extend_from_slice(&piece[..count]);
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((_, body)) = text.split_once("\r\n\r\n")
+            && body.ends_with('\n')
+        {
+            break body.to_owned();
+        }
+    };
+    Ok(body.trim_start_matches("process ").trim().to_owned())
+}
+
+/// Asks without pause on a connection of its own; on a new one when that breaks.
+struct Load {
+    over: Arc<AtomicBool>,
+    asking: JoinHandle<(Option<String>, usize)>,
+}
+
+impl Load {
+    fn start(address: &str) -> Self {
+        let (over, address) = (Arc::new(AtomicBool::new(false)), address.to_owned());
+        let told = over.clone();
+        let asking = std::thread::spawn(move || {
+            let mut stream = TcpStream::connect(&address).unwrap();
+            let (mut first, mut broken) = (None, 0);
+            while !told.load(Ordering::Relaxed) {
+                match ask(&mut stream) {
+                    Ok(owner) => first = first.or(Some(owner)),
+                    Err(_) => {
+                        broken += 1;
+                        stream = TcpStream::connect(&address).unwrap();
+                    }
+                }
+            }
+            (first, broken)
+        });
+        Load { over, asking }
+    }
+
+    /// Ends it, and gives how often it was broken off: never, unless it was with the process that was killed.
+    fn stop(self, killed: i32) -> usize {
+        self.over.store(true, Ordering::Relaxed);
+        let (first, broken) = self.asking.join().unwrap();
+        if first.is_some_and(|owner| owner.parse() != Ok(killed)) {
+            assert_eq!(broken, 0, "a connection to another process is unharmed");
+        }
+        broken
+    }
 }
