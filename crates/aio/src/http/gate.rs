@@ -2,7 +2,7 @@
 //! ways, so that nothing is smuggled past a proxy. What it lets through, it lets through unchanged.
 
 use ::http::StatusCode;
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr3};
 
 use super::{
     limits::Limits,
@@ -155,54 +155,52 @@ impl Gate {
         State::Line
     }
 
-    /// Takes bytes up to the end of a line, or all of them when it does not end here.
+    /// Takes bytes up to the end of a line, or all of them when it does not end here. In whatever pieces a line comes, it
+    /// is judged alike.
     fn take_line(&mut self, left: &[u8]) -> Result<usize, StatusCode> {
-        if self.carry.is_empty()
-            && let Some(end) = memchr3(b'\r', b'\n', 0, left)
-            && left[end..] != *b"\r"
-        {
-            self.fits(end)?;
-            if !left[end..].starts_with(b"\r\n") {
-                return Err(BAD);
-            }
-            self.line(&left[..end])?;
-            return Ok(end + 2);
+        let begins = self.carry.is_empty() && self.state == State::Line;
+        if begins && !left[0].is_ascii_alphabetic() && left[0] != b'\r' {
+            // Not even the beginning of a request: a TLS greeting, say.
+            return Err(BAD);
         }
-        self.piece_of_line(left)
-    }
-
-    /// The same for a line that began in an earlier piece, or ends in a later one.
-    fn piece_of_line(&mut self, left: &[u8]) -> Result<usize, StatusCode> {
-        let Some(end) = memchr(b'\n', left) else {
-            if self.carry.is_empty()
-                && self.state == State::Line
-                && !left[0].is_ascii_alphabetic()
-                && left[0] != b'\r'
-            {
-                // Not even the beginning of a request: a TLS greeting, say.
-                return Err(BAD);
+        if self.carry.last() == Some(&b'\r') {
+            return self.line_feed(left[0]);
+        }
+        let end = memchr3(b'\r', b'\n', 0, left).unwrap_or(left.len());
+        self.fits(self.carry.len() + end)?;
+        match &left[end..] {
+            [b'\r', b'\n', ..] if self.carry.is_empty() => self.line(&left[..end])?,
+            [b'\r', b'\n', ..] => {
+                let mut line = std::mem::take(&mut self.carry);
+                line.extend_from_slice(&left[..end]);
+                self.line(&line)?;
             }
-            self.fits(self.carry.len() + left.len())?;
-            self.carry.extend_from_slice(left);
-            return Ok(left.len());
-        };
-        self.fits((self.carry.len() + end).saturating_sub(1))?;
-        let mut line = std::mem::take(&mut self.carry);
-        line.extend_from_slice(&left[..end]);
-        match line.strip_suffix(b"\r") {
-            Some(line) if memchr2(b'\r', 0, line).is_none() => self.line(line)?,
+            [] | [b'\r'] => {
+                self.carry.extend_from_slice(left);
+                return Ok(left.len());
+            }
             _ => return Err(BAD),
         }
-        Ok(end + 1)
+        Ok(end + 2)
+    }
+
+    /// The end of a line whose carriage return came in an earlier piece.
+    fn line_feed(&mut self, byte: u8) -> Result<usize, StatusCode> {
+        if byte != b'\n' {
+            return Err(BAD);
+        }
+        let mut line = std::mem::take(&mut self.carry);
+        line.pop();
+        self.line(&line)?;
+        Ok(1)
     }
 
     fn fits(&self, length: usize) -> Result<(), StatusCode> {
         match self.state {
             State::Line if length > self.caps.line => Err(StatusCode::URI_TOO_LONG),
             State::Size if length > EXTENSION_BYTES => Err(BAD),
-            _ if length > self.caps.field && self.state != State::Line => {
-                Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-            }
+            State::Line | State::Size => Ok(()),
+            _ if length > self.caps.field => Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
             _ => Ok(()),
         }
     }

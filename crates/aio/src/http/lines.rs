@@ -9,9 +9,6 @@ pub(super) const BAD: StatusCode = StatusCode::BAD_REQUEST;
 
 /// Whether it is of HTTP/1.0.
 pub(super) fn request_line(line: &[u8]) -> Result<bool, StatusCode> {
-    if !line[0].is_ascii_alphabetic() {
-        return Err(BAD);
-    }
     let (method, rest) = cut(line).ok_or(BAD)?;
     let (target, version) = cut(rest).ok_or(BAD)?;
     let target_fits = match target.first() {
