@@ -283,6 +283,8 @@ fn a_pattern_that_cannot_be_is_a_typed_error() -> io::Result<()> {
         "/{a}/{a}",
         "/{rest:*}/more",
         "/{a-b}",
+        "/{a:[}",
+        "/{a:x)|(y}",
     ] {
         assert!(
             matches!(app(bad).check(), Err(RouteError::BadPattern { .. })),

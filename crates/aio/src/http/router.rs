@@ -276,8 +276,10 @@ fn parse(pattern: &str) -> Result<Vec<Segment<'_>>, RouteError> {
         let (name, segment) = match inner.split_once(':') {
             Some((name, "*")) => (name, Segment::Rest(name)),
             Some((name, shape)) => {
-                // The whole segment must be of this shape, not a part of it.
-                let shape = Regex::new(&format!("^(?:{shape})$"))
+                // The whole segment must be of this shape, not a part of it. That it is one by itself comes first: brackets
+                // that do not fit would open up what is put around it.
+                let shape = Regex::new(shape)
+                    .and_then(|_| Regex::new(&format!("^(?:{shape})$")))
                     .map_err(|error| bad(&format!("its regular expression is wrong: {error}")))?;
                 (name, Segment::Shaped(name, shape))
             }
