@@ -1,9 +1,14 @@
 //! Static files: ranges, conditions, variants, and what must never be served. Compression and forms with files.
 #![cfg(feature = "http")]
 
-use std::{fs, io, os::unix::fs::symlink, path::PathBuf, time::Duration};
+use std::{
+    fs, io,
+    os::unix::fs::symlink,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
-use aio::http::{App, Method, StaticFiles, TestClient};
+use aio::http::{App, Method, Request, Response, Route, StaticFiles, TestClient, Validators};
 
 fn on_loop(test: impl AsyncFnOnce() -> io::Result<()>) -> io::Result<()> {
     aio::run(aio::wait_for(test(), Duration::from_secs(20)))??
@@ -189,6 +194,43 @@ fn what_the_client_has_is_not_sent_again() -> io::Result<()> {
             .send()
             .await;
         assert_eq!(answer.text(), "changed");
+        Ok(())
+    })
+}
+
+#[test]
+fn conditions_are_weighed_as_the_standard_says() -> io::Result<()> {
+    on_loop(async || {
+        let guarded = |validators: Validators| {
+            Route::any("/", async move |request: Request| {
+                let whole = || validators.mark(Response::text("whole"));
+                validators.check(&request).unwrap_or_else(whole)
+            })
+        };
+        let strong = || Validators::new().etag("a,b");
+        let weak = || Validators::new().weak_etag("a,b");
+        let dated = || Validators::new().modified(SystemTime::UNIX_EPOCH);
+        for (validators, header, value, status) in [
+            (strong(), "if-none-match", "\"x\", \"a,b\"", 304),
+            (strong(), "if-none-match", "W/\"a,b\"", 304),
+            (strong(), "if-none-match", "\"b\"", 200),
+            (strong(), "if-match", "\"a,b\"", 200),
+            (strong(), "if-match", "W/\"a,b\"", 412),
+            (weak(), "if-match", "W/\"a,b\"", 412),
+            (weak(), "if-match", "*", 200),
+            (weak(), "if-none-match", "*", 304),
+            (dated(), "if-match", "*", 200),
+            (dated(), "if-match", "\"a\"", 412),
+            (dated(), "if-none-match", "*", 304),
+        ] {
+            let client = TestClient::new(App::new().add_route(guarded(validators))).await?;
+            let answer = client.get("/").header(header, value).send().await;
+            assert_eq!(answer.status(), status, "{header}: {value}");
+        }
+        let client = TestClient::new(App::new().add_route(guarded(strong()))).await?;
+        let twice = client.get("/").header("if-none-match", "\"x\"");
+        let twice = twice.header("if-none-match", "\"a,b\"").send().await;
+        assert_eq!(twice.status(), 304, "a list may have several lines");
         Ok(())
     })
 }
@@ -418,7 +460,7 @@ fn responses_are_compressed_as_the_client_likes_it() -> io::Result<()> {
 #[cfg(feature = "multipart")]
 #[test]
 fn a_form_with_files_is_read_part_by_part_and_held_to_its_limits() -> io::Result<()> {
-    use aio::http::{Limits, Request, Response};
+    use aio::http::Limits;
     on_loop(async || {
         let app = App::new()
             .limits(Limits {
@@ -559,7 +601,7 @@ fn cross_origin_requests_are_allowed_by_a_layer_of_tower_http() -> io::Result<()
 #[cfg(feature = "tower")]
 #[test]
 fn a_tower_service_answers_beneath_its_prefix() -> io::Result<()> {
-    use aio::http::{Request, RequestBody};
+    use aio::http::RequestBody;
     on_loop(async || {
         let service = tower::service_fn(async |request: http::Request<RequestBody>| {
             Ok::<_, String>(http::Response::new(request.uri().path().to_owned()))

@@ -70,7 +70,7 @@ impl Validators {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match (self.is_known_to(request), reads) {
             (true, true) => Some(self.mark(Response::new(StatusCode::NOT_MODIFIED))),
-            (true, false) if request.header("if-none-match").is_some() => {
+            (true, false) if request.headers().contains_key(header::IF_NONE_MATCH) => {
                 Some(Response::new(StatusCode::PRECONDITION_FAILED))
             }
             _ => None,
@@ -97,9 +97,11 @@ impl Validators {
 
     /// `If-Match`, else `If-Unmodified-Since`.
     fn has_failed(&self, request: &Request) -> bool {
-        if let Some(list) = request.header("if-match") {
-            let etag = self.etag.as_deref();
-            return !etag.is_some_and(|etag| !etag.starts_with("W/") && lists(list, etag));
+        if request.headers().contains_key(header::IF_MATCH) {
+            // A weak tag promises too little to change anything by it.
+            return !self.is_listed(request, header::IF_MATCH, |listed, own| {
+                listed == own && !own.starts_with("W/")
+            });
         }
         match (date(request, "if-unmodified-since"), self.modified) {
             (Some(limit), Some(modified)) => modified > limit,
@@ -109,14 +111,33 @@ impl Validators {
 
     /// `If-None-Match`, else `If-Modified-Since`.
     fn is_known_to(&self, request: &Request) -> bool {
-        if let Some(list) = request.header("if-none-match") {
-            let etag = self.etag.as_deref();
-            return etag.is_some_and(|etag| lists(list, etag));
+        if request.headers().contains_key(header::IF_NONE_MATCH) {
+            fn bare(tag: &str) -> &str {
+                tag.strip_prefix("W/").unwrap_or(tag)
+            }
+            return self.is_listed(request, header::IF_NONE_MATCH, |listed, own| {
+                bare(listed) == bare(own)
+            });
         }
         match (date(request, "if-modified-since"), self.modified) {
             (Some(since), Some(modified)) => modified <= since,
             _ => false,
         }
+    }
+
+    /// Whether a header lists our tag, or is a `*`, which stands for whatever state there is.
+    fn is_listed(
+        &self,
+        request: &Request,
+        name: header::HeaderName,
+        alike: impl Fn(&str, &str) -> bool,
+    ) -> bool {
+        let lines = request.headers().get_all(name).iter();
+        let mut lists = lines.filter_map(|line| line.to_str().ok());
+        lists.any(|list| {
+            let own = self.etag.as_deref();
+            list.trim() == "*" || own.is_some_and(|own| tags(list).any(|tag| alike(tag, own)))
+        })
     }
 
     /// Whether a part that the client asks for belongs to what it has: `If-Range`.
@@ -139,11 +160,17 @@ fn quoted(tag: &str) -> String {
     format!("\"{}\"", safe.collect::<String>())
 }
 
-/// Whether a list of tags has this one, strong or weak. A tag may have commas in it.
-fn lists(list: &str, etag: &str) -> bool {
-    let own = etag.trim_start_matches("W/").trim_matches('"');
-    // Between the quotes: every second part, from the second on.
-    list.trim() == "*" || list.split('"').skip(1).step_by(2).any(|tag| tag == own)
+/// The tags of a list, with their quotes. A comma may be a part of a tag. What is no tag ends the list.
+fn tags(list: &str) -> impl Iterator<Item = &str> {
+    let mut left = list;
+    std::iter::from_fn(move || {
+        left = left.trim_start_matches([' ', '\t', ',']);
+        let quote = if left.starts_with("W/") { 2 } else { 0 };
+        let text = left.get(quote..)?.strip_prefix('"')?;
+        let (tag, rest) = left.split_at(quote + 1 + text.find('"')? + 1);
+        left = rest;
+        Some(tag)
+    })
 }
 
 fn date(request: &Request, name: &str) -> Option<SystemTime> {
