@@ -100,12 +100,13 @@ impl Splitter {
         let blanks = self.held.iter().take_while(|byte| b" \t".contains(byte));
         let blanks = blanks.count();
         let rest = &self.held[blanks..];
-        if rest.starts_with(b"\r\n") {
+        let fits = blanks <= self.header_bytes;
+        if fits && rest.starts_with(b"\r\n") {
             self.held.advance(blanks + 2);
             self.state = State::Headers;
             return Ok(None);
         }
-        if blanks > self.header_bytes || !(rest.is_empty() || rest == b"-" || rest == b"\r") {
+        if !fits || !(rest.is_empty() || rest == b"-" || rest == b"\r") {
             return Err(bad("what follows a boundary is not the end of a line"));
         }
         Ok(Some(Step::More))
@@ -309,8 +310,9 @@ mod tests {
         }
         let long = [b"--b\r\na: ".to_vec(), vec![b'x'; 1000]].concat();
         assert!(told(&long, 7).is_err());
-        let blanks = [b"--b".to_vec(), vec![b' '; 1000]].concat();
+        let blanks = [b"--b".to_vec(), vec![b' '; 1000], b"\r\n\r\n".to_vec()].concat();
         assert!(told(&blanks, 7).is_err());
+        assert!(told(&blanks, blanks.len()).is_err());
     }
 
     #[test]
