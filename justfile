@@ -34,6 +34,10 @@ soak seconds="300" connections="2000":
 bench *args:
     cargo bench -p benches {{ if args == "" { "" } else { "--bench " + args } }}
 
+# Fuzz a target of aio, or each in turn, for so many seconds (nightly, cargo-fuzz): `just fuzz head 600`.
+fuzz target="" seconds="600":
+    crates/aio/fuzz/run '{{target}}' {{seconds}}
+
 # Run an example by its name, whichever crate it is in: `just example echo_server 9999`.
 example name *args:
     cargo run -q -p "$(ls */examples/{{name}}.rs crates/*/examples/{{name}}.rs 2>/dev/null | awk -F/ '{ print $(NF-2) }')" --all-features --example {{name}} -- {{args}}

@@ -114,7 +114,7 @@ impl Drop for Closing {
     }
 }
 
-fn codec(limits: &Limits) -> http1::Builder {
+pub(super) fn codec(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     // The gate and the watch before the codec know more exact limits of size and time. A client that has ended its side
     // still gets its answers.

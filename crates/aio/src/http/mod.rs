@@ -51,6 +51,9 @@ mod flight;
 mod forwarded;
 #[cfg(feature = "http2")]
 mod frames;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod hang_up;
 mod hooks;

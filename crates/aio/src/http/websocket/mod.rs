@@ -5,6 +5,8 @@
 mod core;
 mod deflate;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod handshake;
 mod inbound;
 mod options;
