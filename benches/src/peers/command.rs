@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::{ROUNDS, Row, Table, aio, aio_http, coroutines, procs, threads};
-use crate::Failed;
+use crate::{Failed, output};
 
 /// Holds each crate against its peers: every ratio with its target, measured in turn in this run.
 #[derive(Args, Debug)]
@@ -74,7 +74,7 @@ impl Peers {
             .as_ref()
             .is_some_and(|path| path.as_os_str() == "-");
         if !to_stdout {
-            print!("{}", Table(&rows));
+            output::print(&Table(&rows).to_string())?;
         }
         let short: Vec<&Row> = rows.iter().filter(|row| row.falls_short()).collect();
         eprintln!(
