@@ -1,5 +1,6 @@
 //! What a server is told when it starts.
 
+use nix::sys::socket::{Backlog, listen};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
@@ -19,6 +20,9 @@ impl Site {
     /// Listens at a free port, and has told so.
     pub fn listen(&self) -> TcpListener {
         let listener = TcpListener::bind(ANY_PORT).expect("a free port");
+        // The standard library has 128 connections wait at most; two thousand at once would wait for seconds.
+        let waiting = Backlog::new(4096).expect("the system's own limit is as high");
+        listen(&listener, waiting).expect("the socket is ours");
         let address = listener.local_addr().expect("a bound socket");
         listener.set_nonblocking(true).expect("the socket is ours");
         report(self.report_to, address).expect("somebody waits");
