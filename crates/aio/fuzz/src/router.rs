@@ -104,11 +104,13 @@ fn choose<'a, 'b>(rivals: &[&'a Pattern<'b>], at: usize, path: &[&str]) -> Optio
             .copied();
     };
     let decoded = decode(segment)?;
-    let mut kinds: Vec<&Segment<'_>> = rivals
-        .iter()
-        .filter_map(|rival| rival.segments.get(at))
-        .filter(|kind| kind.fits(&decoded))
-        .collect();
+    // Each once: rivals that share their first segments would double the work with each of them.
+    let mut kinds: Vec<&Segment<'_>> = Vec::new();
+    for kind in rivals.iter().filter_map(|rival| rival.segments.get(at)) {
+        if kind.fits(&decoded) && !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
     kinds.sort_by_key(|kind| kind.rank());
     kinds.into_iter().find_map(|kind| {
         let like = |rival: &&&Pattern<'_>| rival.segments.get(at) == Some(kind);
