@@ -7,10 +7,11 @@ use std::{
     cell::Cell,
     env,
     future::pending,
-    io::{BufRead, BufReader, Lines, Write},
+    io::{BufRead, BufReader, Write},
     os::unix::process::ExitStatusExt,
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     rc::Rc,
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -77,7 +78,7 @@ fn main() {
 /// A case's process. Killed when dropped.
 struct Role {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Role {
@@ -88,7 +89,10 @@ impl Role {
             shell.args(["-c", "trap '' INT; exec \"$0\""]).arg(itself);
             shell
         } else {
-            Command::new(itself)
+            // Who starts the tests in the background of a script has them ignore interrupts, and no shell undoes that.
+            let mut env = Command::new("env");
+            env.arg("--default-signal=INT").arg(itself);
+            env
         };
         let mut child = command
             .env(ROLE, name)
@@ -96,12 +100,22 @@ impl Role {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (tell, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                // A case that has failed hears no more.
+                let _ = tell.send(line);
+            }
+        });
         Role { child, lines }
     }
 
     fn says(&mut self, expected: &str) {
-        let line = self.lines.next().expect("it says something").unwrap();
+        let line = self
+            .lines
+            .recv_timeout(PATIENCE)
+            .expect("it says something");
         assert_eq!(line, expected);
     }
 
@@ -156,7 +170,7 @@ fn one(mut role: Role) {
     role.signal("INT");
     role.says("the main coroutine has cleaned up");
     role.says("a task has cleaned up");
-    let last = role.lines.next().unwrap().unwrap();
+    let last = role.lines.recv_timeout(PATIENCE).unwrap();
     assert!(last.starts_with("interrupted by SIGINT"), "{last}");
     assert!(role.end().success());
 }
