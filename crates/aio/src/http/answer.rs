@@ -108,6 +108,7 @@ pub(crate) fn answer(
         wire: wire.clone(),
         upgrade: upgrade.cloned(),
         stream,
+        watching: None,
     }
 }
 
@@ -153,6 +154,8 @@ pub(crate) struct Answering {
     wire: Rc<Wire>,
     upgrade: Option<Upgrade>,
     stream: Option<Rc<HangUp>>,
+    /// Ends with the client, for a handler that is not to outlive it.
+    watching: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 impl Future for Answering {
@@ -164,8 +167,7 @@ impl Future for Answering {
                 match catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx))) {
                     Ok(Poll::Ready(answer)) => answer,
                     Ok(Poll::Pending) => {
-                        let watched = policy == OnDisconnect::Cancel;
-                        if watched && self.wire.poll_hung_up(cx).is_ready() {
+                        if policy == OnDisconnect::Cancel && self.poll_hung_up(cx).is_ready() {
                             return Poll::Ready(Err(HungUp));
                         }
                         self.state = State::Handling(handling, policy);
@@ -182,6 +184,15 @@ impl Future for Answering {
 }
 
 impl Answering {
+    fn poll_hung_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let wire = &self.wire;
+        let watching = self.watching.get_or_insert_with(|| {
+            let wire = wire.clone();
+            Box::pin(async move { wire.hung_up().await })
+        });
+        watching.as_mut().poll(cx)
+    }
+
     fn send_off(&mut self, answer: Response) -> ::http::Response<ResponseBody> {
         let mut answer = answer.into_http();
         if let Some(id) = &self.id

@@ -174,16 +174,14 @@ impl Wire {
         self.socket.borrow().poll_readable(cx)
     }
 
-    /// Ends when the client has closed its side. Any task may ask.
-    pub(crate) fn poll_hung_up(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let was_awaited = self.hang_up.is_awaited();
-        let polled = self.hang_up.poll(cx);
-        if polled.is_pending() && !was_awaited {
-            // It begins to look ahead.
+    /// Waits until the client has closed its side. Any task may do so.
+    pub(crate) async fn hung_up(&self) {
+        if !self.hang_up.is_awaited() {
+            // It begins to look ahead, in its next turn.
             let task = self.task.borrow();
             task.iter().for_each(Waker::wake_by_ref);
         }
-        polled
+        self.hang_up.wait().await;
     }
 
     /// Reads ahead while a request is being handled and somebody wants to hear of the client's end. What comes before

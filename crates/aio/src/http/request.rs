@@ -1,6 +1,15 @@
 //! What a client asks.
 
-use std::{borrow::Cow, fmt, future::poll_fn, net::SocketAddr, rc::Rc, str::FromStr, task::Poll};
+use std::{
+    borrow::Cow,
+    fmt,
+    future::{pending, poll_fn},
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    str::FromStr,
+    task::Poll,
+};
 
 use ::http::{Extensions, HeaderMap, Method, Version, request::Parts};
 use serde::de::DeserializeOwned;
@@ -346,14 +355,26 @@ impl Request {
     pub fn disconnected(&self) -> impl Future<Output = ()> + use<> {
         let context = &self.0.body.context;
         let (wire, stream) = (context.wire.clone(), context.stream.clone());
-        poll_fn(move |cx| {
-            let of_stream = stream.as_ref().map(|stream| stream.poll(cx));
-            match (of_stream, &wire) {
-                (Some(Poll::Ready(())), _) => Poll::Ready(()),
-                (_, Some(wire)) => wire.poll_hung_up(cx),
-                _ => Poll::Pending,
-            }
-        })
+        async move {
+            let of_stream = async {
+                match &stream {
+                    Some(stream) => stream.wait().await,
+                    None => pending().await,
+                }
+            };
+            let of_wire = async {
+                match &wire {
+                    Some(wire) => wire.hung_up().await,
+                    None => pending().await,
+                }
+            };
+            let (mut of_stream, mut of_wire) = (pin!(of_stream), pin!(of_wire));
+            poll_fn(|cx| match of_stream.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => of_wire.as_mut().poll(cx),
+            })
+            .await;
+        }
     }
 }
 
