@@ -203,6 +203,8 @@ impl PartHead {
 fn parameter(text: &str) -> Option<(&str, String, &str)> {
     let (_, text) = text.split_once(';')?;
     let (name, value) = text.split_once('=')?;
+    // Words without a value that stand before it say nothing.
+    let name = name.rsplit(';').next()?;
     let value = value.trim_start();
     let Some(quoted) = value.strip_prefix('"') else {
         let end = value.find(';').unwrap_or(value.len());
@@ -329,6 +331,8 @@ mod tests {
         ] {
             assert_eq!(boundary(kind).as_deref(), expected, "{kind}");
         }
+        let wordy = PartHead::parse(b"Content-Disposition: form-data; x; name=a");
+        assert_eq!(wordy.unwrap_or_default().name, "a");
         let extended =
             b"Content-Disposition: form-data; name=a; filename=x; filename*=UTF-8''na%C3%AFve";
         let head = PartHead::parse(extended).unwrap_or_default();
