@@ -70,7 +70,7 @@ impl ResponseBody {
         S: Stream<Item = Result<Bytes, E>> + 'static,
         E: Into<BoxError>,
     {
-        ResponseBody::new(Kind::Pieces(Box::pin(Converted(Box::pin(stream))), size))
+        ResponseBody::new(Kind::Pieces(Box::pin(Converted::new(stream)), size))
     }
 
     pub(crate) fn written<F, E>(
@@ -176,7 +176,13 @@ impl fmt::Debug for ResponseBody {
 }
 
 /// A stream whose errors are boxed.
-struct Converted<S>(Pin<Box<S>>);
+pub(crate) struct Converted<S>(Pin<Box<S>>);
+
+impl<S> Converted<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Converted(Box::pin(stream))
+    }
+}
 
 impl<S, E> Stream for Converted<S>
 where

@@ -5,7 +5,8 @@ use std::{fmt, io, path::Path};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::upload::{self, BoxError, Chain, Pieces, Upload};
+use super::upload::{self, Chain, Pieces, Upload};
+use crate::http::body::BoxError;
 use crate::http::media;
 
 /// A form whose fields may be files, as browsers send it: `multipart/form-data`.

@@ -16,12 +16,12 @@ use super::{
     response::ClientResponse,
     session::ClientSession,
     trace::Trail,
-    upload::{self, BoxError, Upload},
+    upload::{self, Upload},
 };
 use crate::{
     clock,
     error::{ClientError, ClientErrorKind},
-    http::{base64::base64, text::percent_decode},
+    http::{base64::base64, body::BoxError, text::percent_decode},
 };
 
 /// A request on its way; made by [`ClientSession`].

@@ -22,7 +22,8 @@ use tokio::{
 
 use crate::task::create_task;
 
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use crate::http::body::{BoxError, Converted};
+
 pub(super) type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
 
 /// What is sent at a time.
@@ -88,7 +89,7 @@ where
     S: Stream<Item = Result<Bytes, E>> + Send + 'static,
     E: Into<BoxError> + 'static,
 {
-    Box::pin(Errors(Box::pin(stream)))
+    Box::pin(Converted::new(stream))
 }
 
 /// The pieces of a stream that may not leave this thread: a task of the loop takes them when they are wanted, and ends
@@ -123,21 +124,6 @@ impl Stream for Received {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(cx)
-    }
-}
-
-/// A stream with any errors.
-struct Errors<S>(Pin<Box<S>>);
-
-impl<S, E> Stream for Errors<S>
-where
-    S: Stream<Item = Result<Bytes, E>>,
-    E: Into<BoxError>,
-{
-    type Item = Result<Bytes, BoxError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(cx).map_err(Into::into)
     }
 }
 
