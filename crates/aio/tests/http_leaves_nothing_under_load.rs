@@ -5,10 +5,11 @@
 //! round. `just soak` runs the long one: 2,000 connections for 300 s, or what it is told.
 #![cfg(all(feature = "http2", feature = "ws"))]
 
+#[path = "common/in_use.rs"]
+mod in_use;
 mod mixed;
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     env, fs,
     io::{self, Read},
@@ -16,7 +17,6 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     rc::Rc,
-    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -36,29 +36,6 @@ const ENDING: Duration = Duration::from_secs(30);
 
 /// What a server keeps for the next crowd: the room of its lists.
 const MOST_BYTES: usize = 500_000;
-
-/// Counts the bytes that are in use: what the allocator gives back to the system is its own affair.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes on to the system's allocator as it came; the count touches no memory of theirs.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the conditions of `alloc`, which are the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: `place` came from `alloc` above with this layout, so from the system's allocator.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
 
 fn number(name: &str) -> Option<usize> {
     env::var(name).ok()?.parse().ok()
@@ -132,7 +109,7 @@ impl Holdings {
         Ok(Holdings {
             descriptors: fs::read_dir("/proc/self/fd")?.count(),
             tasks: aio::get_running_loop()?.all_tasks().len(),
-            bytes: IN_USE.load(Ordering::Relaxed),
+            bytes: in_use::bytes(),
             resident_kilobytes: kilobytes.ok_or(io::ErrorKind::InvalidData)?,
         })
     }

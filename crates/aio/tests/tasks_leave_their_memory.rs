@@ -2,13 +2,14 @@
 //!
 //! Alone in this file: the figure is the whole process's.
 
+#[path = "common/in_use.rs"]
+mod in_use;
+
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     future::poll_fn,
     pin::pin,
     rc::Rc,
-    sync::atomic::{AtomicUsize, Ordering},
     task::Poll,
     time::{Duration, Instant},
 };
@@ -24,29 +25,6 @@ const AT_ONCE: usize = 250_000;
 
 /// What a loop keeps for the next crowd.
 const MOST_BYTES: usize = 1_000_000;
-
-/// Counts the bytes that are in use: what the allocator gives back to the system is its own affair.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes on to the system's allocator as it came; the count touches no memory of theirs.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the conditions of `alloc`, which are the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: `place` came from `alloc` above with this layout, so from the system's allocator.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
 
 async fn in_turn(count: usize) {
     for _ in 0..count / 1000 {
@@ -105,9 +83,9 @@ async fn given_up(count: usize, check: impl Fn(&str)) {
 fn tasks_in_turn_and_at_once_leave_their_memory() {
     let ran = aio::run(async {
         in_turn(20_000).await;
-        let before = IN_USE.load(Ordering::Relaxed);
+        let before = in_use::bytes();
         let check = |how: &str| {
-            let grown = IN_USE.load(Ordering::Relaxed).saturating_sub(before);
+            let grown = in_use::bytes().saturating_sub(before);
             assert!(grown < MOST_BYTES, "{how}: {grown} bytes more");
         };
         in_turn(IN_TURN).await;
