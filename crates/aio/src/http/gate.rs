@@ -271,10 +271,9 @@ impl Gate {
                     return Err(BAD);
                 }
             }
-            _ => return Ok(()),
+            _ => {}
         }
-        // Tabs around a value are allowed, but some servers take them for a part of it.
-        memchr(b'\t', line).map_or(Ok(()), |_| Err(BAD))
+        Ok(())
     }
 
     fn end_of_head(&mut self) -> Result<State, StatusCode> {

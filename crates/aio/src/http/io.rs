@@ -121,11 +121,17 @@ impl Wire {
 
     /// Queues bytes behind what is unsent.
     pub(crate) fn push(&self, bytes: &[u8]) {
+        self.push_slices(&[io::IoSlice::new(bytes)]);
+    }
+
+    fn push_slices(&self, slices: &[io::IoSlice<'_>]) {
         let queued = &mut self.outbox.borrow_mut().bytes;
         if queued.capacity() == 0 {
             *queued = self.spare.take();
         }
-        queued.extend_from_slice(bytes);
+        for slice in slices {
+            queued.extend_from_slice(slice);
+        }
     }
 
     /// Sends what is queued.
@@ -238,7 +244,7 @@ impl Wire {
         let held = self.outbox.borrow().bytes.len();
         if size <= COPIED && held + size <= HIGH_WATER {
             self.screen.borrow_mut().leaves(slices, size);
-            slices.iter().for_each(|slice| self.push(slice));
+            self.push_slices(slices);
             return Poll::Ready(Ok(size));
         }
         ready!(self.poll_drain(cx))?;

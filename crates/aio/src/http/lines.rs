@@ -30,7 +30,8 @@ pub(super) fn request_line(line: &[u8]) -> Result<bool, StatusCode> {
     }
 }
 
-/// Name and value, without the blanks around the value.
+/// Name and value, without the spaces around the value. Tabs, too, may stand there, but some servers take them for a part of
+/// the value: so they stay, and what depends on the value finds it wrong.
 pub(super) fn split(line: &[u8]) -> Result<(&[u8], &[u8]), StatusCode> {
     let end = line.iter().position(|byte| !is_token(*byte));
     match end {
@@ -47,10 +48,10 @@ fn cut(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
+    while let [b' ', rest @ ..] = value {
         value = rest;
     }
-    while let [rest @ .., b' ' | b'\t'] = value {
+    while let [rest @ .., b' '] = value {
         value = rest;
     }
     value

@@ -46,6 +46,8 @@ impl<T> Default for Node<T> {
 pub(crate) struct Found<'a, T> {
     pub(crate) leaf: &'a Leaf<T>,
     pub(crate) values: Values,
+    /// The whole path, where decoding has changed it.
+    pub(crate) decoded: Option<String>,
 }
 
 /// What the pattern's names stand for, in its order. Few patterns have more than two.
@@ -134,18 +136,23 @@ impl<T> Router<T> {
 
     /// The route of a path as the client sent it. `Err` when the path is not decodable.
     pub(crate) fn find(&self, path: &str) -> Result<Option<Found<'_, T>>, Undecodable> {
+        let decoded = match percent_decode(path).ok_or(Undecodable)? {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(decoded) => Some(decoded),
+        };
         if !path.starts_with('/') {
             return Ok(None);
         }
         let mut walk = Walk {
             path,
-            encoded: is_encoded(path),
+            encoded: decoded.is_some(),
             values: Values::new(),
         };
         let leaf = self.root.find(1, &mut walk)?;
         Ok(leaf.map(|leaf| Found {
             leaf,
             values: walk.values,
+            decoded,
         }))
     }
 }
@@ -173,11 +180,6 @@ impl<'a> Walk<'a> {
             Cow::Owned(decoded) => Value::Decoded(decoded.into()),
         });
     }
-}
-
-/// Whether anything in it is percent-encoded.
-pub(crate) fn is_encoded(path: &str) -> bool {
-    path.as_bytes().contains(&b'%')
 }
 
 /// A broken percent-escape, a NUL, or bytes that are not UTF-8.
@@ -301,9 +303,4 @@ fn parse(pattern: &str) -> Result<Vec<Segment<'_>>, RouteError> {
         segments.push(segment);
     }
     Ok(segments)
-}
-
-/// The whole path decoded, for the handler to see.
-pub(crate) fn decode_path(path: &str) -> Result<String, Undecodable> {
-    percent_decode(path).map(Cow::into_owned).ok_or(Undecodable)
 }

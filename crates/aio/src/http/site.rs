@@ -13,7 +13,7 @@ use super::{
     request::Request,
     response::{IntoResponse, Response, location},
     route::{Handler, Handling, OnDisconnect, Target},
-    router::{Router, Undecodable, decode_path, is_encoded},
+    router::{Router, Undecodable},
     scope::Scope,
 };
 use crate::error::RouteError;
@@ -127,10 +127,9 @@ impl Site {
     /// Finds the handler and starts it; or the answer that needs none.
     pub(crate) fn handle(&self, mut request: Request) -> Handled {
         let path = request.raw_path();
-        let decoded = is_encoded(path).then(|| decode_path(path)).transpose();
-        let (found, decoded) = match (self.router.find(path), decoded) {
-            (Ok(Some(found)), Ok(decoded)) => (found, decoded),
-            (Ok(None), Ok(_)) => {
+        let found = match self.router.find(path) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
                 if *request.method() == Method::OPTIONS && path == "*" {
                     return self.refuse(request, StatusCode::NO_CONTENT, None);
                 }
@@ -140,7 +139,7 @@ impl Site {
                 }
                 return self.refuse(request, StatusCode::NOT_FOUND, None);
             }
-            (Err(Undecodable), _) | (_, Err(Undecodable)) => {
+            Err(Undecodable) => {
                 return self.refuse(request, StatusCode::BAD_REQUEST, None);
             }
         };
@@ -154,7 +153,7 @@ impl Site {
             let allow = allowed(methods).map(|allow| (header::ALLOW, allow));
             return self.refuse(request, status, allow);
         };
-        request.set_match(decoded, found.leaf, found.values);
+        request.set_match(found.decoded, found.leaf, found.values);
         request.set_scope(target.scope.clone(), target.body_limit);
         Handled::Later(target.start(request), target.on_disconnect)
     }

@@ -29,7 +29,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// Decodes `%41` to `A`. `None` for a broken escape, a NUL, or bytes that are not UTF-8.
 pub(crate) fn percent_decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
+    if !text.as_bytes().contains(&b'%') {
         return Some(Cow::Borrowed(text));
     }
     let mut decoded = Vec::with_capacity(text.len());
