@@ -439,7 +439,7 @@ fn a_socket_that_systemd_hands_over_takes_the_place_of_the_address() {
 }
 
 /// Sends the bytes and reads until the server closes.
-#[cfg(all(feature = "ws", feature = "multipart"))]
+#[cfg(feature = "http")]
 fn exchange(address: std::net::SocketAddr, request: &str) -> String {
     let mut client = TcpStream::connect(address).unwrap();
     client.write_all(request.as_bytes()).unwrap();

@@ -1,9 +1,10 @@
 //! Ours, as anybody would write it.
 
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::io;
 use std::num::NonZeroUsize;
 
+use aio::SharedListener;
 use aio::http::{App, Listener, Request, Response, Server, StaticFiles, WebSocket, WebSocketError};
 
 use super::page;
@@ -32,9 +33,8 @@ fn app(site: &Site) -> App {
         )
 }
 
-async fn serve(site: &Site, listener: TcpListener) {
-    let listener = Listener::from_tcp(listener).expect("it listens");
-    let server = Server::start(app(site), [listener]).await;
+async fn serve(site: &Site, listener: io::Result<Listener>) {
+    let server = Server::start(app(site), [listener.expect("it listens")]).await;
     server.expect("it starts").serve_forever().await;
 }
 
@@ -42,16 +42,16 @@ async fn serve(site: &Site, listener: TcpListener) {
 #[procs::task]
 pub fn one_loop(site: Site) {
     let listener = site.listen();
-    aio::run(serve(&site, listener)).expect("a loop");
+    aio::run(async { serve(&site, Listener::from_tcp(listener)).await }).expect("a loop");
 }
 
-/// On two loops, each on a thread of its own, that accept from one socket.
+/// On two loops, each on a thread of its own, between which connections are spread evenly.
 #[procs::task]
 pub fn two_loops(site: Site) {
-    let listener = site.listen();
+    let shared = SharedListener::from_std(site.listen()).expect("it listens");
     let two = NonZeroUsize::new(2).expect("not zero");
     let served = aio::run_loops(two, async |_| {
-        serve(&site, listener.try_clone().expect("a descriptor")).await;
+        serve(&site, Listener::shared(&shared)).await;
         Ok::<(), Infallible>(())
     });
     served.expect("two loops");
