@@ -58,6 +58,26 @@ fn one_server_listens_on_several_sockets_unix_ones_too() -> io::Result<()> {
 }
 
 /// Whoever shares a listening socket can shut it down, and then each accept fails at once.
+/// The standard library's lets 128 wait. Beyond that a client's first packet is dropped, and it tries again after a second.
+#[test]
+fn a_burst_of_clients_waits_at_a_socket_that_was_made_before() -> io::Result<()> {
+    on_loop(async || {
+        let made = || std::net::TcpListener::bind("127.0.0.1:0");
+        let (own, shared) = (made()?, made()?);
+        let addresses = [own.local_addr()?, shared.local_addr()?];
+        let _own = Listener::from_tcp(own)?;
+        let _shared = aio::SharedListener::from_std(shared)?;
+        for address in addresses {
+            // Nobody accepts: each of them is waiting when it has connected.
+            let waiting: io::Result<Vec<_>> = (0..300)
+                .map(|_| std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5)))
+                .collect();
+            assert_eq!(waiting?.len(), 300);
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn a_socket_that_listens_no_more_does_not_keep_the_loop_busy() -> io::Result<()> {
     use std::{

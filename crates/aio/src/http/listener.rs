@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, ToSocketAddrs, UnixListener, UnixStream};
 use super::socket::Socket;
 use crate::{
     current,
-    stream::{Acceptor, Counted, Share, SharedListener, bind},
+    stream::{Acceptor, Counted, Share, SharedListener, bind, lengthen},
 };
 
 /// A socket that accepts connections, to be given to [`Server::start`](super::Server::start).
@@ -92,13 +92,14 @@ impl Listener {
     }
 
     /// Accepts from a TCP socket that listens already: one that was bound before privileges were dropped, say, or that
-    /// several loops share.
+    /// several loops share. As many connections may wait there as the system allows.
     ///
     /// # Errors
     ///
     /// When the system cannot watch it. Outside a loop, as [`tcp`](Listener::tcp).
     pub fn from_tcp(listener: std::net::TcpListener) -> io::Result<Self> {
         current::engine()?;
+        lengthen(&listener)?;
         listener.set_nonblocking(true)?;
         let inner = Inner::Tcp(TcpListener::from_std(listener)?);
         Ok(Listener::of(inner))
@@ -134,6 +135,7 @@ impl Listener {
     /// As [`from_tcp`](Listener::from_tcp).
     pub fn from_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         current::engine()?;
+        lengthen(&listener)?;
         listener.set_nonblocking(true)?;
         let inner = Inner::Unix(UnixListener::from_std(listener)?);
         Ok(Listener::of(inner))

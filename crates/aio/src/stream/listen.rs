@@ -1,7 +1,8 @@
 //! Listening sockets.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{fmt, io, net::SocketAddr, os::fd::AsFd, time::Duration};
 
+use nix::sys::socket::Backlog;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs};
 
 use super::connect::{explain, resolve};
@@ -56,6 +57,11 @@ pub(crate) async fn recover(error: &io::Error, engine: &Engine, make_room: impl 
 /// Connections that the kernel completes before they are accepted; it has a bound of its own, `somaxconn`. Beyond it a
 /// client's first packet is dropped, and the client tries again after a second.
 pub(super) const BACKLOG: u32 = 4096;
+
+/// Lets as many connections wait at somebody else's socket as the system allows: at the standard library's, 128 could.
+pub(crate) fn lengthen(listener: &impl AsFd) -> io::Result<()> {
+    Ok(nix::sys::socket::listen(listener, Backlog::MAXALLOWABLE)?)
+}
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {

@@ -24,7 +24,7 @@ pub(crate) use listen::Acceptor;
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use listen::bind;
 #[cfg(feature = "http")]
-pub(crate) use listen::recover;
+pub(crate) use listen::{lengthen, recover};
 pub use protocol::{
     Protocol, create_connection, create_server, create_unix_connection, create_unix_server,
 };

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    listen::{Acceptor, listen_on_first},
+    listen::{Acceptor, lengthen, listen_on_first},
     reader::StreamReader,
     server::{Server, handle},
     socket::share_tcp,
@@ -107,12 +107,13 @@ impl SharedListener {
         SharedListener::from_std(listener?)
     }
 
-    /// Shares a socket that listens already.
+    /// Shares a socket that listens already. As many connections may wait there as the system allows.
     ///
     /// # Errors
     ///
     /// When it has no address, or the system refuses to set it up.
     pub fn from_std(listener: StdListener) -> io::Result<Self> {
+        lengthen(&listener)?;
         listener.set_nonblocking(true)?;
         let inner = Inner {
             local: listener.local_addr()?,
