@@ -84,36 +84,39 @@ impl<'a> Contest<'a> {
         self
     }
 
-    /// Runs all entrants in turn, `rounds` times, and gives a row for each goal.
+    /// Runs all entrants in turn, `rounds` times, and gives a row for each goal. Every round begins with another one, so
+    /// that nobody always comes after the same.
     pub fn run(mut self, rounds: usize) -> Vec<Row> {
         eprintln!("{}: {}", self.crate_name, self.case);
-        let mut figures = vec![Vec::with_capacity(rounds); self.entrants.len()];
-        for _ in 0..rounds {
-            for ((_, turn), figures) in self.entrants.iter_mut().zip(&mut figures) {
-                figures.push(turn());
+        let count = self.entrants.len();
+        let mut figures = vec![Vec::with_capacity(rounds); count];
+        for round in 0..rounds {
+            for place in 0..count {
+                let entrant = (round + place) % count;
+                figures[entrant].push(self.entrants[entrant].1());
             }
         }
         let names = self.entrants.iter().map(|(name, _)| *name);
+        let measured = names.zip(figures);
         let fixed = self
             .fixed
             .iter()
-            .map(|(name, figure)| (*name, vec![*figure]));
-        let spreads: Vec<(&str, Spread)> = names
-            .zip(figures)
-            .chain(fixed)
-            .filter_map(|(name, figures)| Some((name, Spread::of(figures)?)))
-            .collect();
+            .map(|(name, figure)| (*name, vec![*figure; rounds]));
+        let measured: Vec<(&str, Vec<f64>)> = measured.chain(fixed).collect();
         self.goals
             .iter()
-            .filter_map(|goal| self.row(goal, &spreads))
+            .filter_map(|goal| self.row(goal, &measured))
             .collect()
     }
 
-    fn row(&self, goal: &Goal, spreads: &[(&str, Spread)]) -> Option<Row> {
-        let find = |name: &str| spreads.iter().find(|(known, _)| *known == name).copied();
-        let (_, ours) = find(goal.ours)?;
+    fn row(&self, goal: &Goal, measured: &[(&str, Vec<f64>)]) -> Option<Row> {
+        let find = |name: &str| {
+            let (name, figures) = measured.iter().find(|(known, _)| *known == name)?;
+            Some((*name, figures, Spread::of(figures.clone())?))
+        };
+        let (_, figures, ours) = find(goal.ours)?;
         let peers = goal.peers.iter().filter_map(|peer| find(peer));
-        let best = peers.min_by(|(_, a), (_, b)| a.median.total_cmp(&b.median));
+        let best = peers.min_by(|(.., a), (.., b)| a.median.total_cmp(&b.median));
         if best.is_none() && !goal.peers.is_empty() {
             return None;
         }
@@ -121,12 +124,20 @@ impl<'a> Contest<'a> {
             "ours" => self.case.clone(),
             way => format!("{}, {way}", self.case),
         };
+        let ratios = best.and_then(|(_, theirs, _)| {
+            let of_rounds = figures
+                .iter()
+                .zip(theirs)
+                .map(|(ours, theirs)| ours / theirs);
+            Spread::of(of_rounds.collect())
+        });
         Some(Row {
             crate_name: self.crate_name,
             case,
             unit: self.unit,
             ours,
-            peer: best.map(|(name, spread)| (name.to_owned(), spread)),
+            peer: best.map(|(name, _, spread)| (name.to_owned(), spread)),
+            ratios,
             target: goal.target,
         })
     }

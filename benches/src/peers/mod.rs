@@ -1,7 +1,7 @@
 //! Our crates against their peers: every headline ratio, measured in turn in one run, with its target beside it.
 //!
 //! A [`Contest`] holds what does the same work, ours and theirs, runs each once in every round, and turns its goals
-//! into [`Row`]s: the ratio of the medians and whether the target is met. Each crate has a module with `rows`.
+//! into [`Row`]s: the median of the rounds' ratios and whether the target is met. Each crate has a module with `rows`.
 //!
 //! Behind the cargo feature `peers`, since the peers have to be compiled first.
 

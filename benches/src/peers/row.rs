@@ -18,6 +18,30 @@ pub enum Unit {
     Allocations,
 }
 
+impl Unit {
+    /// A figure with its unit, as people write it.
+    #[must_use]
+    pub fn write(self, figure: f64) -> String {
+        let (figure, unit) = match self {
+            Self::Nanoseconds if figure >= 1e6 => (figure / 1e6, "ms"),
+            Self::Nanoseconds if figure >= 1e3 => (figure / 1e3, "µs"),
+            Self::Bytes if figure >= 1e4 => (figure / 1e3, "kB"),
+            _ => return format!("{} {self}", digits(figure)),
+        };
+        format!("{} {unit}", digits(figure))
+    }
+}
+
+/// Three digits that count.
+fn digits(figure: f64) -> String {
+    let places = match figure {
+        100.0.. => 0,
+        10.0..100.0 => 1,
+        _ => 2,
+    };
+    format!("{figure:.places$}")
+}
+
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -54,6 +78,8 @@ pub struct Row {
     pub ours: Spread,
     /// The peer and its figures; `None` when the target is absolute.
     pub peer: Option<(String, Spread)>,
+    /// Ours over theirs in each round: what slows a whole round down hits both. `None` when there is no peer.
+    pub ratios: Option<Spread>,
     /// What has to be kept.
     pub target: Target,
 }
@@ -65,10 +91,10 @@ impl Row {
         self.peer.as_ref().map(|(_, spread)| *spread)
     }
 
-    /// Our median over the peer's.
+    /// Ours over theirs, in the middle one of the rounds.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
-        Some(self.ours.median / self.theirs()?.median)
+        Some(self.ratios?.median)
     }
 
     /// Whether the target is kept; `None` if there is nothing to keep.
@@ -101,7 +127,7 @@ impl Serialize for Row {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ns = |spread: &Spread| (self.unit == Unit::Nanoseconds).then_some(spread.median);
         let (peer, theirs) = (self.peer.as_ref().map(|(name, _)| name), self.theirs());
-        let mut row = serializer.serialize_struct("Row", 12)?;
+        let mut row = serializer.serialize_struct("Row", 13)?;
         row.serialize_field("crate", self.crate_name)?;
         row.serialize_field("case", &self.case)?;
         row.serialize_field("ours_ns", &ns(&self.ours))?;
@@ -114,6 +140,7 @@ impl Serialize for Row {
         row.serialize_field("unit", &self.unit.to_string())?;
         row.serialize_field("ours", &self.ours)?;
         row.serialize_field("theirs", &theirs)?;
+        row.serialize_field("ratios", &self.ratios)?;
         row.end()
     }
 }

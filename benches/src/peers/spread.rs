@@ -1,7 +1,5 @@
 //! What several rounds gave.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// The least, the middle and the greatest of some figures.
@@ -25,17 +23,5 @@ impl Spread {
             median: figures[figures.len() / 2],
             max: *figures.last()?,
         })
-    }
-}
-
-/// `median (min..max)`, or the one figure if all are the same.
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let places = if self.median < 100.0 { 2 } else { 0 };
-        write!(f, "{:.places$}", self.median)?;
-        if self.min == self.max {
-            return Ok(());
-        }
-        write!(f, " ({:.places$}..{:.places$})", self.min, self.max)
     }
 }

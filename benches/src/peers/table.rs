@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::{Row, Target};
+use super::{Row, Spread, Target};
 
-/// A table of rows, to be displayed.
+/// A table of rows, to be displayed: medians, and ratios with their spread.
 pub struct Table<'a>(pub &'a [Row]);
 
 const HEAD: [&str; 8] = [
@@ -36,7 +36,7 @@ fn write_line(f: &mut fmt::Formatter<'_>, cells: &[String; 8], widths: &[usize])
 }
 
 fn cells(row: &Row) -> [String; 8] {
-    let figure = |spread| format!("{spread} {}", row.unit);
+    let figure = |spread: Spread| row.unit.write(spread.median);
     let peer = row.peer.as_ref().map(|(name, _)| name.clone());
     let target = match row.target {
         Target::Ratio(most) => format!("≤ {}", ratio(most)),
@@ -55,10 +55,19 @@ fn cells(row: &Row) -> [String; 8] {
         figure(row.ours),
         peer.unwrap_or_default(),
         row.theirs().map(figure).unwrap_or_default(),
-        row.ratio().map(ratio).unwrap_or_default(),
+        row.ratios.map(ratios).unwrap_or_default(),
         target,
         met.to_owned(),
     ]
+}
+
+/// The middle one, and from where to where the rounds went.
+fn ratios(spread: Spread) -> String {
+    let Spread { min, median, max } = spread;
+    match ratio(min) == ratio(max) {
+        true => ratio(median),
+        false => format!("{} ({}..{})", ratio(median), ratio(min), ratio(max)),
+    }
 }
 
 /// As a decimal, or as one over a number when that says more.
