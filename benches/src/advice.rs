@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::guide::{in_words, program, simplest};
+use crate::guide::{at_once, in_words, program, simplest, who_waits};
 use crate::report::{Machine, bytes, figure, grouped, span};
 use crate::{LeftOut, Mix, Model, Row, Wish, limits};
 
@@ -94,7 +94,7 @@ impl Advice {
             let (took, limit) = (bytes(best.peak_rss_bytes), bytes(memory));
             reasons.push(format!(
                 "It took {took} at its most, with {} tasks at once; the limit is {limit}.",
-                best.concurrency
+                at_once(best)
             ));
         }
         reasons
@@ -141,7 +141,7 @@ impl Advice {
 
     /// What more waits at once would take.
     fn crowd(&self, best: &Row) -> Option<String> {
-        let at_once = best.concurrency;
+        let at_once = at_once(best);
         let alone = self.row(Model::Serial)?.peak_rss_bytes;
         let waits = self.wish.mix.io_us > 0 && best.contender.model != Model::Serial;
         let each = best.peak_rss_bytes.saturating_sub(alone) as f64 / at_once as f64 / 1024.0;
@@ -168,9 +168,9 @@ impl Advice {
             (_, 0) => format!("The tasks only compute, so that what counts is to keep {processors} processors busy, and no more than that helps."),
             (0, _) => "The tasks only wait, so that what counts is how many wait at once, and what each costs while it does.".into(),
             _ => format!(
-                "The tasks compute for {} % of their time: while one computes, {} others can wait, so that {} at once keep {processors} processors busy.",
+                "The tasks compute for {} % of their time: while one computes, {}, so that {} at once keep {processors} processors busy.",
                 figure(share),
-                grouped((io_us / cpu_us).into()),
+                who_waits(io_us / cpu_us),
                 grouped(self.wish.mix.workers() as i64)
             ),
         }

@@ -1,6 +1,7 @@
 //! How to speak of a model to whoever is to use it: how simple it is, its name in a sentence, a program to start from.
 
-use crate::Model;
+use crate::report::grouped;
+use crate::{Model, Row};
 
 /// More waits than this at once are for an event loop rather than for threads.
 const CROWD: usize = 500;
@@ -29,6 +30,24 @@ pub fn simplest(model: Model, waits_at_once: usize) -> usize {
         _ => place(model),
     }
     .unwrap_or(SIMPLEST.len())
+}
+
+/// How many tasks a row's model worked at, at once: of those that a pool was given, as many as it has workers.
+pub fn at_once(row: &Row) -> usize {
+    match row.contender.model {
+        Model::Serial => 1,
+        Model::ThreadPool | Model::ProcessPool => row.workers.min(row.concurrency),
+        _ => row.concurrency,
+    }
+}
+
+/// How many wait while another computes, in words.
+pub fn who_waits(others: u32) -> String {
+    match others {
+        0 => "no other waits as long".into(),
+        1 => "one other can wait".into(),
+        _ => format!("{} others can wait", grouped(others.into())),
+    }
 }
 
 /// What to call a model in a sentence, and the crate that has it.
@@ -79,6 +98,29 @@ mod tests {
         assert!(quicker(Model::ThreadPool, Model::EventLoop, 50));
         assert!(quicker(Model::EventLoop, Model::ThreadPool, 1000));
         assert!(quicker(Model::Serial, Model::EventLoop, 1000));
+    }
+
+    #[test]
+    fn who_waits_is_counted_in_words() {
+        let said = [0, 1, 2].map(who_waits);
+        let expected = [
+            "no other waits as long",
+            "one other can wait",
+            "2 others can wait",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_pool_works_at_as_many_tasks_as_it_has_workers() {
+        let plan = crate::Plan::new(crate::Workload::Pi, 1000).with_concurrency(1000);
+        let at_once = |model| {
+            let contender = crate::Contender::rust(model);
+            at_once(&Row::of(contender, &plan, vec![crate::Run::default()]).unwrap())
+        };
+        assert_eq!(at_once(Model::Serial), 1);
+        assert_eq!(at_once(Model::EventLoop), 1000);
+        assert_eq!(at_once(Model::ThreadPool), crate::limits::processors());
     }
 
     #[test]
