@@ -1,30 +1,23 @@
 //! Forms with files: read part by part as they come, held to their limits, saved whole or not at all.
 #![cfg(feature = "multipart")]
 
-use std::{fs, io, path::PathBuf, time::Duration};
+#[path = "common/folder.rs"]
+mod folder;
 
-use aio::http::{App, Limits, Request, Response, Server, StatusCode, TestClient};
+use std::{fs, io, time::Duration};
+
+use aio::http::{App, Limits, Request, Response, Server, StatusCode, TestClient, TestResponse};
+use folder::Folder;
 
 fn on_loop(test: impl AsyncFnOnce() -> io::Result<()>) -> io::Result<()> {
     aio::run(aio::wait_for(test(), Duration::from_secs(20)))??
 }
 
-/// A folder of its own for one test; removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("aio-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        Ok(Folder(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that cannot be removed is the system's concern.
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// Sends a body as a form whose boundary is `b`.
+async fn send(client: &TestClient, body: String) -> TestResponse {
+    let kind = "multipart/form-data; boundary=b";
+    let request = client.post("/").header("content-type", kind);
+    request.body(body).send().await
 }
 
 #[test]
@@ -52,15 +45,7 @@ fn a_form_with_files_is_read_part_by_part_and_held_to_its_limits() -> io::Result
         let part = |name: &str, value: &str| {
             format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };
-        let post = async |body: String| {
-            let kind = "multipart/form-data; boundary=b";
-            client
-                .post("/")
-                .header("content-type", kind)
-                .body(body)
-                .send()
-                .await
-        };
+        let post = async |body: String| send(&client, body).await;
         let good = post(part("a", "1") + &part("b", "two") + "--b--\r\n").await;
         assert_eq!(good.text(), "a=1;b=two;");
         for (body, status) in [
@@ -145,7 +130,7 @@ fn a_form_is_read_as_it_comes_and_parts_may_be_skipped() -> io::Result<()> {
 fn a_file_goes_to_the_disk_or_leaves_nothing_there() -> io::Result<()> {
     on_loop(async || {
         let folder = Folder::new("saved")?;
-        let path = folder.0.join("upload");
+        let path = folder.path().join("upload");
         let to = path.clone();
         let app = App::new().post("/", async move |mut request: Request| {
             let mut form = request.multipart()?;
@@ -155,21 +140,14 @@ fn a_file_goes_to_the_disk_or_leaves_nothing_there() -> io::Result<()> {
         });
         aio::get_running_loop()?.set_exception_handler(|_| {});
         let client = TestClient::new(app).await?;
-        let send = async |end: &str| {
-            let body = format!("--b\r\n\r\n{}{end}", "x".repeat(200_000));
-            let kind = "multipart/form-data; boundary=b";
-            client
-                .post("/")
-                .header("content-type", kind)
-                .body(body)
-                .send()
-                .await
+        let save = async |end: &str| {
+            send(&client, format!("--b\r\n\r\n{}{end}", "x".repeat(200_000))).await
         };
-        let broken = send("").await;
+        let broken = save("").await;
         assert_eq!((broken.status().as_u16(), path.exists()), (400, false));
-        assert_eq!(send("\r\n--b--").await.text(), "200000");
+        assert_eq!(save("\r\n--b--").await.text(), "200000");
         assert_eq!(fs::read(&path)?, vec![b'x'; 200_000]);
-        let again = send("\r\n--b--").await;
+        let again = save("\r\n--b--").await;
         assert_eq!(again.status(), 500, "nothing is overwritten");
         assert!(
             !again.text().contains("upload"),

@@ -10,6 +10,8 @@
 //! so on its standard error, and compares with hyper alone; where the gate names it in `AIO_PEERS_REQUIRED`, it fails.
 #![cfg(feature = "http")]
 
+#[path = "common/folder.rs"]
+mod folder;
 mod heads;
 
 use std::{
@@ -27,6 +29,7 @@ use std::{
 
 use aio::http::{App, BodyError, HeaderName, HeaderValue, Listener, Request, Response, Server};
 use bytes::Bytes;
+use folder::Folder;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 
@@ -200,24 +203,6 @@ impl Drop for Nginx {
     }
 }
 
-/// A folder that is removed with what is in it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("aio-heads-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder can be made");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left of it harms nobody.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Sends the bytes and ends that side: whoever waits for more gets no more.
 fn ask_tcp(address: SocketAddr, bytes: &[u8]) -> Reading {
     let mut client = TcpStream::connect(address).expect("it listens");
@@ -255,8 +240,8 @@ struct Peers {
 
 /// Starts the three, and calls `compare` beside the loop that serves them.
 fn with_peers(compare: impl FnOnce(&Peers) + Send + 'static) -> io::Result<()> {
-    let folder = Folder::new();
-    let backend = folder.0.join("backend.sock");
+    let folder = Folder::new("heads").expect("a folder can be made");
+    let backend = folder.path().join("backend.sock");
     aio::run(async {
         let listeners = [
             Listener::tcp("127.0.0.1:0").await?,
@@ -266,7 +251,7 @@ fn with_peers(compare: impl FnOnce(&Peers) + Send + 'static) -> io::Result<()> {
         let alone = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let (ours, hyper) = (server.local_addr(), alone.local_addr()?);
         let serving = aio::create_task(serve_hyper(alone));
-        let folder = folder.0.clone();
+        let folder = folder.path().to_owned();
         let comparing = aio::to_thread(move || {
             let nginx = Nginx::start(&folder, &backend);
             if nginx.is_none() {

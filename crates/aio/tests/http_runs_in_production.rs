@@ -57,7 +57,6 @@ fn one_server_listens_on_several_sockets_unix_ones_too() -> io::Result<()> {
     })
 }
 
-/// Whoever shares a listening socket can shut it down, and then each accept fails at once.
 /// The standard library's lets 128 wait. Beyond that a client's first packet is dropped, and it tries again after a second.
 #[test]
 fn a_burst_of_clients_waits_at_a_socket_that_was_made_before() -> io::Result<()> {
@@ -78,6 +77,7 @@ fn a_burst_of_clients_waits_at_a_socket_that_was_made_before() -> io::Result<()>
     })
 }
 
+/// Whoever shares a listening socket can shut it down, and then each accept fails at once.
 #[test]
 fn a_socket_that_listens_no_more_does_not_keep_the_loop_busy() -> io::Result<()> {
     use std::{

@@ -1,6 +1,9 @@
 //! Static files: ranges, conditions, variants, and what must never be served.
 #![cfg(feature = "http")]
 
+#[path = "common/folder.rs"]
+mod folder;
+
 use std::{
     fs, io,
     os::unix::fs::symlink,
@@ -9,48 +12,42 @@ use std::{
 };
 
 use aio::http::{App, Method, Request, Response, Route, StaticFiles, TestClient, Validators};
+use folder::Folder;
 
 fn on_loop(test: impl AsyncFnOnce() -> io::Result<()>) -> io::Result<()> {
     aio::run(aio::wait_for(test(), Duration::from_secs(20)))??
 }
 
-/// A folder of its own for one test; removed when dropped.
-struct Folder(PathBuf);
+/// A folder with a part that is for all, and one that is not.
+struct Site(Folder);
 
-impl Folder {
+impl Site {
     fn new(name: &str) -> io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("aio-{name}-{}", std::process::id()));
-        fs::create_dir_all(folder.join("public/sub"))?;
-        fs::write(folder.join("public/a.txt"), "0123456789")?;
-        fs::write(folder.join("public/empty.txt"), "")?;
-        fs::write(folder.join("public/sub/index.html"), "<p>index</p>")?;
-        fs::write(folder.join("public/big.bin"), vec![7; 300_000])?;
-        fs::write(folder.join("secret.txt"), "secret")?;
-        Ok(Folder(folder))
+        let site = Site(Folder::new(name)?);
+        fs::create_dir_all(site.public("sub"))?;
+        fs::write(site.public("a.txt"), "0123456789")?;
+        fs::write(site.public("empty.txt"), "")?;
+        fs::write(site.public("sub/index.html"), "<p>index</p>")?;
+        fs::write(site.public("big.bin"), vec![7; 300_000])?;
+        fs::write(site.0.path().join("secret.txt"), "secret")?;
+        Ok(site)
     }
 
     fn public(&self, name: &str) -> PathBuf {
-        self.0.join("public").join(name)
+        self.0.path().join("public").join(name)
     }
 
     async fn client(&self) -> io::Result<TestClient> {
-        let files = StaticFiles::new(self.0.join("public"))?.cache_control("max-age=60");
+        let files = StaticFiles::new(self.public(""))?.cache_control("max-age=60");
         TestClient::new(App::new().files("/static", files)).await
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that cannot be removed is the system's concern.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 #[test]
 fn a_file_is_sent_whole_or_in_part() -> io::Result<()> {
     on_loop(async || {
-        let folder = Folder::new("parts")?;
-        let client = folder.client().await?;
+        let site = Site::new("parts")?;
+        let client = site.client().await?;
         let whole = client.get("/static/a.txt").send().await;
         assert_eq!((whole.status().as_u16(), whole.text()), (200, "0123456789"));
         assert_eq!(
@@ -120,10 +117,10 @@ fn a_file_is_sent_whole_or_in_part() -> io::Result<()> {
 #[test]
 fn a_folders_index_is_at_its_path_with_a_slash() -> io::Result<()> {
     on_loop(async || {
-        let folder = Folder::new("index")?;
-        fs::create_dir(folder.public("a b:c"))?;
-        fs::write(folder.public("a b:c/index.html"), "odd")?;
-        let client = folder.client().await?;
+        let site = Site::new("index")?;
+        fs::create_dir(site.public("a b:c"))?;
+        fs::write(site.public("a b:c/index.html"), "odd")?;
+        let client = site.client().await?;
         let index = client.get("/static/sub/").send().await;
         assert_eq!(
             (index.status().as_u16(), index.text()),
@@ -153,8 +150,8 @@ fn a_folders_index_is_at_its_path_with_a_slash() -> io::Result<()> {
 #[test]
 fn what_the_client_has_is_not_sent_again() -> io::Result<()> {
     on_loop(async || {
-        let folder = Folder::new("known")?;
-        let client = folder.client().await?;
+        let site = Site::new("known")?;
+        let client = site.client().await?;
         let first = client.get("/static/a.txt").send().await;
         let (tag, date) = (
             first.header("etag").unwrap(),
@@ -187,7 +184,7 @@ fn what_the_client_has_is_not_sent_again() -> io::Result<()> {
                 "{condition}"
             );
         }
-        fs::write(folder.public("a.txt"), "changed")?;
+        fs::write(site.public("a.txt"), "changed")?;
         let answer = client
             .get("/static/a.txt")
             .header("if-none-match", tag)
@@ -238,12 +235,12 @@ fn conditions_are_weighed_as_the_standard_says() -> io::Result<()> {
 #[test]
 fn a_variant_is_sent_to_who_takes_it_and_checked_as_strictly() -> io::Result<()> {
     on_loop(async || {
-        let folder = Folder::new("variants")?;
-        fs::write(folder.public("a.txt.gz"), "gzipped")?;
-        fs::write(folder.public("a.txt.br"), "brotli")?;
-        fs::write(folder.public("a.txt.zst"), "zstandard")?;
-        symlink(folder.0.join("secret.txt"), folder.public("big.bin.gz"))?;
-        let client = folder.client().await?;
+        let site = Site::new("variants")?;
+        fs::write(site.public("a.txt.gz"), "gzipped")?;
+        fs::write(site.public("a.txt.br"), "brotli")?;
+        fs::write(site.public("a.txt.zst"), "zstandard")?;
+        symlink(site.0.path().join("secret.txt"), site.public("big.bin.gz"))?;
+        let client = site.client().await?;
         for (accepted, coding, text) in [
             ("gzip, br", Some("br"), "brotli"),
             ("gzip", Some("gzip"), "gzipped"),
@@ -309,19 +306,19 @@ fn a_variant_is_sent_to_who_takes_it_and_checked_as_strictly() -> io::Result<()>
 #[test]
 fn no_path_leads_out_of_the_folder() -> io::Result<()> {
     on_loop(async || {
-        let folder = Folder::new("outside")?;
-        symlink(folder.0.join("secret.txt"), folder.public("link.txt"))?;
-        symlink(&folder.0, folder.public("up"))?;
-        symlink("a.txt", folder.public("inside.txt"))?;
-        symlink("/proc/self/root", folder.public("magic"))?;
-        fs::write(folder.public(".hidden"), "hidden")?;
-        fs::create_dir(folder.public(".git"))?;
-        fs::write(folder.public(".git/config"), "hidden")?;
+        let site = Site::new("outside")?;
+        symlink(site.0.path().join("secret.txt"), site.public("link.txt"))?;
+        symlink(site.0.path(), site.public("up"))?;
+        symlink("a.txt", site.public("inside.txt"))?;
+        symlink("/proc/self/root", site.public("magic"))?;
+        fs::write(site.public(".hidden"), "hidden")?;
+        fs::create_dir(site.public(".git"))?;
+        fs::write(site.public(".git/config"), "hidden")?;
         let made = std::process::Command::new("mkfifo")
-            .arg(folder.public("pipe"))
+            .arg(site.public("pipe"))
             .status()?;
         assert!(made.success());
-        let client = folder.client().await?;
+        let client = site.client().await?;
         for path in [
             "/static/../secret.txt",
             "/static/%2e%2e%2fsecret.txt",
@@ -344,7 +341,7 @@ fn no_path_leads_out_of_the_folder() -> io::Result<()> {
             let answer = client.get(path).send().await;
             assert_eq!(answer.status(), 404, "{path}: {}", answer.text());
         }
-        assert!(StaticFiles::new(folder.public("none")).is_err());
+        assert!(StaticFiles::new(site.public("none")).is_err());
         Ok(())
     })
 }

@@ -1,12 +1,13 @@
 //! The peers, and the app that clients among them ask.
 
 pub mod curl;
+#[path = "../common/folder.rs"]
+mod folder;
 pub mod nginx;
 pub mod python;
 
 use std::{
     env, io,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::LazyLock,
 };
@@ -15,6 +16,8 @@ use aio::http::{
     App, BodyError, Cookie, Gone, Request, Response, StaticFiles, WebSocket, WebSocketError,
     WebSocketOptions,
 };
+
+pub use folder::Folder;
 
 #[derive(Clone, Copy)]
 pub enum Peer {
@@ -59,30 +62,12 @@ fn runs(program: &str, arguments: &[&str]) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// A new folder, removed at the end.
-pub struct Folder(PathBuf);
-
 impl Folder {
-    pub fn new(name: &str) -> io::Result<Self> {
-        let path = env::temp_dir().join(format!("aio-peers-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Folder(path))
-    }
-
+    /// Writes a file and gives its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> io::Result<String> {
-        let path = self.0.join(name);
+        let path = self.path().join(name);
         std::fs::write(&path, content)?;
         Ok(path.display().to_string())
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
