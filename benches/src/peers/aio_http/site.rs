@@ -1,9 +1,9 @@
 //! What a server is told when it starts.
 
-use nix::sys::socket::{Backlog, listen};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
+use nix::sys::socket::{Backlog, listen};
 use serde::{Deserialize, Serialize};
 
 use crate::peers::server::{ANY_PORT, Server, report};
