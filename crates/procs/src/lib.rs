@@ -38,23 +38,12 @@ compile_error!("procs needs Linux: pidfds, memory files and descriptor passing")
 extern crate self as procs;
 
 mod child;
-mod codec;
-mod keeper;
-mod link;
-mod luggage;
-mod ring;
-pub use luggage::Descriptor;
-mod page;
-mod panic;
-mod pump;
+mod error;
+mod host;
 mod sys;
-mod wake;
 mod wire;
-mod worker;
-mod zygote;
 
-mod entry;
-pub use entry::init;
+pub use child::init::init;
 /// Calls [`init`] first in `main`.
 ///
 /// Write it above every other attribute of `main`, so that a child is recognised before anything else happens.
@@ -106,56 +95,46 @@ mod task;
 pub use procs_macros::task;
 pub use task::Task;
 
-mod fork;
-pub use fork::{Fork, ForkedChild, fork, fork_checked};
+pub use process::fork::{Fork, ForkedChild, fork, fork_checked};
 
-mod launch;
-pub use launch::StartMethod;
+pub use host::start::StartMethod;
 
-mod limits;
-pub use limits::Limit;
+pub use process::limits::Limit;
 
 mod process;
 pub use process::{Process, spawn};
 
-mod process_builder;
-pub use process_builder::ProcessBuilder;
+pub use process::builder::ProcessBuilder;
 
-mod stdio;
-pub use stdio::Stdio;
+pub use process::stdio::Stdio;
 
 mod pool;
 pub use pool::{
     AsCompleted, Imap, Job, Pool, PoolBuilder, PoolStats, WaitFor, as_completed, wait, wait_for,
 };
 
-mod channel;
-pub use channel::{Connection, channel};
+mod ipc;
+pub use wire::attachments::Descriptor;
 
-mod queue;
-pub use queue::{JoinableQueue, Queue};
+pub use ipc::channel::{Connection, channel};
 
-mod shm;
-pub use shm::{Plain, SharedArray, SharedMemory, SharedValue};
+pub use ipc::queue::{JoinableQueue, Queue};
 
-pub mod sync;
+pub use ipc::shm::{Plain, SharedArray, SharedMemory, SharedValue};
 
-pub mod manager;
-pub use manager::Manager;
+pub use ipc::sync;
+
+pub use ipc::manager::{self, Manager};
 
 mod command;
 pub use command::{Command, Output, command};
 
-mod status;
-pub use status::{ExitStatus, ResourceUsage};
+pub use process::status::{ExitStatus, ResourceUsage};
 
-mod info;
-pub use info::{ProcessInfo, active_children, current, parent};
+pub use process::info::{ProcessInfo, active_children, current, parent};
 
-mod cpu;
-pub use cpu::cpu_count;
+pub use process::cpu::cpu_count;
 
-mod error;
 pub use error::{
     Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError, JobError,
     LockError, ManagerError, OverRelease, Panicked, ProcessError, PutError, ReceiveError, Recover,
@@ -199,7 +178,7 @@ macro_rules! test_support {
 pub mod __private {
     pub use linkme;
 
-    pub use crate::entry::before_main;
+    pub use crate::child::init::before_main;
     pub use crate::task::{Entry, TASKS};
 }
 

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec;
 use crate::error::{DecodeError, EncodeError};
+use crate::wire::codec;
 
 /// A function that can be called in another process.
 ///

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::status::{ExitStatus, ResourceUsage};
+use crate::process::status::{ExitStatus, ResourceUsage};
 
 use super::{DecodeError, EncodeError, Panicked, StartError};
 

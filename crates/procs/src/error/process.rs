@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::status::{ExitStatus, ResourceUsage};
+use crate::process::status::{ExitStatus, ResourceUsage};
 
 use super::{DecodeError, EncodeError, Panicked, StartError};
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::status::ExitStatus;
+use crate::process::status::ExitStatus;
 
 use super::{EncodeError, Panicked, SystemError};
 

@@ -4,19 +4,19 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cpu::cpu_count;
-use crate::entry;
 use crate::error::{SpawnError, SystemError};
-use crate::keeper::START_DEADLINE;
-use crate::launch::{self, StartMethod, Surroundings};
-use crate::limits::Limit;
-use crate::luggage;
+use crate::host::start::{self, SpawnOptions, StartMethod};
+use crate::process::cpu::cpu_count;
+use crate::process::limits::Limit;
 use crate::task::Task;
-use crate::wire::{Duty, TaskName};
+use crate::wire::START_DEADLINE;
+use crate::wire::attachments;
+use crate::wire::marker;
+use crate::wire::{Role, TaskName};
 
-use super::Pool;
-use super::progress::Progress;
-use super::stats::PoolStats;
+use crate::pool::Pool;
+use crate::pool::progress::Progress;
+use crate::pool::stats::PoolStats;
 
 /// As good as no limit, and still a point in time that the clock can express.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
@@ -34,40 +34,40 @@ pub struct PoolBuilder {
     retries: u32,
     idle_timeout: Option<Duration>,
     progress: Option<Progress>,
-    surroundings: Surroundings,
+    options: SpawnOptions,
 }
 
 /// A builder's wishes, checked and completed.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    pub(super) workers: usize,
+pub(crate) struct PoolConfig {
+    pub(in crate::pool) workers: usize,
     initializer: Option<TaskName>,
-    pub(super) initializer_args: Vec<u8>,
+    pub(in crate::pool) initializer_args: Vec<u8>,
     /// The descriptors in the initializer's arguments.
-    pub(super) descriptors: Arc<[OwnedFd]>,
-    pub(super) max_tasks: Option<usize>,
-    pub(super) task_timeout: Option<Duration>,
-    pub(super) retries: u32,
-    pub(super) idle_timeout: Option<Duration>,
-    pub(super) progress: Option<Progress>,
-    pub(super) surroundings: Surroundings,
+    pub(in crate::pool) descriptors: Arc<[OwnedFd]>,
+    pub(in crate::pool) max_tasks: Option<usize>,
+    pub(in crate::pool) task_timeout: Option<Duration>,
+    pub(in crate::pool) retries: u32,
+    pub(in crate::pool) idle_timeout: Option<Duration>,
+    pub(in crate::pool) progress: Option<Progress>,
+    pub(in crate::pool) options: SpawnOptions,
     depth: u32,
 }
 
-impl Plan {
+impl PoolConfig {
     /// The first bytes to a worker.
-    pub(super) fn greeting(&self, name: &str) -> Result<Vec<u8>, SystemError> {
-        launch::setup(
+    pub(in crate::pool) fn greeting(&self, name: &str) -> Result<Vec<u8>, SystemError> {
+        start::setup(
             name,
             self.depth,
-            &self.surroundings,
+            &self.options,
             [false; 3],
-            Duty::Pool(self.initializer.clone()),
+            Role::Pool(self.initializer.clone()),
         )
     }
 
     /// How long a worker may take for its initializer. One that has none takes its first task at once, or was stopped.
-    pub(super) fn initializer_limit(&self) -> Option<Duration> {
+    pub(in crate::pool) fn initializer_limit(&self) -> Option<Duration> {
         if self.initializer.is_some() {
             self.task_timeout
         } else {
@@ -102,8 +102,8 @@ impl PoolBuilder {
     ) -> Result<Self, SpawnError> {
         let mut encoded = Vec::new();
         // One place is the worker's page's.
-        let descriptors = luggage::encode(&args, &mut encoded, luggage::LIMIT - 1)?;
-        self.initializer = Some((launch::name_of::<T>()?, (encoded, descriptors.into())));
+        let descriptors = attachments::encode(&args, &mut encoded, attachments::LIMIT - 1)?;
+        self.initializer = Some((start::name_of::<T>()?, (encoded, descriptors.into())));
         Ok(self)
     }
 
@@ -179,14 +179,14 @@ impl PoolBuilder {
     /// Sets a limit to what each worker may use; several calls set several limits.
     #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
-        self.surroundings.limits.push(limit.into());
+        self.options.limits.push(limit.into());
         self
     }
 
     /// How the workers come to be: from the fork server, if this is not called.
     #[must_use]
     pub fn start_method(mut self, method: StartMethod) -> Self {
-        self.surroundings.method = method;
+        self.options.method = method;
         self
     }
 
@@ -196,14 +196,14 @@ impl PoolBuilder {
     ///
     /// As [`Pool::new`].
     pub fn build(self) -> Result<Pool, SpawnError> {
-        let depth = entry::permit()?;
+        let depth = marker::permit()?;
         let workers = self.workers.unwrap_or_else(cpu_count);
         if workers == 0 {
             return Err(SpawnError::NoWorkers);
         }
         let (initializer, args) = self.initializer.unzip();
         let (initializer_args, descriptors) = args.unwrap_or_else(|| (Vec::new(), Arc::new([])));
-        Pool::start(Plan {
+        Pool::start(PoolConfig {
             workers,
             initializer,
             initializer_args,
@@ -213,7 +213,7 @@ impl PoolBuilder {
             retries: self.retries,
             idle_timeout: self.idle_timeout,
             progress: self.progress,
-            surroundings: self.surroundings,
+            options: self.options,
             depth,
         })
     }

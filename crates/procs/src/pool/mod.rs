@@ -1,20 +1,12 @@
 //! Pool: worker processes that run submitted tasks.
 
-mod as_completed;
 mod builder;
-mod imap;
 mod job;
-mod limits;
-mod map;
-mod member;
 mod progress;
-mod scan;
-mod seat;
 mod shared;
 mod stats;
 mod supervisor;
-mod wait;
-mod work;
+mod worker;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,22 +14,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{JobError, SpawnError, SystemError, TimedOut};
-use crate::info::ProcessInfo;
+use crate::process::info::ProcessInfo;
 use crate::task::{self, Task};
 
-pub use as_completed::{AsCompleted, as_completed};
-pub(crate) use builder::Plan;
 pub use builder::PoolBuilder;
-pub use imap::Imap;
-pub use job::Job;
+pub(crate) use builder::PoolConfig;
+pub use job::{AsCompleted, Imap, Job, WaitFor, as_completed, wait, wait_for};
 pub use stats::PoolStats;
-pub use wait::{WaitFor, wait, wait_for};
 
-use job::Slot;
-use seat::Seat;
+use job::JobState;
+use job::batch::BatchSlice;
+use job::{batch, map};
 use shared::{Shared, Stop};
 use supervisor::Supervisor;
-use work::Work;
+use supervisor::caller_runs::DriverLock;
 
 /// How long a drop waits for killed workers to be gone. Only a process that the kernel cannot end takes longer.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
@@ -68,7 +58,7 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// ```
 pub struct Pool {
     shared: Arc<Shared>,
-    seat: Arc<Seat>,
+    driver: Arc<DriverLock>,
     size: usize,
     supervisor: Option<thread::JoinHandle<()>>,
 }
@@ -106,12 +96,12 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    fn start(plan: Plan) -> Result<Self, SpawnError> {
+    fn start(plan: PoolConfig) -> Result<Self, SpawnError> {
         let size = plan.workers;
         let shared = Arc::new(Shared::new().map_err(SystemError::new("make an event descriptor"))?);
         let supervisor = Supervisor::new(Arc::clone(&shared), plan);
-        let seat = Arc::new(Seat::new(Arc::clone(&shared), supervisor));
-        let theirs = Arc::clone(&seat);
+        let driver = Arc::new(DriverLock::new(Arc::clone(&shared), supervisor));
+        let theirs = Arc::clone(&driver);
         let supervisor = thread::Builder::new()
             .name("procs-pool".to_owned())
             .spawn(move || theirs.supervise())
@@ -119,7 +109,7 @@ impl Pool {
         // If it does not come up, the drop of this value cleans up.
         let pool = Self {
             shared,
-            seat,
+            driver,
             size,
             supervisor: Some(supervisor),
         };
@@ -131,7 +121,7 @@ impl Pool {
     ///
     /// Never fails: if the arguments cannot be encoded or the pool is closed, the job ends in that error.
     pub fn submit<T: Task>(&self, _task: T, args: T::Args) -> Job<T::Output> {
-        let slot = Slot::new();
+        let slot = JobState::new();
         if let Some(work) = work_of::<T>(&slot, &args) {
             self.give(work);
         }
@@ -147,11 +137,11 @@ impl Pool {
     ///
     /// As [`Job::result`].
     pub fn apply<T: Task>(&self, _task: T, args: T::Args) -> Result<T::Output, JobError> {
-        let slot = Slot::new();
+        let slot = JobState::new();
         if let Some(work) = work_of::<T>(&slot, &args)
             && self.shared.leave(work)
         {
-            self.seat.see_to(&slot);
+            self.driver.see_to(&slot);
         }
         Job::new(slot).result()
     }
@@ -208,13 +198,13 @@ impl Pool {
         (2 * self.size).max(64)
     }
 
-    fn give(&self, work: Work) {
+    fn give(&self, work: BatchSlice) {
         self.shared.give(work);
     }
 
     /// The workers that live now.
     pub fn workers(&self) -> Vec<ProcessInfo> {
-        self.shared.crew()
+        self.shared.workers()
     }
 
     /// What the pool has done so far, in numbers.
@@ -235,7 +225,7 @@ impl Pool {
     /// }
     /// ```
     pub fn stats(&self) -> PoolStats {
-        self.shared.tally.stats()
+        self.shared.counters.stats()
     }
 
     /// Takes no more jobs. What was submitted is still done; then the workers exit.
@@ -290,13 +280,13 @@ impl Pool {
 }
 
 /// One call as work. `None`: the arguments cannot be encoded, and the job has ended in that error.
-fn work_of<T: Task>(slot: &Arc<Slot>, args: &T::Args) -> Option<Work> {
+fn work_of<T: Task>(slot: &Arc<JobState>, args: &T::Args) -> Option<BatchSlice> {
     let mut items = Vec::new();
-    if let Err(error) = work::put_item(&mut items, args) {
+    if let Err(error) = batch::put_item(&mut items, args) {
         slot.complete(Err(JobError::Encode(error)));
         return None;
     }
-    Some(Work::new(
+    Some(BatchSlice::new(
         task::id_of::<T>(),
         items,
         0,

@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::stats::{PoolStats, Tally};
+use crate::pool::stats::{Counters, PoolStats};
 
 /// Who is told, and how often.
 #[derive(Clone)]
@@ -15,7 +15,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(every: Duration, tell: impl Fn(PoolStats) + Send + Sync + 'static) -> Self {
+    pub(in crate::pool) fn new(
+        every: Duration,
+        tell: impl Fn(PoolStats) + Send + Sync + 'static,
+    ) -> Self {
         let tell = Arc::new(tell);
         Self { every, tell }
     }
@@ -30,7 +33,7 @@ impl fmt::Debug for Progress {
 }
 
 /// When it was last told, and whether there is news since.
-pub(super) struct Reporter {
+pub(in crate::pool) struct Reporter {
     progress: Option<Progress>,
     told: u64,
     next: Instant,
@@ -38,7 +41,7 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    pub(super) fn new(progress: Option<Progress>) -> Self {
+    pub(in crate::pool) fn new(progress: Option<Progress>) -> Self {
         Self {
             progress,
             told: 0,
@@ -48,12 +51,12 @@ impl Reporter {
     }
 
     /// Whether tasks have ended of which somebody is to be told.
-    pub(super) fn has_news(&self, tally: &Tally) -> bool {
-        self.progress.is_some() && tally.ended() != self.told
+    pub(in crate::pool) fn has_news(&self, counters: &Counters) -> bool {
+        self.progress.is_some() && counters.ended() != self.told
     }
 
     /// Tells that tasks have ended: not before its time, unless it is the last chance.
-    pub(super) fn report(&mut self, tally: &Tally, last: bool) {
+    pub(in crate::pool) fn report(&mut self, counters: &Counters, last: bool) {
         let Some(progress) = &self.progress else {
             return;
         };
@@ -62,16 +65,16 @@ impl Reporter {
             self.due = Some(self.next);
             return;
         }
-        self.told = tally.ended();
+        self.told = counters.ended();
         self.due = None;
         self.next = now.checked_add(progress.every).unwrap_or(now);
-        let stats = tally.stats();
+        let stats = counters.stats();
         // A callback that panics does not harm the pool.
         let _ = panic::catch_unwind(AssertUnwindSafe(|| (progress.tell)(stats)));
     }
 
     /// When it must look again.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(in crate::pool) fn due(&self) -> Option<Instant> {
         self.due
     }
 }

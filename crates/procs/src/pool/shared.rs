@@ -5,15 +5,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::{JobError, StartError};
-use crate::info::ProcessInfo;
-use crate::wake::Wake;
+use crate::host::notifier::Notifier;
+use crate::process::info::ProcessInfo;
 
-use super::stats::Tally;
-use super::work::Work;
+use crate::pool::job::batch::BatchSlice;
+use crate::pool::stats::Counters;
 
 /// How a pool is to end. Later ones overrule earlier ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stop {
+pub(in crate::pool) enum Stop {
     /// Not at all.
     #[default]
     No,
@@ -27,14 +27,14 @@ pub(super) enum Stop {
 
 /// What the supervisor has been asked since it last looked.
 #[derive(Default)]
-pub(super) struct Orders {
-    pub(super) works: Vec<Work>,
-    pub(super) stop: Stop,
+pub(in crate::pool) struct Commands {
+    pub(in crate::pool) works: Vec<BatchSlice>,
+    pub(in crate::pool) stop: Stop,
 }
 
 #[derive(Default)]
-struct Inbox {
-    orders: Orders,
+struct CommandQueue {
+    orders: Commands,
     /// The supervisor has not seen all of it.
     news: bool,
     /// Why nothing more is taken.
@@ -43,8 +43,8 @@ struct Inbox {
 
 /// What is known about a pool.
 #[derive(Default)]
-struct Life {
-    crew: Vec<ProcessInfo>,
+struct PoolStatus {
+    workers: Vec<ProcessInfo>,
     ready: usize,
     starting: bool,
     broken: Option<StartError>,
@@ -52,46 +52,46 @@ struct Life {
 }
 
 /// What a pool's handle and its supervisor share.
-pub(super) struct Shared {
-    inbox: Mutex<Inbox>,
-    pub(super) wake: Wake,
-    life: Mutex<Life>,
+pub(in crate::pool) struct Shared {
+    inbox: Mutex<CommandQueue>,
+    pub(in crate::pool) wake: Notifier,
+    life: Mutex<PoolStatus>,
     changed: Condvar,
-    pub(super) tally: Arc<Tally>,
+    pub(in crate::pool) counters: Arc<Counters>,
 }
 
 impl Shared {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::pool) fn new() -> io::Result<Self> {
         Ok(Self {
             inbox: Mutex::default(),
-            wake: Wake::new()?,
-            life: Mutex::new(Life {
+            wake: Notifier::new()?,
+            life: Mutex::new(PoolStatus {
                 starting: true,
-                ..Life::default()
+                ..PoolStatus::default()
             }),
             changed: Condvar::new(),
-            tally: Arc::default(),
+            counters: Arc::default(),
         })
     }
 
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+    fn inbox(&self) -> MutexGuard<'_, CommandQueue> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn life(&self) -> MutexGuard<'_, Life> {
+    fn life(&self) -> MutexGuard<'_, PoolStatus> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Handle: gives work to the supervisor, or fails it if the pool takes no more.
-    pub(super) fn give(&self, work: Work) {
+    pub(in crate::pool) fn give(&self, work: BatchSlice) {
         if self.leave(work) {
             self.wake.wake();
         }
     }
 
     /// As `give`, but whoever sleeps must still be woken. False: the pool takes no more.
-    pub(super) fn leave(&self, mut work: Work) -> bool {
-        work.count_in(&self.tally);
+    pub(in crate::pool) fn leave(&self, mut work: BatchSlice) -> bool {
+        work.count_in(&self.counters);
         let mut inbox = self.inbox();
         if let Some(refusal) = inbox.refusal.clone() {
             drop(inbox);
@@ -104,7 +104,7 @@ impl Shared {
     }
 
     /// Handle: takes no more work, and ends the pool in this way.
-    pub(super) fn stop(&self, how: Stop) {
+    pub(in crate::pool) fn stop(&self, how: Stop) {
         let mut inbox = self.inbox();
         inbox.refusal.get_or_insert(JobError::Closed);
         inbox.orders.stop = inbox.orders.stop.max(how);
@@ -114,39 +114,39 @@ impl Shared {
     }
 
     /// Supervisor: what has been asked.
-    pub(super) fn take_orders(&self) -> Orders {
+    pub(in crate::pool) fn take_orders(&self) -> Commands {
         let mut inbox = self.inbox();
         inbox.news = false;
         let stop = inbox.orders.stop;
-        Orders {
+        Commands {
             works: std::mem::take(&mut inbox.orders.works),
             stop,
         }
     }
 
     /// Supervisor: from now on it must be woken. False: there are orders already.
-    pub(super) fn prepare_to_sleep(&self) -> bool {
+    pub(in crate::pool) fn prepare_to_sleep(&self) -> bool {
         self.wake.prepare();
         !self.inbox().news
     }
 
     /// Supervisor: takes no more work; returns what came last.
-    pub(super) fn finish(&self, error: &JobError) -> Vec<Work> {
+    pub(in crate::pool) fn finish(&self, error: &JobError) -> Vec<BatchSlice> {
         let mut inbox = self.inbox();
         inbox.refusal = Some(error.clone());
         std::mem::take(&mut inbox.orders.works)
     }
 
-    pub(super) fn set_crew(&self, crew: Vec<ProcessInfo>) {
-        self.life().crew = crew;
+    pub(in crate::pool) fn set_crew(&self, workers: Vec<ProcessInfo>) {
+        self.life().workers = workers;
     }
 
-    pub(super) fn crew(&self) -> Vec<ProcessInfo> {
-        self.life().crew.clone()
+    pub(in crate::pool) fn workers(&self) -> Vec<ProcessInfo> {
+        self.life().workers.clone()
     }
 
     /// Supervisor: how many workers have answered.
-    pub(super) fn set_ready(&self, ready: usize) {
+    pub(in crate::pool) fn set_ready(&self, ready: usize) {
         let mut life = self.life();
         if life.ready != ready {
             life.ready = ready;
@@ -155,26 +155,26 @@ impl Shared {
     }
 
     /// Whether the pool's maker still waits for the workers.
-    pub(super) fn is_starting(&self) -> bool {
+    pub(in crate::pool) fn is_starting(&self) -> bool {
         self.life().starting
     }
 
-    pub(super) fn set_broken(&self, error: StartError) {
+    pub(in crate::pool) fn set_broken(&self, error: StartError) {
         self.life().broken = Some(error);
         self.changed.notify_all();
     }
 
-    pub(super) fn announce_end(&self) {
+    pub(in crate::pool) fn announce_end(&self) {
         self.life().ended = true;
         self.changed.notify_all();
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    pub(in crate::pool) fn has_ended(&self) -> bool {
         self.life().ended
     }
 
     /// Handle: waits until all workers have answered. The supervisor's breaker bounds the wait.
-    pub(super) fn await_ready(&self, workers: usize) -> Result<(), StartError> {
+    pub(in crate::pool) fn await_ready(&self, workers: usize) -> Result<(), StartError> {
         let mut life = self.life();
         while life.ready < workers && life.broken.is_none() && !life.ended {
             life = self
@@ -190,7 +190,7 @@ impl Shared {
     }
 
     /// Handle: waits for the supervisor's end; false when the time is up first.
-    pub(super) fn await_end(&self, deadline: Option<Instant>) -> bool {
+    pub(in crate::pool) fn await_end(&self, deadline: Option<Instant>) -> bool {
         let mut life = self.life();
         while !life.ended {
             life = match deadline {

@@ -40,9 +40,9 @@ impl PoolStats {
 
 /// What is counted. Nothing is ordered by these numbers.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) started: AtomicU64,
-    pub(super) restarted: AtomicU64,
+pub(in crate::pool) struct Counters {
+    pub(in crate::pool) started: AtomicU64,
+    pub(in crate::pool) restarted: AtomicU64,
     given: AtomicU64,
     completed: AtomicU64,
     failed: AtomicU64,
@@ -51,24 +51,24 @@ pub(super) struct Tally {
     received: AtomicU64,
 }
 
-impl Tally {
-    pub(super) fn given(&self, count: usize) {
+impl Counters {
+    pub(in crate::pool) fn given(&self, count: usize) {
         self.given.fetch_add(count as u64, Relaxed);
     }
 
-    pub(super) fn handed_out(&self, count: usize) {
+    pub(in crate::pool) fn handed_out(&self, count: usize) {
         self.handed.fetch_add(count as u64, Relaxed);
     }
 
-    pub(super) fn taken_back(&self, count: usize) {
+    pub(in crate::pool) fn taken_back(&self, count: usize) {
         self.handed.fetch_sub(count as u64, Relaxed);
     }
 
-    pub(super) fn sent(&self, bytes: usize) {
+    pub(in crate::pool) fn sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Relaxed);
     }
 
-    pub(super) fn answered(&self, count: usize, failed: usize, bytes: usize) {
+    pub(in crate::pool) fn answered(&self, count: usize, failed: usize, bytes: usize) {
         self.taken_back(count);
         self.completed.fetch_add((count - failed) as u64, Relaxed);
         if failed > 0 {
@@ -77,15 +77,15 @@ impl Tally {
         self.received.fetch_add(bytes as u64, Relaxed);
     }
 
-    pub(super) fn failed(&self, count: usize) {
+    pub(in crate::pool) fn failed(&self, count: usize) {
         self.failed.fetch_add(count as u64, Relaxed);
     }
 
-    pub(super) fn ended(&self) -> u64 {
+    pub(in crate::pool) fn ended(&self) -> u64 {
         self.completed.load(Relaxed) + self.failed.load(Relaxed)
     }
 
-    pub(super) fn stats(&self) -> PoolStats {
+    pub(in crate::pool) fn stats(&self) -> PoolStats {
         let in_flight = self.handed.load(Relaxed);
         let (completed, failed) = (self.completed.load(Relaxed), self.failed.load(Relaxed));
         let given = self.given.load(Relaxed);

@@ -1,0 +1,222 @@
+//! A child's life: from its child_marker to its exit code.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+
+use crate::child::fork_server;
+use crate::child::init::EntryPoint;
+use crate::child::panic;
+use crate::child::worker::{self, FrameReader, Worker};
+use crate::process::info::{self, ProcessInfo};
+use crate::sys;
+use crate::task::{self, Entry};
+use crate::wire::attachments;
+use crate::wire::journal::Journal;
+use crate::wire::marker::{self, ChildMarker};
+use crate::wire::{Refusal, Role, Setup, Tag, TaskName};
+
+/// What a child exits with when its task panicked, as a Rust program does.
+const PANIC_CODE: i32 = 101;
+
+/// A child's whole life. Returns its exit code.
+pub(crate) fn live(child_marker: &ChildMarker, place: EntryPoint) -> i32 {
+    let Ok(stream) = sys::release_stdin().map(UnixStream::from) else {
+        return 1;
+    };
+    tie_to_parent(child_marker.parent);
+    let result = if place == EntryPoint::InMain(false) {
+        refuse(&stream, &Refusal::NotOnMainThread)
+    } else if child_marker.fork_server {
+        fork_server::serve(stream).and_then(|forked| {
+            tie_to_parent(child_marker.parent);
+            match forked.settle() {
+                // The C library takes the first thread of a duplicate for that of the server: it has the server's
+                // thread id, and the kernel does not look after the locks that it holds when it dies.
+                Ok(stream) => serve_on_new_thread(stream),
+                Err((stream, refusal)) => refuse(&stream, &refusal),
+            }
+        })
+    } else if place == EntryPoint::BeforeMain {
+        serve_on_new_thread(stream)
+    } else {
+        match watch_on_new_thread(&stream) {
+            Ok(()) => serve(&stream),
+            Err(error) => refuse_for_want(&stream, &error),
+        }
+    };
+    exit_code(result)
+}
+
+/// On an error the parent has gone, or speaks another language: there is nobody to tell.
+fn exit_code(result: io::Result<i32>) -> i32 {
+    result.unwrap_or_else(|_| sys::exit_now(1))
+}
+
+/// Serves on a thread that the standard library has made, with its name and its guard page. This thread watches the
+/// parent meanwhile: it does not return.
+fn serve_on_new_thread(stream: UnixStream) -> io::Result<i32> {
+    let stream = Arc::new(stream);
+    let lifeline = Arc::clone(&stream);
+    match server().spawn(move || process::exit(exit_code(serve(&stream)))) {
+        Ok(_) => watch(&lifeline),
+        Err(error) => refuse_for_want(&lifeline, &error),
+    }
+}
+
+fn server() -> thread::Builder {
+    thread::Builder::new()
+        .name("main".to_owned())
+        .stack_size(8 << 20)
+}
+
+/// Watches the parent on another thread: this one serves.
+fn watch_on_new_thread(stream: &UnixStream) -> io::Result<()> {
+    let lifeline = stream.try_clone()?;
+    let watcher = thread::Builder::new()
+        .name("procs-lifeline".to_owned())
+        .stack_size(64 * 1024);
+    watcher.spawn(move || watch(&lifeline)).map(drop)
+}
+
+/// Makes a thread once, as each duplicate of a fork server will, so that they find its stack and what it links to. Without
+/// leave to make one they are only slower, or say so themselves.
+pub(crate) fn rehearse() {
+    if let Ok(thread) = server().spawn(|| ()) {
+        let _ = thread.join();
+    }
+}
+
+/// The system does not let this process have a thread, or a limit.
+fn refuse_for_want(stream: &UnixStream, error: &io::Error) -> io::Result<i32> {
+    refuse(
+        stream,
+        &Refusal::SetupFailed(error.raw_os_error().unwrap_or(0)),
+    )
+}
+
+/// Waits until the parent's end of the socket closes, and ends this process then: also in the middle of a task.
+fn watch(lifeline: &UnixStream) -> ! {
+    sys::hung_up(lifeline.as_fd());
+    sys::exit_now(1)
+}
+
+/// Ends this process when its parent ends, and at once if that has happened already.
+///
+/// The kernel watches the parent's keeper thread, which lives as long as the parent. The socket says the same a second
+/// way, for a parent that died before this call.
+fn tie_to_parent(parent: u32) {
+    sys::die_with_parent();
+    if sys::parent_pid() != parent {
+        sys::exit_now(1);
+    }
+}
+
+fn serve(stream: &UnixStream) -> io::Result<i32> {
+    let mut first = [0; 4096];
+    let (count, mut descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
+    let mut reader = FrameReader::new(stream.try_clone()?, &first[..count]);
+    let length = reader.u32()? as usize;
+    let setup: Setup = postcard::from_bytes(&reader.bytes(length)?).map_err(io::Error::other)?;
+    let length = reader.u64()? as usize;
+    let args = reader.bytes(length)?;
+    if marker::build().ok() != Some(setup.build) {
+        return refuse(stream, &Refusal::BuildDiffers);
+    }
+    if let Err(error) = setup.limits.iter().try_for_each(|limit| limit.apply()) {
+        return refuse_for_want(stream, &error);
+    }
+    if let Err(error) = replace_streams(setup.replaced, &mut descriptors) {
+        return refuse_for_want(stream, &error);
+    }
+    sys::name_thread(&setup.name);
+    let parent = ProcessInfo::new(sys::parent_pid(), setup.parent_name);
+    info::become_child(setup.name, setup.depth, parent);
+    panic::install_hook();
+    marker::pass();
+    match setup.duty {
+        Role::Once(name) => match lookup(&name) {
+            Ok(entry) => once(stream, entry, &args, descriptors),
+            Err(refusal) => refuse(stream, &refusal),
+        },
+        Role::Pool(initializer) => {
+            let mut descriptors = descriptors.into_iter();
+            let page = Journal::attach(descriptors.next().ok_or(io::ErrorKind::InvalidData)?)?;
+            let initializer = match initializer.as_ref().map(lookup).transpose() {
+                Ok(initializer) => initializer,
+                Err(refusal) => return refuse(stream, &refusal),
+            };
+            worker::send(stream, Tag::Ready, &[])?;
+            if let Some(entry) = initializer
+                && let Some(code) = initialize(stream, entry, &args, descriptors.collect())?
+            {
+                return Ok(code);
+            }
+            worker::send(stream, Tag::Initialized, &[])?;
+            // Both records were empty: a tag and a length byte each.
+            Worker::new(reader, stream, &page, 4).serve()?;
+            Ok(0)
+        }
+    }
+}
+
+/// Puts the first descriptors where the standard streams are.
+fn replace_streams(replaced: [bool; 3], descriptors: &mut Vec<OwnedFd>) -> io::Result<()> {
+    let targets: Vec<_> = (0..).zip(replaced).filter(|(_, is)| *is).collect();
+    if targets.len() > descriptors.len() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    targets
+        .iter()
+        .zip(descriptors.drain(..targets.len()))
+        .try_for_each(|((target, _), descriptor)| sys::replace_stream(*target, descriptor.as_fd()))
+}
+
+/// Finds a task, and checks that it is the one that the parent means.
+fn lookup(wanted: &TaskName) -> Result<&'static Entry, Refusal> {
+    task::find(wanted.id)
+        .filter(|entry| entry.name == wanted.name && entry.signature == wanted.signature)
+        .ok_or_else(|| Refusal::UnknownTask(wanted.name.clone()))
+}
+
+fn refuse(stream: &UnixStream, refusal: &Refusal) -> io::Result<i32> {
+    let payload = postcard::to_stdvec(refusal).map_err(io::Error::other)?;
+    worker::send(stream, Tag::Refused, &payload)?;
+    Ok(1)
+}
+
+fn once(
+    stream: &UnixStream,
+    entry: &Entry,
+    args: &[u8],
+    descriptors: Vec<OwnedFd>,
+) -> io::Result<i32> {
+    worker::send(stream, Tag::Ready, &[])?;
+    let mut payload = Vec::new();
+    let tag = attachments::with(descriptors, || worker::run(entry, args, &mut payload));
+    worker::send(stream, tag, &payload)?;
+    Ok(match tag {
+        Tag::Value => 0,
+        Tag::Panicked => PANIC_CODE,
+        _ => 1,
+    })
+}
+
+/// Runs a pool's initializer. Where that fails, returns the code to exit with.
+fn initialize(
+    stream: &UnixStream,
+    entry: &Entry,
+    args: &[u8],
+    descriptors: Vec<OwnedFd>,
+) -> io::Result<Option<i32>> {
+    let mut payload = Vec::new();
+    let tag = attachments::with(descriptors, || worker::run(entry, args, &mut payload));
+    if tag == Tag::Value {
+        return Ok(None);
+    }
+    worker::send(stream, tag, &payload)?;
+    Ok(Some(PANIC_CODE))
+}

@@ -1,0 +1,64 @@
+//! The entry of a program: tells an ordinary start from that of a child, which runs its role here and exits.
+
+use std::process;
+
+use crate::child::bootstrap;
+use crate::sys;
+use crate::wire::marker;
+
+/// Makes this program able to start processes of itself. Call it first in `main`.
+///
+/// A process starts by running this same program again. In such a child `init` does not return: it runs the task that
+/// the parent asked for and exits. In an ordinary start it only notes that it was called, and returns at once; without
+/// that note nothing can be spawned ([`SpawnError::InitMissing`]), so that a forgotten `init` is an error and not an
+/// endless chain of programs that start each other.
+///
+/// What stands before the call is done by every child too: argument parsing, log set-up, threads. It must be called on
+/// the main thread; elsewhere it does nothing. [`#[procs::main]`](macro@crate::main) calls it for you, and
+/// [`test_support!`](crate::test_support) does the same in a test file, which has no `main` of its own.
+///
+/// ```
+/// #[procs::task]
+/// fn double(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// fn main() {
+///     procs::init();
+///     let mut process = procs::spawn(double, 21).unwrap();
+///     assert_eq!(process.join().unwrap(), 42);
+/// }
+/// ```
+pub fn init() {
+    match marker::child_marker() {
+        Some(child_marker) => process::exit(bootstrap::live(
+            &child_marker,
+            EntryPoint::InMain(sys::is_main_thread()),
+        )),
+        None if sys::is_main_thread() => marker::pass(),
+        None => {}
+    }
+}
+
+/// What [`test_support!`](crate::test_support) runs before `main`.
+///
+/// Rust's runtime has not started yet, so it must be done by hand what the runtime does for `main`: SIGPIPE is ignored,
+/// and the task runs on a thread of the standard library, which has a name and a guard page.
+pub extern "C" fn before_main() {
+    match marker::child_marker() {
+        None => marker::pass(),
+        Some(child_marker) => {
+            sys::ignore_sigpipe();
+            process::exit(bootstrap::live(&child_marker, EntryPoint::BeforeMain));
+        }
+    }
+}
+
+/// Where the entry was called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryPoint {
+    /// In `main` or below; on the main thread or not.
+    InMain(bool),
+    /// Before `main`.
+    BeforeMain,
+}

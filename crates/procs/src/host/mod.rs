@@ -1,0 +1,7 @@
+//! The side of the process that starts others: starting, watching and collecting children.
+
+pub(crate) mod fork_server;
+pub(crate) mod monitor;
+pub(crate) mod notifier;
+pub(crate) mod socket;
+pub(crate) mod start;

@@ -1,0 +1,139 @@
+//! A parent's end of the socket to a child: never blocks, keeps what cannot be sent yet.
+
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use crate::sys::{self, PollFd};
+use crate::wire::ReadBuffer;
+
+/// What reading found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// Everything there was has been read.
+    Dry,
+    /// There may be more.
+    More,
+    /// The child has closed its end, or it is broken.
+    Closed,
+}
+
+/// A parent's end of the socket to a child.
+pub(crate) struct BufferedSocket {
+    stream: UnixStream,
+    out: Vec<u8>,
+    sent: usize,
+    input: ReadBuffer,
+    /// How many bytes the socket has brought.
+    received: u64,
+    /// How many bytes beyond those came out of the shared page; the socket will bring them once more.
+    ahead: usize,
+}
+
+impl BufferedSocket {
+    /// The stream must be non-blocking.
+    pub(crate) fn new(stream: UnixStream) -> Self {
+        Self {
+            stream,
+            out: Vec::new(),
+            sent: 0,
+            input: ReadBuffer::new(),
+            received: 0,
+            ahead: 0,
+        }
+    }
+
+    /// Where to append what shall be sent.
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// How many bytes wait to be sent.
+    pub(crate) fn backlog(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
+    /// Sends as much as the socket takes. A closed socket swallows everything: the child's death is seen elsewhere.
+    pub(crate) fn flush(&mut self) {
+        while self.sent < self.out.len() {
+            match (&self.stream).write(&self.out[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.sent = self.out.len(),
+            }
+        }
+        self.sent = 0;
+        self.out.clear();
+        // One large value must not hold its memory for the rest of the process's life.
+        self.out.shrink_to(1 << 20);
+    }
+
+    /// What to wait for: input, and room for output if some waits.
+    pub(crate) fn interest(&self) -> PollFd {
+        sys::as_poll(self.stream.as_fd(), true, self.sent < self.out.len())
+    }
+
+    /// Reads what has arrived, at most a few hundred kilobytes at a time, so that no child keeps the others waiting.
+    pub(crate) fn fill(&mut self) -> Filled {
+        for _ in 0..4 {
+            match self.input.read_from(&self.stream, self.ahead) {
+                Ok((0, _)) => return Filled::Closed,
+                Ok((count, full)) => {
+                    self.received += count as u64;
+                    self.ahead -= self.ahead.min(count);
+                    if !full {
+                        // The kernel fills what it is given as long as it has something.
+                        return Filled::Dry;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Filled::Dry,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Filled::Closed,
+            }
+        }
+        Filled::More
+    }
+
+    /// Reads everything that a dead child has left in the socket.
+    pub(crate) fn drain(&mut self) {
+        while self.fill() == Filled::More {}
+    }
+
+    /// Up to which position the child's stream is known here.
+    pub(crate) fn position(&self) -> u64 {
+        self.received + self.ahead as u64
+    }
+
+    /// Whether so much came out of the shared page that the socket should be emptied of it.
+    pub(crate) fn is_far_ahead(&self) -> bool {
+        self.ahead > 256
+    }
+
+    /// Takes bytes that follow the known position, from the shared page.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.input.append(bytes);
+        self.ahead += bytes.len();
+    }
+
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.input.unread()
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+    }
+}
+
+impl AsFd for BufferedSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// A connected pair: the parent's end, which does not block, and the child's, which does.
+pub(crate) fn pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((ours, theirs))
+}

@@ -1,0 +1,211 @@
+//! A dictionary that processes share through a manager.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ManagerError;
+use crate::wire::codec;
+
+use super::client::{Proxy, senseless};
+use super::language::{Action, Bytes, Reply, encoded};
+
+/// A dictionary in a [`Manager`](crate::Manager)'s process, in the order in which its keys came first.
+///
+/// Keys are the same if their bytes are: do not use types such as `HashMap`, whose equal values have no order, as keys.
+/// Each call happens as a whole. A read and a write that belong together are one [`update`](Self::update).
+///
+/// ```
+/// use procs::Manager;
+///
+/// #[procs::main]
+/// fn main() {
+///     let manager = Manager::start().unwrap();
+///     let ages = manager.dict().unwrap();
+///     ages.insert(&"Ann".to_owned(), &7).unwrap();
+///     assert_eq!(ages.update(&"Ann".to_owned(), |age| age.map(|n| n + 1)).unwrap(), Some(8));
+///     assert_eq!(ages.items().unwrap(), [("Ann".to_owned(), 8)]);
+///     assert_eq!(ages.remove(&"Bob".to_owned()).unwrap(), None);
+/// }
+/// ```
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Dict<K, V> {
+    proxy: Proxy,
+    types: PhantomData<fn(K) -> V>,
+}
+
+impl<K, V> Dict<K, V> {
+    pub(super) fn new(proxy: Proxy) -> Self {
+        Self {
+            proxy,
+            types: PhantomData,
+        }
+    }
+
+    /// The same dictionary, but each call waits for its answer no longer than `time`.
+    #[must_use]
+    pub fn timeout(self, time: Duration) -> Self {
+        Self::new(self.proxy.timed(time))
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    ///
+    /// When the manager has ended or does not answer in time.
+    pub fn len(&self) -> Result<usize, ManagerError> {
+        match self.proxy.ask(Action::Length)? {
+            Reply::Number(length) => Ok(length as usize),
+            reply => Err(senseless(&reply)),
+        }
+    }
+
+    /// Whether there are no entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`len`](Self::len).
+    pub fn is_empty(&self) -> Result<bool, ManagerError> {
+        self.len().map(|length| length == 0)
+    }
+
+    /// Removes all entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`len`](Self::len).
+    pub fn clear(&self) -> Result<(), ManagerError> {
+        self.proxy.ask(Action::Clear).map(drop)
+    }
+}
+
+impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V> {
+    /// The value at a key.
+    ///
+    /// # Errors
+    ///
+    /// When the manager has ended or does not answer in time, a key or value cannot be encoded, or what is there is of
+    /// another type.
+    pub fn get(&self, key: &K) -> Result<Option<V>, ManagerError> {
+        self.old_value(Action::Get(encoded(key)?))
+    }
+
+    /// Whether there is a value at a key.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn contains_key(&self, key: &K) -> Result<bool, ManagerError> {
+        self.bytes(Action::Get(encoded(key)?))
+            .map(|bytes| bytes.is_some())
+    }
+
+    /// Puts a value at a key; returns the one that was there.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn insert(&self, key: &K, value: &V) -> Result<Option<V>, ManagerError> {
+        self.old_value(Action::Insert(encoded(key)?, encoded(value)?))
+    }
+
+    /// Removes a key and its value, which it returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn remove(&self, key: &K) -> Result<Option<V>, ManagerError> {
+        self.old_value(Action::Remove(encoded(key)?))
+    }
+
+    /// Replaces what is at a key by a function of it, in one step; `None` is no entry. Returns the new value. The function
+    /// runs again when another process has been faster.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn update(
+        &self,
+        key: &K,
+        mut change: impl FnMut(Option<V>) -> Option<V>,
+    ) -> Result<Option<V>, ManagerError> {
+        let key = encoded(key)?;
+        loop {
+            let old = self.bytes(Action::Get(key.clone()))?;
+            let new = change(decoded(old.as_ref())?);
+            let bytes = new.as_ref().map(encoded).transpose()?;
+            match self.proxy.ask(Action::Exchange(key.clone(), old, bytes))? {
+                Reply::Done(true) => return Ok(new),
+                Reply::Done(false) => {}
+                reply => return Err(senseless(&reply)),
+            }
+        }
+    }
+
+    /// All entries, in the order in which their keys came.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn items(&self) -> Result<Vec<(K, V)>, ManagerError> {
+        match self.proxy.ask(Action::All)? {
+            Reply::Pairs(pairs) => pairs
+                .iter()
+                .map(|(key, value)| Ok((codec::decode(&key.0)?, codec::decode(&value.0)?)))
+                .collect(),
+            reply => Err(senseless(&reply)),
+        }
+    }
+
+    /// All keys, in the order in which they came.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn keys(&self) -> Result<Vec<K>, ManagerError> {
+        let items = self.items()?;
+        Ok(items.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// All values, in the order of their keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn values(&self) -> Result<Vec<V>, ManagerError> {
+        let items = self.items()?;
+        Ok(items.into_iter().map(|(_, value)| value).collect())
+    }
+
+    fn bytes(&self, action: Action) -> Result<Option<Bytes>, ManagerError> {
+        match self.proxy.ask(action)? {
+            Reply::Bytes(bytes) => Ok(bytes),
+            reply => Err(senseless(&reply)),
+        }
+    }
+
+    fn old_value(&self, action: Action) -> Result<Option<V>, ManagerError> {
+        decoded(self.bytes(action)?.as_ref())
+    }
+}
+
+fn decoded<V: DeserializeOwned>(bytes: Option<&Bytes>) -> Result<Option<V>, ManagerError> {
+    let value = bytes.map(|bytes| codec::decode(&bytes.0));
+    Ok(value.transpose()?)
+}
+
+impl<K, V> Clone for Dict<K, V> {
+    fn clone(&self) -> Self {
+        Self::new(self.proxy)
+    }
+}
+
+impl<K, V> fmt::Debug for Dict<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dict").finish_non_exhaustive()
+    }
+}

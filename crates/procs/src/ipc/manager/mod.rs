@@ -1,0 +1,167 @@
+//! Objects that live in a process of their own and are used from others.
+
+use std::fmt;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ManagerError, ProcessError, SpawnError, SystemError};
+use crate::process::Process;
+use crate::sys;
+use crate::wire::START_DEADLINE;
+use crate::wire::attachments::Descriptor;
+
+mod client;
+mod counter;
+mod dict;
+mod language;
+mod list;
+mod server;
+mod value;
+
+pub use counter::Counter;
+pub use dict::Dict;
+pub use list::List;
+pub use value::Value;
+
+use client::{Proxy, Server};
+use language::{Bytes, Seed, encoded};
+
+/// A process that holds objects: [`Dict`], [`List`], [`Counter`], [`Value`].
+///
+/// What it gives out are proxies. They are small values that serde can serialize, so that they travel wherever values do:
+/// in the arguments and results of processes and of a pool's jobs, in messages, in each other. A call of a proxy is a
+/// message to the manager's process and its answer (some ten microseconds); calls of all processes happen one after the
+/// other, each as a whole.
+///
+/// Dropping the manager ends the process, and its objects with it; so does the end of the program, in whatever way.
+/// Calls then fail with [`ManagerError::ServerDied`]. Numbers and arrays are far faster in a
+/// [`SharedArray`](crate::SharedArray).
+///
+/// ```
+/// use procs::Manager;
+/// use procs::manager::Dict;
+///
+/// #[procs::task]
+/// fn count(word: String, counts: Dict<String, u32>) {
+///     counts.update(&word, |old| Some(old.unwrap_or(0) + 1)).unwrap();
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let manager = Manager::start().unwrap();
+///     let counts = manager.dict::<String, u32>().unwrap();
+///     let pool = procs::Pool::new(2).unwrap();
+///     let words = ["to", "be", "or", "not", "to", "be"].map(str::to_owned);
+///     pool.map(count, words.map(|word| (word, counts.clone()))).unwrap();
+///     assert_eq!(counts.get(&"be".to_owned()).unwrap(), Some(2));
+///     assert_eq!(counts.len().unwrap(), 4);
+/// }
+/// ```
+pub struct Manager {
+    process: Process<()>,
+    server: Server,
+}
+
+impl Manager {
+    /// Starts the process, and waits until it is there.
+    ///
+    /// # Errors
+    ///
+    /// When [`init`](crate::init) was not called, or the process does not start.
+    pub fn start() -> Result<Self, SpawnError> {
+        let refused = SystemError::new("make a manager's socket");
+        let made = Server::new().and_then(|server| {
+            let address = SocketAddr::from_abstract_name(server.name())?;
+            Ok((server, UnixListener::bind_addr(&address)?))
+        });
+        let (server, listener) = made.map_err(refused)?;
+        let mut process = Process::builder()
+            .name("Manager")
+            .daemon(true)
+            .spawn(server::serve, (Descriptor::new(listener), server))?;
+        match server.greet(START_DEADLINE) {
+            Ok(()) => Ok(Self { process, server }),
+            Err(error) => Err(match process.join_for(START_DEADLINE) {
+                Err(ProcessError::Start(error)) => error.into(),
+                _ => SystemError::new("talk to a manager")(error).into(),
+            }),
+        }
+    }
+
+    /// A new dictionary, empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerDied`](ManagerError::ServerDied).
+    pub fn dict<K, V>(&self) -> Result<Dict<K, V>, ManagerError> {
+        self.make(Seed::Dict).map(Dict::new)
+    }
+
+    /// A new list, empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerDied`](ManagerError::ServerDied).
+    pub fn list<T>(&self) -> Result<List<T>, ManagerError> {
+        self.make(Seed::List).map(List::new)
+    }
+
+    /// A new counter.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerDied`](ManagerError::ServerDied).
+    pub fn counter(&self, number: i64) -> Result<Counter, ManagerError> {
+        self.make(Seed::Counter(number)).map(Counter::new)
+    }
+
+    /// A new value.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerDied`](ManagerError::ServerDied), or the value cannot be encoded.
+    pub fn value<T: Serialize + DeserializeOwned>(
+        &self,
+        value: &T,
+    ) -> Result<Value<T>, ManagerError> {
+        let bytes: Bytes = encoded(value)?;
+        self.make(Seed::Value(bytes)).map(Value::new)
+    }
+
+    fn make(&self, seed: Seed) -> Result<Proxy, ManagerError> {
+        Proxy::make(self.server, seed)
+    }
+
+    /// The process id of the manager's process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager")
+            .field("process", &self.process)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        self.process.kill();
+        // It cannot refuse; only the kernel may take its time.
+        let _ = self.process.join_for(Duration::from_secs(2));
+        self.server.forget();
+    }
+}
+
+/// Bytes that nobody can guess.
+fn random() -> std::io::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    sys::fill_random(&mut bytes)?;
+    Ok(bytes)
+}

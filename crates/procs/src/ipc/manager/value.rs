@@ -1,0 +1,111 @@
+//! One value that processes share through a manager.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DecodeError, ManagerError};
+use crate::wire::codec;
+
+use super::client::{Proxy, senseless};
+use super::language::{Action, Bytes, Reply, encoded};
+
+/// A value of any type in a [`Manager`](crate::Manager)'s process. With a struct it is what Python calls a namespace.
+///
+/// ```
+/// use procs::Manager;
+///
+/// #[procs::main]
+/// fn main() {
+///     let manager = Manager::start().unwrap();
+///     let best = manager.value(&("nobody".to_owned(), 0)).unwrap();
+///     best.update(|old| if old.1 < 7 { ("Ann".to_owned(), 7) } else { old }).unwrap();
+///     assert_eq!(best.get().unwrap().0, "Ann");
+/// }
+/// ```
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Value<T> {
+    proxy: Proxy,
+    types: PhantomData<fn(T) -> T>,
+}
+
+impl<T> Value<T> {
+    pub(super) fn new(proxy: Proxy) -> Self {
+        Self {
+            proxy,
+            types: PhantomData,
+        }
+    }
+
+    /// The same value, but each call waits for its answer no longer than `time`.
+    #[must_use]
+    pub fn timeout(self, time: Duration) -> Self {
+        Self::new(self.proxy.timed(time))
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Value<T> {
+    /// What it is.
+    ///
+    /// # Errors
+    ///
+    /// When the manager has ended or does not answer in time, the value cannot be encoded, or what is there is of another
+    /// type.
+    pub fn get(&self) -> Result<T, ManagerError> {
+        Ok(codec::decode(&self.read()?.0)?)
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn set(&self, value: &T) -> Result<(), ManagerError> {
+        let action = Action::Insert(Bytes::default(), encoded(value)?);
+        self.proxy.ask(action).map(drop)
+    }
+
+    /// Replaces it by a function of it, in one step. The function runs again when another process has been faster.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn update(&self, mut change: impl FnMut(T) -> T) -> Result<(), ManagerError> {
+        loop {
+            let old = self.read()?;
+            let new = encoded(&change(codec::decode(&old.0)?))?;
+            let action = Action::Exchange(Bytes::default(), Some(old), Some(new));
+            match self.proxy.ask(action)? {
+                Reply::Done(true) => return Ok(()),
+                Reply::Done(false) => {}
+                reply => return Err(senseless(&reply)),
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Bytes, ManagerError> {
+        match self.proxy.ask(Action::Get(Bytes::default()))? {
+            Reply::Bytes(Some(bytes)) => Ok(bytes),
+            Reply::Bytes(None) => Err(ManagerError::Decode(DecodeError::from_text(
+                "the manager's object has no value".to_owned(),
+            ))),
+            reply => Err(senseless(&reply)),
+        }
+    }
+}
+
+impl<T> Clone for Value<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.proxy)
+    }
+}
+
+impl<T> fmt::Debug for Value<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! Communication between processes.
+
+pub(crate) mod channel;
+pub mod manager;
+pub(crate) mod queue;
+pub(crate) mod shm;
+pub mod sync;

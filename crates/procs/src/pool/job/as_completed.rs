@@ -1,0 +1,106 @@
+//! Several jobs, in the order in which they end.
+
+use std::fmt;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use crate::error::TimedOut;
+
+use crate::pool::Job;
+
+/// Returns jobs in the order in which they end.
+///
+/// The iterator waits for the next job to end; each that it returns is done. Jobs of different pools may be mixed.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// #[procs::task]
+/// fn sleep(millis: u64) -> u64 {
+///     std::thread::sleep(Duration::from_millis(millis));
+///     millis
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let pool = procs::Pool::new(2).unwrap();
+///     let jobs = [pool.submit(sleep, 300), pool.submit(sleep, 1)];
+///     let results = procs::as_completed(jobs).map(|job| job.result().unwrap());
+///     assert_eq!(results.collect::<Vec<_>>(), [1, 300]);
+/// }
+/// ```
+pub fn as_completed<R>(jobs: impl IntoIterator<Item = Job<R>>) -> AsCompleted<R> {
+    let (sender, ended) = mpsc::channel();
+    let jobs: Vec<_> = jobs.into_iter().map(Some).collect();
+    for (index, job) in jobs.iter().flatten().enumerate() {
+        let sender = sender.clone();
+        job.on_done(move || {
+            // Nobody may be interested any more.
+            let _ = sender.send(index);
+        });
+    }
+    AsCompleted {
+        left: jobs.len(),
+        jobs,
+        ended,
+    }
+}
+
+/// The iterator of [`as_completed`]. Dropping it gives up the results of the jobs that it has not returned.
+pub struct AsCompleted<R> {
+    jobs: Vec<Option<Job<R>>>,
+    left: usize,
+    /// The indices of jobs that have ended.
+    ended: Receiver<usize>,
+}
+
+impl<R> AsCompleted<R> {
+    /// The next job that ends, if one does within `time`; `None` when all have been returned.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when none has ended; they go on, and can be waited for again.
+    pub fn next_for(&mut self, time: Duration) -> Result<Option<Job<R>>, TimedOut> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        match self.ended.recv_timeout(time) {
+            Ok(index) => Ok(self.take(index)),
+            Err(RecvTimeoutError::Timeout) => Err(TimedOut),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+        }
+    }
+
+    fn take(&mut self, index: usize) -> Option<Job<R>> {
+        self.left -= 1;
+        self.jobs[index].take()
+    }
+}
+
+impl<R> Iterator for AsCompleted<R> {
+    type Item = Job<R>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Every job ends, and says so once; with none left there is nothing to wait for.
+        let index = if self.left == 0 {
+            None
+        } else {
+            self.ended.recv().ok()
+        };
+        index.and_then(|index| self.take(index))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<R> ExactSizeIterator for AsCompleted<R> {}
+
+impl<R> fmt::Debug for AsCompleted<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompleted")
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,213 @@
+//! Many calls of one task: results in the order of the arguments.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::JobError;
+use crate::task::{self, Task};
+use crate::wire::codec;
+
+use crate::pool::Pool;
+use crate::pool::job;
+use crate::pool::job::batch::{self, BatchSlice, ResultSink};
+
+/// Items travel from the caller to the pool in batches of at most this many, and about this many bytes. The pool splits
+/// them as its workers want them.
+const BATCH_ITEMS: usize = 512;
+const BATCH_BYTES: usize = 32 * 1024;
+
+/// The results of a map, as runs of records.
+#[derive(Default)]
+pub(in crate::pool) struct Results {
+    arrived: Mutex<Arrived>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Arrived {
+    /// By the index of their first item.
+    runs: BTreeMap<usize, Run>,
+    items: usize,
+    /// Who waits wants so many items to have arrived, and is not woken for fewer; `None`: nobody waits.
+    wanted: Option<usize>,
+}
+
+/// What has become of items that follow each other.
+pub(in crate::pool) enum Run {
+    /// So many have ended in these records.
+    Records(usize, Vec<u8>),
+    /// One will have no result.
+    Failed(JobError),
+}
+
+impl Run {
+    pub(in crate::pool) fn len(&self) -> usize {
+        match self {
+            Self::Records(count, _) => *count,
+            Self::Failed(_) => 1,
+        }
+    }
+}
+
+impl Results {
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, first: usize, run: Run) {
+        let mut arrived = self.lock();
+        arrived.items += run.len();
+        arrived.runs.insert(first, run);
+        let enough = arrived.wanted.is_some_and(|wanted| arrived.items >= wanted);
+        drop(arrived);
+        if enough {
+            self.more.notify_one();
+        }
+    }
+
+    /// Waits for all of `count` items.
+    fn wait(&self, count: usize) -> BTreeMap<usize, Run> {
+        let mut arrived = self.lock();
+        while arrived.items < count {
+            arrived.wanted = Some(count);
+            arrived = self
+                .more
+                .wait(arrived)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut arrived.runs)
+    }
+
+    /// Waits for the run that begins at an index, or for any; takes it out.
+    pub(in crate::pool) fn take(&self, index: Option<usize>) -> (usize, Run) {
+        let mut arrived = self.lock();
+        loop {
+            let found = match index {
+                Some(index) => arrived.runs.remove_entry(&index),
+                None => arrived.runs.pop_first(),
+            };
+            if let Some(found) = found {
+                arrived.wanted = None;
+                return found;
+            }
+            arrived.wanted = Some(0);
+            arrived = self
+                .more
+                .wait(arrived)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl ResultSink for Results {
+    fn hand_out(&self) -> bool {
+        true
+    }
+
+    fn take_back(&self) {}
+
+    fn records(&self, first: usize, count: usize, records: &[u8]) {
+        self.add(first, Run::Records(count, records.to_vec()));
+    }
+
+    fn fail(&self, index: usize, error: JobError) {
+        self.add(index, Run::Failed(error));
+    }
+
+    fn abandon(&self, first: usize, count: usize) {
+        (first..first + count).for_each(|index| self.fail(index, JobError::Closed));
+    }
+}
+
+/// Gathers items into batches and gives them to the pool.
+pub(in crate::pool) struct Batcher<'a> {
+    pool: &'a Pool,
+    task: u64,
+    results: Arc<Results>,
+    items: Vec<u8>,
+    first: usize,
+    count: usize,
+}
+
+impl<'a> Batcher<'a> {
+    pub(in crate::pool) fn new<T: Task>(pool: &'a Pool, results: &Arc<Results>) -> Self {
+        let task = task::id_of::<T>();
+        Self {
+            pool,
+            task,
+            results: Arc::clone(results),
+            items: Vec::new(),
+            first: 0,
+            count: 0,
+        }
+    }
+
+    /// Adds the next item.
+    pub(in crate::pool) fn add<A: serde::Serialize>(&mut self, args: &A) {
+        match batch::put_item(&mut self.items, args) {
+            Ok(()) => self.count += 1,
+            Err(error) => {
+                self.send();
+                self.results.fail(self.first, JobError::Encode(error));
+                self.first += 1;
+            }
+        }
+        if self.count == BATCH_ITEMS || self.items.len() >= BATCH_BYTES {
+            self.send();
+        }
+    }
+
+    /// Gives what has been gathered to the pool.
+    pub(in crate::pool) fn send(&mut self) {
+        if self.count > 0 {
+            let sink: Arc<dyn ResultSink> = Arc::clone(&self.results) as _;
+            let items = std::mem::take(&mut self.items);
+            self.pool.give(BatchSlice::new(
+                self.task, items, self.first, self.count, sink,
+            ));
+        }
+        self.first += self.count;
+        self.count = 0;
+    }
+}
+
+/// Runs the task on every item, and waits for all results.
+pub(in crate::pool) fn map<T: Task>(
+    pool: &Pool,
+    items: impl IntoIterator<Item = T::Args>,
+) -> Result<Vec<T::Output>, JobError> {
+    let results = Arc::new(Results::default());
+    let mut batcher = Batcher::new::<T>(pool, &results);
+    for item in items {
+        batcher.add(&item);
+    }
+    batcher.send();
+    let total = batcher.first;
+    let mut values = Vec::with_capacity(total);
+    for run in results.wait(total).into_values() {
+        match run {
+            Run::Failed(error) => return Err(error),
+            Run::Records(_, records) => decode_run(&records, &mut values)?,
+        }
+    }
+    Ok(values)
+}
+
+/// Appends the values of a run.
+fn decode_run<R: serde::de::DeserializeOwned>(
+    records: &[u8],
+    values: &mut Vec<R>,
+) -> Result<(), JobError> {
+    let mut first_error = None;
+    // The pool has parsed these records before; here they cannot be corrupt.
+    let _ = batch::each_record(records, |record| {
+        match job::outcome(&record).and_then(|bytes| codec::decode(bytes).map_err(JobError::Decode))
+        {
+            Ok(value) => values.push(value),
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
+        }
+    });
+    first_error.map_or(Ok(()), Err)
+}

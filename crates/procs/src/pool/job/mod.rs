@@ -1,0 +1,326 @@
+//! One submitted call, and the way to its result.
+
+mod as_completed;
+pub(in crate::pool) mod batch;
+mod imap;
+pub(in crate::pool) mod map;
+mod wait;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{DecodeError, EncodeError, JobError};
+use crate::wire::codec;
+use crate::wire::{self, Record, Tag};
+
+use crate::pool::job::batch::ResultSink;
+
+pub use as_completed::{AsCompleted, as_completed};
+pub use imap::Imap;
+pub use wait::{WaitFor, wait, wait_for};
+
+/// A call that a pool's worker runs.
+///
+/// The result can be waited for ([`result`](Self::result), [`result_for`](Self::result_for)), asked for
+/// ([`try_result`](Self::try_result)) or awaited: a job is a [`Future`]. Dropping a job gives up the result; the call
+/// goes on.
+///
+/// ```
+/// #[procs::task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let pool = procs::Pool::new(2).unwrap();
+///     let job = pool.submit(square, 12);
+///     assert_eq!(job.result().unwrap(), 144);
+/// }
+/// ```
+#[must_use = "without the job nobody learns whether the call succeeded"]
+pub struct Job<R> {
+    slot: Arc<JobState>,
+    result: PhantomData<fn() -> R>,
+}
+
+/// The encoded result of a job, or why there is none.
+pub(crate) type Outcome = Result<Vec<u8>, JobError>;
+
+/// Waits in the pool. Only from here can a job be cancelled.
+const WAITING: u8 = 0;
+/// Has been handed to a worker.
+const HANDED: u8 = 1;
+/// Has been cancelled.
+const CANCELLED: u8 = 2;
+
+/// What a job's handle and the pool share.
+pub(crate) struct JobState {
+    /// Decides, by compare-and-swap, between the canceller and the pool.
+    phase: AtomicU8,
+    end: Mutex<End>,
+    ended: Condvar,
+}
+
+enum End {
+    Pending(Watchers),
+    Done(Outcome),
+    Taken,
+}
+
+/// Who wants to know when a job ends, apart from those who wait for it.
+#[derive(Default)]
+struct Watchers {
+    /// Somebody sleeps until the end. Nobody is woken in vain, which would be a system call for each job.
+    sleeper: bool,
+    waker: Option<Waker>,
+    callbacks: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Watchers {
+    /// A callback that panics harms neither the pool nor the other callbacks.
+    fn notify(self) {
+        for callback in self.callbacks {
+            let _ = panic::catch_unwind(AssertUnwindSafe(callback));
+        }
+        if let Some(waker) = self.waker {
+            let _ = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+}
+
+impl JobState {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            phase: AtomicU8::new(WAITING),
+            end: Mutex::new(End::Pending(Watchers::default())),
+            ended: Condvar::new(),
+        })
+    }
+
+    /// Ends the job, unless it has ended.
+    pub(crate) fn complete(&self, outcome: Outcome) {
+        let mut end = self.lock();
+        if let End::Pending(watchers) = &mut *end {
+            let watchers = mem::take(watchers);
+            *end = End::Done(outcome);
+            drop(end);
+            if watchers.sleeper {
+                self.ended.notify_all();
+            }
+            watchers.notify();
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        !matches!(*self.lock(), End::Pending(_))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self, from: u8, to: u8) -> bool {
+        self.phase
+            .compare_exchange(from, to, AcqRel, Acquire)
+            .is_ok()
+    }
+}
+
+impl ResultSink for JobState {
+    fn hand_out(&self) -> bool {
+        self.step(WAITING, HANDED)
+    }
+
+    fn take_back(&self) {
+        self.step(HANDED, WAITING);
+    }
+
+    fn records(&self, _first: usize, _count: usize, records: &[u8]) {
+        let outcome = match wire::record(records) {
+            Ok(Some(record)) => outcome(&record).map(<[u8]>::to_vec),
+            _ => Err(JobError::Decode(DecodeError::from_text(
+                "the worker's answer is cut off".to_owned(),
+            ))),
+        };
+        self.complete(outcome);
+    }
+
+    fn fail(&self, _index: usize, error: JobError) {
+        self.complete(Err(error));
+    }
+
+    fn abandon(&self, _first: usize, _count: usize) {
+        self.complete(Err(JobError::Closed));
+    }
+}
+
+/// What a worker's record says about a task.
+pub(crate) fn outcome<'a>(record: &Record<'a>) -> Result<&'a [u8], JobError> {
+    let text = || String::from_utf8_lossy(record.payload).into_owned();
+    Err(match record.tag {
+        Tag::Value => return Ok(record.payload),
+        Tag::Panicked => JobError::Panicked(wire::decode_panic(record.payload)),
+        Tag::BadArguments => JobError::Decode(DecodeError::from_text(text())),
+        Tag::BadOutput => JobError::Encode(EncodeError::from_text(text())),
+        Tag::Ready | Tag::Refused | Tag::Initialized | Tag::Resumed => JobError::Decode(
+            DecodeError::from_text("the worker answered out of turn".to_owned()),
+        ),
+    })
+}
+
+impl<R> Job<R> {
+    pub(crate) fn new(slot: Arc<JobState>) -> Self {
+        Self {
+            slot,
+            result: PhantomData,
+        }
+    }
+
+    /// Whether the job has ended, in a result or in an error.
+    pub fn is_done(&self) -> bool {
+        self.slot.is_done()
+    }
+
+    /// Whether a worker has the job and it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.slot.phase.load(Acquire) == HANDED && !self.is_done()
+    }
+
+    /// Whether the job has ended in an error that nobody has taken yet.
+    pub(in crate::pool) fn has_failed(&self) -> bool {
+        matches!(*self.slot.lock(), End::Done(Err(_)))
+    }
+
+    /// Cancels the job if no worker has it yet; it then ends in [`JobError::Cancelled`] and is never run.
+    ///
+    /// Returns false when a worker has it already (see [`Pool`](crate::Pool) for how to stop that one) or it has ended.
+    pub fn cancel(&self) -> bool {
+        let cancelled = self.slot.step(WAITING, CANCELLED);
+        if cancelled {
+            self.slot.complete(Err(JobError::Cancelled));
+        }
+        cancelled
+    }
+
+    /// Calls `callback` once, when the job ends; at once if it has ended.
+    ///
+    /// It is called on a thread of the pool, which does nothing else meanwhile: send a message or set a flag, and leave
+    /// the work to others. Its panic is caught and forgotten.
+    pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
+        let mut end = self.slot.lock();
+        if let End::Pending(watchers) = &mut *end {
+            watchers.callbacks.push(Box::new(callback));
+        } else {
+            drop(end);
+            Watchers {
+                callbacks: vec![Box::new(callback)],
+                ..Watchers::default()
+            }
+            .notify();
+        }
+    }
+}
+
+impl<R: DeserializeOwned> Job<R> {
+    /// Waits for the end of the job and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// The task panicked, its worker died or was killed, the job was cancelled, the pool closed or broken, a value could
+    /// not be encoded or decoded, or the result was taken by an earlier call.
+    pub fn result(self) -> Result<R, JobError> {
+        let mut end = self.slot.lock();
+        while let End::Pending(watchers) = &mut *end {
+            watchers.sleeper = true;
+            end = self
+                .slot
+                .ended
+                .wait(end)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        take(end).unwrap_or(Err(JobError::TimedOut))
+    }
+
+    /// Waits for the end of the job, but no longer than `time`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](JobError::TimedOut) when the job goes on, which may then be waited for again; otherwise as
+    /// [`result`](Self::result).
+    pub fn result_for(&mut self, time: Duration) -> Result<R, JobError> {
+        let deadline = Instant::now().checked_add(time);
+        let mut end = self.slot.lock();
+        while let End::Pending(watchers) = &mut *end {
+            watchers.sleeper = true;
+            // A time beyond the clock's range is for ever; an hour at a time is as good.
+            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return Err(JobError::TimedOut);
+            }
+            end = self
+                .slot
+                .ended
+                .wait_timeout(end, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        take(end).unwrap_or(Err(JobError::TimedOut))
+    }
+
+    /// What [`result`](Self::result) returns, if the job has ended; `None` before.
+    pub fn try_result(&mut self) -> Option<Result<R, JobError>> {
+        take(self.slot.lock())
+    }
+}
+
+/// Takes the outcome out of a slot, and decodes it after the lock is released.
+fn take<R: DeserializeOwned>(mut end: MutexGuard<'_, End>) -> Option<Result<R, JobError>> {
+    if matches!(*end, End::Pending(_)) {
+        return None;
+    }
+    let taken = mem::replace(&mut *end, End::Taken);
+    drop(end);
+    Some(match taken {
+        End::Done(Ok(bytes)) => codec::decode(&bytes).map_err(JobError::Decode),
+        End::Done(Err(error)) => Err(error),
+        End::Pending(_) | End::Taken => Err(JobError::AlreadyTaken),
+    })
+}
+
+impl<R: DeserializeOwned> Future for Job<R> {
+    type Output = Result<R, JobError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut end = self.slot.lock();
+        if let End::Pending(watchers) = &mut *end {
+            watchers.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        take(end).map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl<R> fmt::Debug for Job<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.is_done() {
+            "done"
+        } else if self.is_running() {
+            "running"
+        } else {
+            "waiting"
+        };
+        f.debug_struct("Job").field("state", &state).finish()
+    }
+}

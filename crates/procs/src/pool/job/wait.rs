@@ -1,0 +1,86 @@
+//! Waiting for several jobs.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::error::TimedOut;
+
+use crate::pool::Job;
+
+/// What ends a wait for several jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitFor {
+    /// The first job that ends.
+    First,
+    /// The first job that ends without a result, or the end of all.
+    FirstError,
+    /// The end of all.
+    All,
+}
+
+/// Waits for jobs, without taking their results: ask each with `is_done` and `try_result` afterwards.
+///
+/// Jobs of different pools may be mixed. Without jobs there is nothing to wait for.
+///
+/// ```
+/// use procs::{Job, Pool, WaitFor, wait};
+///
+/// #[procs::task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let pool = Pool::new(2).unwrap();
+///     let jobs: Vec<_> = (0..10).map(|n| pool.submit(square, n)).collect();
+///     wait(&jobs, WaitFor::First);
+///     assert!(jobs.iter().any(Job::is_done));
+///     wait(&jobs, WaitFor::All);
+///     assert!(jobs.iter().all(Job::is_done));
+/// }
+/// ```
+pub fn wait<R>(jobs: &[Job<R>], until: WaitFor) {
+    // Without a deadline it cannot time out.
+    let _ = wait_by(jobs, until, None);
+}
+
+/// Waits for jobs as [`wait`], but no longer than `time`.
+///
+/// # Errors
+///
+/// [`TimedOut`] when what was waited for did not come about; the jobs go on.
+pub fn wait_for<R>(jobs: &[Job<R>], until: WaitFor, time: Duration) -> Result<(), TimedOut> {
+    wait_by(jobs, until, Instant::now().checked_add(time))
+}
+
+fn wait_by<R>(jobs: &[Job<R>], until: WaitFor, deadline: Option<Instant>) -> Result<(), TimedOut> {
+    let (sender, ended) = mpsc::channel();
+    for (index, job) in jobs.iter().enumerate() {
+        let sender = sender.clone();
+        job.on_done(move || {
+            // Nobody may be interested any more.
+            let _ = sender.send(index);
+        });
+    }
+    for _ in jobs {
+        let next = match deadline {
+            None => ended.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(deadline) => {
+                ended.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            }
+        };
+        match next {
+            // One that nobody can end any more has ended.
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => return Err(TimedOut),
+            Ok(index) => {
+                let failed = || jobs[index].has_failed();
+                if until == WaitFor::First || (until == WaitFor::FirstError && failed()) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! What a new process is to be like.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::error::{SpawnError, SystemError};
+use crate::host::monitor::{Monitor, MonitoredProcess};
+use crate::host::socket::BufferedSocket;
+use crate::host::start::{self, SpawnOptions, StartMethod};
+use crate::process::limits::Limit;
+use crate::process::stdio::Stdio;
+use crate::process::{Process, ProcessState};
+use crate::sys::SIGKILL;
+use crate::task::Task;
+use crate::wire::Role;
+use crate::wire::attachments;
+use crate::wire::marker;
+
+/// What a new process is to be like. Made by [`Process::builder`].
+#[derive(Clone, Debug, Default)]
+pub struct ProcessBuilder {
+    name: Option<String>,
+    daemon: bool,
+    options: SpawnOptions,
+}
+
+impl ProcessBuilder {
+    /// The name that [`current`](crate::current) gives in the process and that tools show (its first 15 bytes).
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Ties the process to its handle: dropping the handle kills it. Without this, dropping the handle detaches it.
+    #[must_use]
+    pub fn daemon(mut self, daemon: bool) -> Self {
+        self.daemon = daemon;
+        self
+    }
+
+    /// Sets a variable in the environment of the process.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.options.env.push((key.into(), Some(value.into())));
+        self
+    }
+
+    /// Removes a variable from the environment that the process inherits.
+    #[must_use]
+    pub fn env_remove(mut self, key: impl Into<OsString>) -> Self {
+        self.options.env.push((key.into(), None));
+        self
+    }
+
+    /// The working directory of the process.
+    #[must_use]
+    pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.options.cwd = Some(directory.into());
+        self
+    }
+
+    /// The standard input of the process: nothing, if this is not called.
+    #[must_use]
+    pub fn stdin(mut self, stdin: Stdio) -> Self {
+        self.options.streams.0[0] = Some(stdin);
+        self
+    }
+
+    /// The standard output of the process: this process's, if this is not called.
+    #[must_use]
+    pub fn stdout(mut self, stdout: Stdio) -> Self {
+        self.options.streams.0[1] = Some(stdout);
+        self
+    }
+
+    /// The standard error of the process: this process's, if this is not called.
+    #[must_use]
+    pub fn stderr(mut self, stderr: Stdio) -> Self {
+        self.options.streams.0[2] = Some(stderr);
+        self
+    }
+
+    /// Sets a limit to what the process may use; several calls set several limits.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.options.limits.push(limit.into());
+        self
+    }
+
+    /// How the process comes to be: from the fork server, if this is not called.
+    #[must_use]
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        self.options.method = method;
+        self
+    }
+
+    /// Starts `task` with `args` in a new process.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](crate::spawn).
+    pub fn spawn<T: Task>(
+        &self,
+        _task: T,
+        args: T::Args,
+    ) -> Result<Process<T::Output>, SpawnError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(1);
+        let depth = marker::permit()?;
+        let mut encoded = Vec::new();
+        let (replaced, mut descriptors, pipes) = self
+            .options
+            .streams
+            .open()
+            .map_err(SystemError::new("open the streams of a new process"))?;
+        let room = attachments::LIMIT - descriptors.len();
+        descriptors.extend(attachments::encode(&args, &mut encoded, room)?);
+        drop(args);
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => format!("Process-{}", COUNTER.fetch_add(1, Relaxed)),
+        };
+        let greeting = start::setup(
+            &name,
+            depth,
+            &self.options,
+            replaced,
+            Role::Once(start::name_of::<T>()?),
+        )?;
+        let child = start::start(&self.options, &name)?;
+        let (sent, greeted) = start::pass(&child, &greeting, &descriptors);
+        drop(descriptors);
+        let mut link = BufferedSocket::new(child.stream);
+        link.out().extend_from_slice(&greeting[sent..]);
+        start::put_args(link.out(), &encoded);
+        link.flush();
+        let state = ProcessState::new(child.pid, child.pidfd);
+        if greeted.is_err() {
+            state.signal(SIGKILL);
+        }
+        Monitor::get()?.keep(MonitoredProcess::new(state.clone(), link));
+        greeted?;
+        Ok(Process::new(state, name, self.daemon, pipes))
+    }
+}

@@ -1,0 +1,301 @@
+//! One function in one new process: start it, wait for it, stop it.
+
+pub(crate) mod builder;
+pub(crate) mod cpu;
+pub(crate) mod fork;
+pub(crate) mod info;
+pub(crate) mod limits;
+pub(crate) mod status;
+pub(crate) mod stdio;
+
+use std::fmt;
+use std::io::{PipeReader, PipeWriter};
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{ProcessError, SpawnError};
+use crate::process::builder::ProcessBuilder;
+use crate::process::status::ExitStatus;
+use crate::process::stdio::Pipes;
+use crate::sys::{self, SIGKILL, SIGTERM};
+use crate::task::Task;
+use crate::wire::codec;
+
+/// The encoded result of a task, or why there is none.
+pub(crate) type Outcome = Result<Vec<u8>, ProcessError>;
+
+/// What the handle and the keeper share about a process.
+pub(crate) struct ProcessState {
+    pid: u32,
+    pidfd: OwnedFd,
+    end: Mutex<End>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct End {
+    status: Option<ExitStatus>,
+    outcome: Option<Outcome>,
+}
+
+impl ProcessState {
+    pub(crate) fn new(pid: u32, pidfd: OwnedFd) -> Arc<Self> {
+        Arc::new(Self {
+            pid,
+            pidfd,
+            end: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(crate) fn pidfd(&self) -> &OwnedFd {
+        &self.pidfd
+    }
+
+    /// Sends a signal; nothing happens to a process that has ended.
+    pub(crate) fn signal(&self, number: i32) {
+        let _ = sys::signal(self.pidfd.as_fd(), number);
+    }
+
+    pub(crate) fn complete(&self, status: ExitStatus, outcome: Outcome) {
+        *self.lock() = End {
+            status: Some(status),
+            outcome: Some(outcome),
+        };
+        self.ended.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for ProcessState {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+/// Starts `task` with `args` in a new process.
+///
+/// The process is this program, started anew: it shares no memory with this one, has the null device as its standard
+/// input, and inherits standard output and error, the environment and the working directory. It ends when this process
+/// ends, in whatever way. [`Process::builder`] changes its name and options.
+///
+/// # Errors
+///
+/// When [`init`](crate::init) was not called, the arguments cannot be encoded, or the system refuses (no more processes
+/// or descriptors). What goes wrong later in the child comes out of [`join`](Process::join).
+///
+/// ```
+/// #[procs::task]
+/// fn area(width: u32, height: u32) -> u32 {
+///     width * height
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let mut process = procs::spawn(area, (6, 7)).unwrap();
+///     assert_ne!(process.pid(), std::process::id());
+///     assert_eq!(process.join().unwrap(), 42);
+/// }
+/// ```
+pub fn spawn<T: Task>(task: T, args: T::Args) -> Result<Process<T::Output>, SpawnError> {
+    Process::builder().spawn(task, args)
+}
+
+/// A function that runs in a process of its own, and the way to its result.
+///
+/// Dropping the handle detaches the process: it goes on, is collected when it ends, and still ends with this process.
+/// With [`daemon`](ProcessBuilder::daemon), dropping the handle kills it.
+pub struct Process<R> {
+    state: Arc<ProcessState>,
+    name: String,
+    daemon: bool,
+    pipes: Pipes,
+    result: PhantomData<fn() -> R>,
+}
+
+impl Process<()> {
+    /// A process with a name, options or a tie to its handle.
+    ///
+    /// ```
+    /// use procs::Process;
+    ///
+    /// #[procs::task]
+    /// fn greeting() -> String {
+    ///     format!("{} of {}", procs::current().name(), std::env::var("TOWN").unwrap())
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let builder = Process::builder().name("Bob").env("TOWN", "Ulm");
+    ///     let mut process = builder.spawn(greeting, ()).unwrap();
+    ///     assert_eq!(process.join().unwrap(), "Bob of Ulm");
+    /// }
+    /// ```
+    pub fn builder() -> ProcessBuilder {
+        ProcessBuilder::default()
+    }
+}
+
+impl<R> Process<R> {
+    pub(crate) fn new(state: Arc<ProcessState>, name: String, daemon: bool, pipes: Pipes) -> Self {
+        Self {
+            state,
+            name,
+            daemon,
+            pipes,
+            result: PhantomData,
+        }
+    }
+
+    /// The process id. After the end the system may give the number to another process; signals sent through this
+    /// handle do not reach that one.
+    pub fn pid(&self) -> u32 {
+        self.state.pid
+    }
+
+    /// The name: the builder's, or `Process-N`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks the process to end (SIGTERM). A task that handles the signal may go on.
+    ///
+    /// Does nothing to a process that has ended. [`join`](Self::join) then says which signal it was.
+    pub fn terminate(&self) {
+        self.state.signal(SIGTERM);
+    }
+
+    /// Ends the process (SIGKILL). It cannot refuse. Does nothing to a process that has ended.
+    pub fn kill(&self) {
+        self.state.signal(SIGKILL);
+    }
+
+    /// This side of the process's standard input, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    /// Dropping it ends the input.
+    pub fn take_stdin(&mut self) -> Option<PipeWriter> {
+        self.pipes.stdin.take()
+    }
+
+    /// This side of the process's standard output, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    pub fn take_stdout(&mut self) -> Option<PipeReader> {
+        self.pipes.stdout.take()
+    }
+
+    /// This side of the process's standard error, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    pub fn take_stderr(&mut self) -> Option<PipeReader> {
+        self.pipes.stderr.take()
+    }
+
+    /// How the process ended, or `None` while it runs.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        self.state.lock().status
+    }
+
+    /// Whether the process runs.
+    pub fn is_alive(&self) -> bool {
+        self.exit_status().is_none()
+    }
+
+    fn wait_until(&self, deadline: Option<Instant>) -> MutexGuard<'_, End> {
+        let mut end = self.state.lock();
+        while end.status.is_none() {
+            end = match deadline {
+                None => self
+                    .state
+                    .ended
+                    .wait(end)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return end;
+                    }
+                    self.state
+                        .ended
+                        .wait_timeout(end, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+        end
+    }
+}
+
+impl<R: DeserializeOwned> Process<R> {
+    /// Waits for the end of the process and returns what its task returned.
+    ///
+    /// # Errors
+    ///
+    /// The task panicked, the process died first or never got ready, a value could not be encoded or decoded, or the
+    /// result was taken by an earlier call.
+    pub fn join(&mut self) -> Result<R, ProcessError> {
+        self.join_until(None).unwrap_or(Err(ProcessError::TimedOut))
+    }
+
+    /// Waits for the end of the process, but no longer than `time`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ProcessError::TimedOut) when the process still runs, which may then be waited for again; otherwise
+    /// as [`join`](Self::join).
+    pub fn join_for(&mut self, time: Duration) -> Result<R, ProcessError> {
+        let deadline = Instant::now().checked_add(time);
+        self.join_until(deadline)
+            .unwrap_or(Err(ProcessError::TimedOut))
+    }
+
+    /// What [`join`](Self::join) returns, if the process has ended; `None` while it runs.
+    pub fn try_join(&mut self) -> Option<Result<R, ProcessError>> {
+        self.join_until(Some(Instant::now()))
+    }
+
+    fn join_until(&mut self, deadline: Option<Instant>) -> Option<Result<R, ProcessError>> {
+        let mut end = self.wait_until(deadline);
+        end.status?;
+        let outcome = end.outcome.take();
+        drop(end);
+        Some(match outcome {
+            None => Err(ProcessError::AlreadyJoined),
+            Some(Err(error)) => Err(error),
+            Some(Ok(bytes)) => codec::decode(&bytes).map_err(ProcessError::Decode),
+        })
+    }
+}
+
+/// The pidfd: readable once the process has ended.
+impl<R> AsFd for Process<R> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.state.as_fd()
+    }
+}
+
+impl<R> fmt::Debug for Process<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("name", &self.name)
+            .field("pid", &self.state.pid)
+            .field("daemon", &self.daemon)
+            .field("exit_status", &self.exit_status())
+            .finish()
+    }
+}
+
+impl<R> Drop for Process<R> {
+    fn drop(&mut self) {
+        if self.daemon {
+            self.kill();
+        }
+    }
+}

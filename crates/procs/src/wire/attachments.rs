@@ -1,0 +1,172 @@
+//! Descriptors inside values: a value that holds one is encoded as its number in a list that travels beside the bytes.
+//!
+//! Serde has no place for such a list, so it belongs to the thread, for as long as one value is encoded or decoded.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+use crate::error::EncodeError;
+use crate::sys;
+use crate::wire::codec;
+
+/// How many descriptors travel with one value.
+pub(crate) const LIMIT: usize = sys::MAX_PASSED;
+
+thread_local! {
+    /// What the value that is being encoded has so far; `None`: nothing can travel with it.
+    static PACKED: RefCell<Option<Vec<OwnedFd>>> = const { RefCell::new(None) };
+    /// What came with the value that is being decoded and is not yet taken.
+    static ARRIVED: RefCell<Vec<Option<OwnedFd>>> = const { RefCell::new(Vec::new()) };
+    /// Why packing or taking failed: the codec keeps no texts.
+    static REASON: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// Puts back what was there before, also after a panic of the value's own code.
+struct Restore(Option<Vec<OwnedFd>>, Vec<Option<OwnedFd>>);
+
+impl Restore {
+    /// Exchanges the thread's lists.
+    fn after(packed: Option<Vec<OwnedFd>>, arrived: Vec<Option<OwnedFd>>) -> Self {
+        Self(PACKED.replace(packed), ARRIVED.replace(arrived))
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        PACKED.set(self.0.take());
+        ARRIVED.set(std::mem::take(&mut self.1));
+    }
+}
+
+/// Appends a value to `bytes` and returns copies of the descriptors in it, of which there may be so many.
+pub(crate) fn encode<T: Serialize>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+    limit: usize,
+) -> Result<Vec<OwnedFd>, EncodeError> {
+    let before = bytes.len();
+    let restore = Restore::after(Some(Vec::new()), Vec::new());
+    codec::encode(value, bytes)?;
+    let descriptors = PACKED.take().unwrap_or_default();
+    drop(restore);
+    if descriptors.len() > limit {
+        bytes.truncate(before);
+        let reason = format!("it holds more than {limit} descriptors");
+        return Err(EncodeError::new(std::any::type_name::<T>(), reason));
+    }
+    Ok(descriptors)
+}
+
+/// Calls a function that decodes a value with which these descriptors came. Those that it does not take are closed.
+pub(crate) fn with<R>(descriptors: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
+    let arrived = descriptors.into_iter().map(Some).collect();
+    let _restore = Restore::after(None, arrived);
+    decode()
+}
+
+/// Why the last value could not be packed or unpacked, if a descriptor was the reason.
+pub(crate) fn take_reason() -> Option<String> {
+    REASON.take()
+}
+
+/// Serializes a descriptor: packs a copy of it.
+pub(crate) fn pack<S: Serializer>(
+    descriptor: BorrowedFd<'_>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let fail = |reason: String| {
+        REASON.set(Some(reason.clone()));
+        Err(ser::Error::custom(reason))
+    };
+    let copy = match descriptor.try_clone_to_owned() {
+        Ok(copy) => copy,
+        Err(error) => return fail(format!("a descriptor in it cannot be duplicated: {error}")),
+    };
+    let number = PACKED.with_borrow_mut(|packed| {
+        packed.as_mut().map(|packed| {
+            packed.push(copy);
+            packed.len() - 1
+        })
+    });
+    match number {
+        Some(number) => (number as u32).serialize(serializer),
+        None => fail(
+            "it holds a descriptor, which travels only in arguments of a process or of a pool's initializer, \
+             and in messages of a connection"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Deserializes a descriptor: takes it out of what came.
+pub(crate) fn unpack<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OwnedFd, D::Error> {
+    let number = u32::deserialize(deserializer)? as usize;
+    let descriptor = ARRIVED.with_borrow_mut(|arrived| arrived.get_mut(number)?.take());
+    descriptor.ok_or_else(|| refuse("a descriptor in it did not come with it"))
+}
+
+/// An error of a value that does not fit its descriptor.
+pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
+    REASON.set(Some(reason.to_owned()));
+    E::custom(reason)
+}
+
+/// An open file, socket or the like that can be sent to another process.
+///
+/// Serializing it sends a duplicate; it works where descriptors can travel: in the arguments of
+/// [`spawn`](crate::spawn) and of a pool's initializer, and in the messages of a [`Connection`](crate::Connection).
+/// Elsewhere it is an [`EncodeError`].
+///
+/// ```
+/// use std::fs::File;
+/// use std::io::Read;
+///
+/// use procs::Descriptor;
+///
+/// #[procs::task]
+/// fn length(file: Descriptor) -> usize {
+///     let mut text = String::new();
+///     File::from(file.into_inner()).read_to_string(&mut text).unwrap()
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let file = File::open("/proc/self/status").unwrap();
+///     let mut process = procs::spawn(length, Descriptor::new(file)).unwrap();
+///     assert!(process.join().unwrap() > 0);
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Descriptor(OwnedFd);
+
+impl Descriptor {
+    /// Takes over a file, a socket or another owner of a descriptor.
+    pub fn new(owner: impl Into<OwnedFd>) -> Self {
+        Self(owner.into())
+    }
+
+    /// Gives the descriptor back; `File::from`, `TcpListener::from` and the like take it.
+    pub fn into_inner(self) -> OwnedFd {
+        self.0
+    }
+}
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Serialize for Descriptor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        pack(self.as_fd(), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Descriptor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        unpack(deserializer).map(Self)
+    }
+}

@@ -1,0 +1,161 @@
+//! The page that a pool's worker shares with its parent: what it has begun, and results that are still on their way.
+//!
+//! It answers two questions after a death, without a message from the dead: which task was running (at most one), and
+//! which results were finished but not yet sent. Everything in it is checked before use, because a task may have
+//! overwritten it.
+//!
+//! | word | written by | says |
+//! |---|---|---|
+//! | `CLAIM` | worker, by compare-and-swap; parent, by setting the top bit | how many tasks were begun; top bit: revoked |
+//! | `STARTED` | worker | when the newest task began, nanoseconds of the monotonic clock |
+//! | `BUSY` | worker | nanoseconds spent in tasks so far |
+//! | `COMMITTED` | worker, with release | how many bytes of records exist, sent or not |
+//! | `BYPASSED` | worker, before `COMMITTED` | up to where records have gone straight into the socket: they are not in the page |
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::fence;
+
+use crate::sys::SharedMap;
+
+// Each word has a cache line of its own.
+const CLAIM: usize = 0;
+const STARTED: usize = 64;
+const BUSY: usize = 128;
+const COMMITTED: usize = 192;
+const BYPASSED: usize = 200;
+const RING: usize = 4096;
+const LENGTH: usize = RING + RING_SIZE;
+
+/// How many bytes of records the page can hold.
+pub(crate) const RING_SIZE: usize = 64 * 1024;
+
+/// The largest record that goes through the page; larger ones go straight into the socket.
+pub(crate) const MAX_RECORD: usize = RING_SIZE / 2;
+
+/// The parent has taken back every task that was not begun.
+const REVOKED: u64 = 1 << 63;
+
+/// The shared page of one worker.
+pub(crate) struct Journal(SharedMap);
+
+impl Journal {
+    pub(crate) fn new() -> io::Result<Self> {
+        SharedMap::new(LENGTH).map(Self)
+    }
+
+    pub(crate) fn attach(file: OwnedFd) -> io::Result<Self> {
+        SharedMap::attach(file, LENGTH).map(Self)
+    }
+
+    /// Worker: begins the next task. False: the parent has taken it back.
+    ///
+    /// The compare-and-swap decides between the worker's claim and the parent's revocation, so that each task is either
+    /// begun here or given to another worker, never both.
+    pub(crate) fn claim(&self, now: u64) -> bool {
+        self.0.word(STARTED).store(now, Relaxed);
+        let claim = self.0.word(CLAIM);
+        let begun = claim.load(Relaxed);
+        // Release: a parent that sees the claim also sees when the task started.
+        begun & REVOKED == 0
+            && claim
+                .compare_exchange(begun, begun + 1, AcqRel, Relaxed)
+                .is_ok()
+    }
+
+    /// Worker: everything that was revoked has been skipped.
+    pub(crate) fn resume(&self) {
+        self.0.word(CLAIM).fetch_and(!REVOKED, AcqRel);
+    }
+
+    /// Worker: adds to the time spent in tasks.
+    pub(crate) fn add_busy(&self, nanos: u64) {
+        let busy = self.0.word(BUSY);
+        busy.store(busy.load(Relaxed).wrapping_add(nanos), Relaxed);
+    }
+
+    /// Worker: puts record bytes at a position of the stream. `publish` makes them visible.
+    ///
+    /// The caller has sent everything that lies a whole ring before, and writes at most `MAX_RECORD` bytes between two
+    /// publications.
+    pub(crate) fn write(&self, position: u64, bytes: &[u8]) {
+        // Whoever sees one of these bytes also sees the position that was published before them.
+        fence(Release);
+        let at = (position % RING_SIZE as u64) as usize;
+        let (head, tail) = bytes.split_at(bytes.len().min(RING_SIZE - at));
+        self.0.write(RING + at, head);
+        self.0.write(RING, tail);
+    }
+
+    /// Worker: all records up to this position of the stream exist.
+    pub(crate) fn publish(&self, position: u64) {
+        // Pairs with the acquire load in `copy`.
+        self.0.word(COMMITTED).store(position, Release);
+    }
+
+    /// Worker: all records up to this position exist, and the last one went straight into the socket.
+    pub(crate) fn publish_bypass(&self, position: u64) {
+        // Before the publication: whoever sees that sees this too.
+        self.0.word(BYPASSED).store(position, Relaxed);
+        self.publish(position);
+    }
+
+    /// Parent: how many tasks were begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.0.word(CLAIM).load(Acquire) & !REVOKED
+    }
+
+    /// Parent: takes back what is not begun; returns how many tasks were begun. Not again before the worker has resumed.
+    pub(crate) fn revoke(&self) -> u64 {
+        self.0.word(CLAIM).fetch_or(REVOKED, AcqRel) & !REVOKED
+    }
+
+    /// Parent: when the newest task began, in nanoseconds of the monotonic clock.
+    pub(crate) fn started(&self) -> u64 {
+        self.0.word(STARTED).load(Relaxed)
+    }
+
+    /// Parent: nanoseconds spent in tasks so far.
+    pub(crate) fn busy(&self) -> u64 {
+        self.0.word(BUSY).load(Relaxed)
+    }
+
+    /// Parent, of a dead worker whose socket is drained: the records from this position of the stream on.
+    pub(crate) fn remains(&self, position: u64) -> Option<Vec<u8>> {
+        self.copy(position, RING_SIZE)
+    }
+
+    /// Parent, of a living worker: the records from this position of the stream on, if they are still in the page.
+    ///
+    /// The worker may write meanwhile. A byte of the copy is overwritten only when the worker stands more than half a
+    /// ring after `position` (see `write`), and then the second look at `COMMITTED` shows that it does.
+    pub(crate) fn peek(&self, position: u64) -> Option<Vec<u8>> {
+        let bytes = self.copy(position, MAX_RECORD)?;
+        // Pairs with the fence in `write`: whoever read an overwritten byte also reads the position before it.
+        fence(Acquire);
+        let after = self.0.word(COMMITTED).load(Relaxed);
+        (after.wrapping_sub(position) <= MAX_RECORD as u64).then_some(bytes)
+    }
+
+    fn copy(&self, position: u64, limit: usize) -> Option<Vec<u8>> {
+        let length = self.0.word(COMMITTED).load(Acquire).checked_sub(position)?;
+        // What is still in the socket of a record that bypassed the page has to come from there.
+        let bypassed = self.0.word(BYPASSED).load(Relaxed);
+        if length == 0 || length > limit as u64 || position < bypassed {
+            return None;
+        }
+        let mut bytes = vec![0; length as usize];
+        let at = (position % RING_SIZE as u64) as usize;
+        let (head, tail) = bytes.split_at_mut((RING_SIZE - at).min(length as usize));
+        self.0.read(RING + at, head);
+        self.0.read(RING, tail);
+        Some(bytes)
+    }
+}
+
+impl AsFd for Journal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

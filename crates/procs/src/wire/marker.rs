@@ -1,0 +1,91 @@
+//! The mark of a child: an environment variable *and* a standard input that is a socket of the process named there.
+//!
+//! Programs that a task runs inherit the variable but not the socket, and start as usual.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::error::{SpawnError, SystemError};
+use crate::process::info;
+use crate::sys;
+use crate::task;
+
+/// Marks a child; holds the pid of its parent, and the word for a fork server if it is to be one.
+pub(crate) const MARKER: &str = "PROCS_CHILD_OF";
+
+/// Marks a fork server.
+pub(crate) const FORK_SERVER: &str = "forkserver";
+
+/// How deep processes may nest. Deeper is a runaway recursion rather than a plan.
+pub(crate) const MAX_DEPTH: u32 = 16;
+
+/// Whether this process has passed the entry.
+static PASSED: AtomicBool = AtomicBool::new(false);
+
+/// The order to be a child.
+pub(crate) struct ChildMarker {
+    pub(crate) parent: u32,
+    pub(crate) fork_server: bool,
+}
+
+/// The order to be a child, if this process was started to be one and has not begun.
+pub(crate) fn child_marker() -> Option<ChildMarker> {
+    let marker = env::var(MARKER).ok()?;
+    let (parent, role) = marker.split_once(' ').unwrap_or((&marker, ""));
+    let parent = parent.parse().ok()?;
+    let stdin = io::stdin();
+    let stdin = stdin.as_fd();
+    let ours = sys::is_unix_stream(stdin) && sys::peer_pid(stdin) == Some(parent);
+    ours.then(|| ChildMarker {
+        parent,
+        fork_server: role == FORK_SERVER,
+    })
+}
+
+/// Notes that this process has passed the entry.
+pub(crate) fn pass() {
+    PASSED.store(true, Relaxed);
+}
+
+/// May this process start others? Returns how deep they would be.
+pub(crate) fn permit() -> Result<u32, SpawnError> {
+    if !PASSED.load(Relaxed) {
+        return Err(if child_marker().is_some() {
+            SpawnError::InitSkipped
+        } else {
+            SpawnError::InitMissing
+        });
+    }
+    let depth = info::depth() + 1;
+    if depth > MAX_DEPTH {
+        Err(SpawnError::TooDeep(MAX_DEPTH))
+    } else {
+        Ok(depth)
+    }
+}
+
+/// A number that differs between builds: of the running file, even if it was replaced on disk, and of its tasks.
+pub(crate) fn build() -> Result<u64, SystemError> {
+    static BUILD: OnceLock<u64> = OnceLock::new();
+    if let Some(build) = BUILD.get() {
+        return Ok(*build);
+    }
+    let file = fs::metadata("/proc/self/exe")
+        .map_err(SystemError::new("find this program's file in /proc"))?;
+    let parts = [
+        file.dev(),
+        file.ino(),
+        file.size(),
+        file.mtime().cast_unsigned(),
+        file.mtime_nsec().cast_unsigned(),
+    ];
+    let build = parts.iter().fold(task::table_hash(), |hash, part| {
+        (hash.rotate_left(7) ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    });
+    Ok(*BUILD.get_or_init(|| build))
+}

@@ -1,0 +1,19 @@
+//! What travels between a parent and a child: the handshake, frames of tasks one way, records of results the other.
+//!
+//! Both sides import this layer; it imports neither of them.
+
+pub(crate) mod attachments;
+pub(crate) mod codec;
+pub(crate) mod fork_request;
+pub(crate) mod frame;
+pub(crate) mod handshake;
+pub(crate) mod journal;
+pub(crate) mod marker;
+mod read_buffer;
+mod record;
+mod varint;
+
+pub(crate) use handshake::{Refusal, Role, START_DEADLINE, Setup, TaskName, refusal_of};
+pub(crate) use read_buffer::ReadBuffer;
+pub(crate) use record::{Record, Tag, decode_panic, encode_panic, put_record_head, record};
+pub(crate) use varint::{Corrupt, length_at, put_with_length};

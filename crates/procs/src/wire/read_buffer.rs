@@ -1,0 +1,80 @@
+//! Bytes that have been read from a socket and not yet parsed.
+
+use std::io::{self, Read};
+
+/// Bytes that have arrived and are not yet understood.
+pub(crate) struct ReadBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// How much is asked of the kernel at once: little, until more comes. Many a process sends a few bytes in its life.
+    step: usize,
+}
+
+impl ReadBuffer {
+    const FIRST_STEP: usize = 4 * 1024;
+    const STEP: usize = 128 * 1024;
+
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            start: 0,
+            end: 0,
+            step: Self::FIRST_STEP,
+        }
+    }
+
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start += count;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            // One large value must not hold its memory for the rest of the process's life.
+            if self.bytes.len() > 8 * Self::STEP {
+                self.bytes = Vec::new();
+            }
+        }
+    }
+
+    /// Appends bytes that came another way.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.make_room(bytes.len());
+        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+    }
+
+    /// Reads once; drops the first `skip` of what arrives. Returns how many bytes arrived, and whether there may be more.
+    pub(crate) fn read_from(
+        &mut self,
+        mut source: impl Read,
+        skip: usize,
+    ) -> io::Result<(usize, bool)> {
+        self.make_room(self.step);
+        let room = &mut self.bytes[self.end..];
+        let count = source.read(room)?;
+        let full = count == room.len();
+        if full {
+            self.step = Self::STEP;
+        }
+        let dropped = skip.min(count);
+        self.bytes
+            .copy_within(self.end + dropped..self.end + count, self.end);
+        self.end += count - dropped;
+        Ok((count, full))
+    }
+
+    fn make_room(&mut self, count: usize) {
+        if self.bytes.len() - self.end >= count {
+            return;
+        }
+        self.bytes.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        if self.bytes.len() - self.end < count {
+            let size = (self.end + count).max(2 * self.bytes.len());
+            self.bytes.resize(size, 0);
+        }
+    }
+}
