@@ -139,12 +139,7 @@ fn one_to_one(rounds: usize, python: &Original) -> Vec<Row> {
         .goal(
             "ours",
             &["multiprocessing.Queue"],
-            Target::Ratio(1.0 / 30.0),
-        )
-        .goal(
-            "ours",
-            &["multiprocessing.Queue"],
-            Target::Stretch(1.0 / 60.0),
+            Target::Ratio(1.0 / 60.0),
         )
         .goal("ours", &["ipc-channel"], Target::Ratio(1.0 / 8.0))
         .run(rounds);
@@ -177,12 +172,7 @@ fn two_to_two(rounds: usize, python: &Original) -> Vec<Row> {
         .goal(
             "ours",
             &["multiprocessing.Queue"],
-            Target::Ratio(1.0 / 30.0),
-        )
-        .goal(
-            "ours",
-            &["multiprocessing.Queue"],
-            Target::Stretch(1.0 / 60.0),
+            Target::Ratio(1.0 / 50.0),
         )
         .run(rounds);
     writers

@@ -63,11 +63,7 @@ fn maps(pool: &Pool, rounds: usize, python: &Original) -> Vec<Row> {
             &["ProcessPoolExecutor.map"],
             Target::Ratio(1.0 / 100.0),
         )
-        .goal(
-            "ours",
-            &["Pool.map, its own chunks"],
-            Target::Ratio(1.0 / 4.0),
-        )
+        .goal("ours", &["Pool.map, its own chunks"], Target::Ratio(0.35))
         .run(rounds)
 }
 

@@ -41,8 +41,8 @@ fn starts(rounds: usize, python: &Original) -> Vec<Row> {
     let contest = python.enter(contest, "Python's forkserver", "start_forkserver");
     let contest = python.enter(contest, "Python's fork", "start_fork");
     contest
-        .goal("ours", &["Python's forkserver"], Target::Ratio(1.0 / 60.0))
-        .goal("ours", &["Python's fork"], Target::Ratio(1.0 / 8.0))
+        .goal("ours", &["Python's forkserver"], Target::Ratio(1.0 / 100.0))
+        .goal("ours", &["Python's fork"], Target::Ratio(1.0 / 15.0))
         .run(rounds)
 }
 
@@ -79,7 +79,7 @@ fn one_shot(rounds: usize) -> Vec<Row> {
                 }
             })
         })
-        .goal("ours", &["procspawn::spawn"], Target::Ratio(1.0 / 4.0))
+        .goal("ours", &["procspawn::spawn"], Target::Ratio(0.12))
         .goal("by StartMethod::Spawn", &["procspawn::spawn"], Target::None)
         .run(rounds)
 }
