@@ -16,21 +16,20 @@
 //! }
 //! ```
 //!
-//! - **Tasks**: [`task`](macro@task) marks a function that may run in another process ([`Task`]); [`init`] or
-//!   [`main`](macro@main) stands first in the program, [`test_support!`] in a test file.
-//! - **Processes**: [`spawn`] runs a task in a [`Process`] of its own, within a [`Limit`] and with [`Stdio`] of its own; [`fork`](fn@fork) and [`fork_checked`] duplicate
-//!   this one.
-//! - **Pools**: a [`Pool`] of workers runs tasks; each is a [`Job`]. [`as_completed`] takes several as they end, [`wait`] waits
-//!   for them, [`Imap`]
-//!   reads a long input as results are taken.
-//! - **Between processes**: a [`Queue`] or [`JoinableQueue`] has many writers and readers; [`channel`] makes two ends of a [`Connection`], which can be given to other processes, as can any
-//!   [`Descriptor`]. [`SharedMemory`], a [`SharedArray`] and a [`SharedValue`] are the same for all who have them.
-//! - **Taking turns**: [`sync`] has locks, semaphores, a condition, an event and a barrier that survive their users.
-//! - **Shared objects**: a [`Manager`] is a process that holds dictionaries, lists and the like ([`manager`]).
-//! - **Programs**: [`command`] runs another program: input, output, time limit.
-//! - **This process**: [`current`], [`parent`], [`active_children`], [`cpu_count`].
-//! - **Ends**: [`ExitStatus`] and [`ResourceUsage`] of a process; [`SpawnError`], [`StartError`], [`ProcessError`],
-//!   [`JobError`], [`ForkError`], [`SendError`], [`ReceiveError`], [`PutError`], [`GetError`], [`TimedOut`], and what they are made of.
+//! | for | see |
+//! |---|---|
+//! | functions that can run in another process | [`task`](macro@task), [`Task`]; [`init`] or [`main`](macro@main) in the program, [`test_support!`] in a test file |
+//! | one function in a process of its own | [`spawn`], [`Process`], [`ProcessBuilder`]; [`Limit`], [`Stdio`], [`StartMethod`] |
+//! | many calls on a fixed number of processes | [`Pool`], [`PoolBuilder`], [`Job`], [`Imap`]; [`as_completed`], [`wait`], [`wait_for`] |
+//! | messages | [`channel`], [`Connection`]; [`Queue`], [`JoinableQueue`]; any open file as a [`Descriptor`] |
+//! | shared memory | [`SharedMemory`], [`SharedArray`], [`SharedValue`] |
+//! | locks, semaphores, conditions, events, barriers | [`sync`] |
+//! | dictionaries, lists and counters that processes share | [`Manager`], [`manager`] |
+//! | other programs, with input, output and a time limit | [`command`] |
+//! | duplicates of this process | [`fork`](fn@fork), [`fork_checked`] |
+//! | this process and its children | [`current`], [`parent`], [`active_children`], [`cpu_count`] |
+//! | the end of a process | [`ExitStatus`], [`ResourceUsage`] |
+//! | errors | [`SpawnError`], [`StartError`], [`ProcessError`], [`JobError`], [`CommandError`], [`ForkError`], [`SendError`], [`ReceiveError`], [`PutError`], [`GetError`], [`TimedOut`], [`SystemError`] |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("procs needs Linux: pidfds, memory files and descriptor passing");
@@ -38,12 +37,18 @@ compile_error!("procs needs Linux: pidfds, memory files and descriptor passing")
 extern crate self as procs;
 
 mod child;
+mod command;
 mod error;
 mod host;
+mod ipc;
+mod pool;
+mod process;
 mod sys;
+mod task;
 mod wire;
 
 pub use child::init::init;
+
 /// Calls [`init`] first in `main`.
 ///
 /// Write it above every other attribute of `main`, so that a child is recognised before anything else happens.
@@ -56,7 +61,6 @@ pub use child::init::init;
 /// ```
 pub use procs_macros::main;
 
-mod task;
 /// Makes a free function a task: a function that can be called in another process.
 ///
 /// It can still be called as usual. Its name becomes a value that stands for it, for [`spawn`], [`Pool::submit`] and the
@@ -95,51 +99,30 @@ mod task;
 pub use procs_macros::task;
 pub use task::Task;
 
-pub use process::fork::{Fork, ForkedChild, fork, fork_checked};
-
-pub use host::start::StartMethod;
-
-pub use process::limits::Limit;
-
-mod process;
-pub use process::{Process, spawn};
-
-pub use process::builder::ProcessBuilder;
-
-pub use process::stdio::Stdio;
-
-mod pool;
-pub use pool::{
-    AsCompleted, Imap, Job, Pool, PoolBuilder, PoolStats, WaitFor, as_completed, wait, wait_for,
-};
-
-mod ipc;
-pub use wire::attachments::Descriptor;
-
-pub use ipc::channel::{Connection, channel};
-
-pub use ipc::queue::{JoinableQueue, Queue};
-
-pub use ipc::shm::{Plain, SharedArray, SharedMemory, SharedValue};
-
-pub use ipc::sync;
-
-pub use ipc::manager::{self, Manager};
-
-mod command;
 pub use command::{Command, Output, command};
-
-pub use process::status::{ExitStatus, ResourceUsage};
-
-pub use process::info::{ProcessInfo, active_children, current, parent};
-
-pub use process::cpu::cpu_count;
-
 pub use error::{
     Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError, JobError,
     LockError, ManagerError, OverRelease, Panicked, ProcessError, PutError, ReceiveError, Recover,
     SendError, SpawnError, StartError, SystemError, TaskDoneError, TimedOut, WaitError,
 };
+pub use host::start::StartMethod;
+pub use ipc::channel::{Connection, channel};
+pub use ipc::manager::{self, Manager};
+pub use ipc::queue::{JoinableQueue, Queue};
+pub use ipc::shm::{Plain, SharedArray, SharedMemory, SharedValue};
+pub use ipc::sync;
+pub use pool::{
+    AsCompleted, Imap, Job, Pool, PoolBuilder, PoolStats, WaitFor, as_completed, wait, wait_for,
+};
+pub use process::builder::ProcessBuilder;
+pub use process::cpu::cpu_count;
+pub use process::fork::{Fork, ForkedChild, fork, fork_checked};
+pub use process::info::{ProcessInfo, active_children, current, parent};
+pub use process::limits::Limit;
+pub use process::status::{ExitStatus, ResourceUsage};
+pub use process::stdio::Stdio;
+pub use process::{Process, spawn};
+pub use wire::attachments::Descriptor;
 
 /// Lets the tests of a file start processes. Write it once at the top of a file in `tests/`, or in `lib.rs` under
 /// `#[cfg(test)]`.

@@ -10,7 +10,7 @@ use crate::wire::marker;
 ///
 /// A process starts by running this same program again. In such a child `init` does not return: it runs the task that
 /// the parent asked for and exits. In an ordinary start it only notes that it was called, and returns at once; without
-/// that note nothing can be spawned ([`SpawnError::InitMissing`]), so that a forgotten `init` is an error and not an
+/// that note nothing can be spawned ([`SpawnError::InitMissing`](crate::SpawnError::InitMissing)), so that a forgotten `init` is an error and not an
 /// endless chain of programs that start each other.
 ///
 /// What stands before the call is done by every child too: argument parsing, log set-up, threads. It must be called on
