@@ -30,6 +30,11 @@ test *args:
 soak seconds="300" connections="2000":
     AIO_SOAK_SECONDS={{seconds}} AIO_SOAK_CONNECTIONS={{connections}} cargo test -p aio --features full --test http_leaves_nothing_under_load -- --ignored --nocapture
 
+# Fail system calls of procs' examples at many places (strace; minutes); `just inject process_pool,ppoll` chooses.
+inject cases="":
+    cargo build -p procs --examples
+    PROCS_INJECT='{{cases}}' cargo test -p procs --test injected_errors -- --ignored --nocapture
+
 # The criterion benches; `just bench cpu_bound` runs one of them.
 bench *args:
     cargo bench -p benches {{ if args == "" { "" } else { "--bench " + args } }}
