@@ -156,8 +156,7 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
                 return Ok(code);
             }
             worker::send(stream, Tag::Initialized, &[])?;
-            // Both records were empty: a tag and a length byte each.
-            Worker::new(reader, stream, &page, 4).serve()?;
+            Worker::new(reader, stream, &page).serve()?;
             Ok(0)
         }
     }

@@ -3,11 +3,13 @@
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 
+use std::sync::OnceLock;
+
 use crate::child::panic;
-use crate::sys;
+use crate::sys::{self, ForkMark};
 use crate::task::{CallError, Entry};
-use crate::wire::journal::{Journal, MAX_RECORD, RING_SIZE};
-use crate::wire::{self, ReadBuffer, Tag, frame};
+use crate::wire::journal::{Claim, Journal, MAX_RECORD, RING_SIZE};
+use crate::wire::{self, EMPTY_RECORD, MAX_HEAD, NO_JOB, ReadBuffer, Tag, frame};
 
 /// Results of short tasks are sent together; none waits longer than this, unless the next task takes
 /// longer: then the parent finds them in the page.
@@ -68,10 +70,24 @@ impl FrameReader {
     }
 }
 
+/// Tells the process that runs tasks from its copies.
+static ORIGINAL: OnceLock<ForkMark> = OnceLock::new();
+
+/// What a copy of a process that runs tasks exits with.
+const COPY_CODE: i32 = 1;
+
 /// Runs a task and leaves its record's payload in `payload`.
+///
+/// A task may duplicate its process. It returns here in the copy too, which must not answer in the original's place: the
+/// copy exits.
 pub(crate) fn run(entry: &Entry, args: &[u8], payload: &mut Vec<u8>) -> Tag {
     payload.clear();
-    match panic::catch(|| (entry.call)(args, payload)) {
+    let original = ORIGINAL.get_or_init(ForkMark::new);
+    let result = panic::catch(|| (entry.call)(args, payload));
+    if !original.is_original() {
+        sys::exit_now(COPY_CODE);
+    }
+    match result {
         Ok(Ok(())) => Tag::Value,
         Ok(Err(CallError::Arguments(error))) => {
             *payload = error.to_string().into_bytes();
@@ -90,9 +106,8 @@ pub(crate) fn run(entry: &Entry, args: &[u8], payload: &mut Vec<u8>) -> Tag {
 
 /// Sends one record at once.
 pub(crate) fn send(mut stream: &UnixStream, tag: Tag, payload: &[u8]) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(payload.len() + 8);
-    wire::put_record_head(&mut bytes, tag, payload.len());
-    bytes.extend_from_slice(payload);
+    let mut bytes = Vec::with_capacity(payload.len() + MAX_HEAD);
+    wire::put_record(&mut bytes, NO_JOB, tag, payload);
     stream.write_all(&bytes)
 }
 
@@ -109,8 +124,8 @@ struct ResultWriter<'a> {
 }
 
 impl ResultWriter<'_> {
-    fn record(&mut self, tag: Tag, payload: &[u8], now: u64) -> io::Result<()> {
-        let size = payload.len() + 8;
+    fn record(&mut self, job: u64, tag: Tag, payload: &[u8], now: u64) -> io::Result<()> {
+        let size = payload.len() + MAX_HEAD;
         if self.unsent.len() + size > RING_SIZE || size > MAX_RECORD {
             self.flush()?;
         }
@@ -118,8 +133,7 @@ impl ResultWriter<'_> {
             self.since = now;
         }
         let start = self.unsent.len();
-        wire::put_record_head(&mut self.unsent, tag, payload.len());
-        self.unsent.extend_from_slice(payload);
+        wire::put_record(&mut self.unsent, job, tag, payload);
         let added = &self.unsent[start..];
         let end = self.position + added.len() as u64;
         if size <= MAX_RECORD {
@@ -149,18 +163,16 @@ pub(crate) struct Worker<'a> {
     writer: ResultWriter<'a>,
     page: &'a Journal,
     payload: Vec<u8>,
-    /// The parent has taken back what is in the socket: skip until it says that it is done.
+    /// The number of the next task.
+    next: u64,
+    /// Frames are void until the parent acknowledges its revocation.
     skipping: bool,
 }
 
 impl<'a> Worker<'a> {
-    /// `position` is how many bytes this child has sent already.
-    pub(crate) fn new(
-        reader: FrameReader,
-        stream: &'a UnixStream,
-        page: &'a Journal,
-        position: u64,
-    ) -> Self {
+    /// A worker that has sent two empty records: it is ready, and initialized.
+    pub(crate) fn new(reader: FrameReader, stream: &'a UnixStream, page: &'a Journal) -> Self {
+        let position = 2 * EMPTY_RECORD as u64;
         let writer = ResultWriter {
             stream,
             page,
@@ -174,6 +186,7 @@ impl<'a> Worker<'a> {
             writer,
             page,
             payload: Vec::new(),
+            next: page.next(),
             skipping: false,
         }
     }
@@ -184,11 +197,11 @@ impl<'a> Worker<'a> {
             self.await_bytes(1)?;
             match self.reader.array::<1>()?[0] {
                 frame::TASKS => self.tasks()?,
-                frame::RESUME => {
+                frame::REVOKE_ACK => {
                     self.skipping = false;
-                    self.page.resume();
+                    self.page.acknowledge_revocation();
                     self.writer
-                        .record(Tag::Resumed, &[], sys::monotonic_nanos())?;
+                        .record(NO_JOB, Tag::Resumed, &[], sys::monotonic_nanos())?;
                 }
                 frame::STOP => return self.writer.flush(),
                 _ => return Err(ErrorKind::InvalidData.into()),
@@ -205,22 +218,33 @@ impl<'a> Worker<'a> {
         self.reader.need(count)
     }
 
+    fn claim(&self, number: u64, now: u64) -> io::Result<Claim> {
+        let claim = self.page.claim(number, now);
+        claim.map_err(|wire::Corrupt| ErrorKind::InvalidData.into())
+    }
+
     fn tasks(&mut self) -> io::Result<()> {
         self.await_bytes(frame::TASKS_HEADER - 1)?;
+        let first = self.reader.u64()?;
         let id = self.reader.u64()?;
         let count = self.reader.u32()?;
         let length = self.reader.u64()? as usize;
         self.await_bytes(length)?;
         // The set-up agreed on the whole table, so an unknown id is a broken stream.
         let entry = crate::task::find(id).ok_or(ErrorKind::InvalidData)?;
+        if first != self.next && !self.skipping {
+            return Err(ErrorKind::InvalidData.into());
+        }
         let mut at = 0;
         let mut now = sys::monotonic_nanos();
         for _ in 0..count {
             // A task that is claimed counts as begun, so that arguments which kill their decoder are not tried again.
-            if self.skipping || !self.page.claim(now) {
-                self.skipping = true;
+            let number = self.next;
+            self.skipping = self.skipping || self.claim(number, now)? == Claim::Revoked;
+            if self.skipping {
                 break;
             }
+            self.next += 1;
             let items = &self.reader.buffer.unread()[..length];
             let (size, prefix) = wire::length_at(&items[at..])
                 .ok()
@@ -234,7 +258,7 @@ impl<'a> Worker<'a> {
             let end = sys::monotonic_nanos();
             self.page.add_busy(end - now);
             now = end;
-            self.writer.record(tag, &self.payload, now)?;
+            self.writer.record(number, tag, &self.payload, now)?;
             if now - self.writer.since > GATHER_NANOS || self.writer.unsent.len() > MAX_RECORD / 2 {
                 self.writer.flush()?;
             }

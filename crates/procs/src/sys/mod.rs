@@ -1,6 +1,7 @@
 //! System calls: the only module, beside `fork` and `shm`, that says `unsafe`. Each function is safe to call.
 
 mod descriptor;
+mod fork_mark;
 mod memory;
 mod message;
 mod process;
@@ -10,6 +11,7 @@ pub(crate) use descriptor::{
     EventFd, POLLIN, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream,
     packet_pair, peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
+pub(crate) use fork_mark::ForkMark;
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{
     MAX_PASSED, Wait, is_crowded, receive_packet, receive_with_descriptors, send_packet,

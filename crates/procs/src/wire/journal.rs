@@ -2,11 +2,11 @@
 //!
 //! It answers two questions after a death, without a message from the dead: which task was running (at most one), and
 //! which results were finished but not yet sent. Everything in it is checked before use, because a task may have
-//! overwritten it.
+//! overwritten it. Tasks are numbered from a random number on, so that overwritten words are noticed.
 //!
 //! | word | written by | says |
 //! |---|---|---|
-//! | `CLAIM` | worker, by compare-and-swap; parent, by setting the top bit | how many tasks were begun; top bit: revoked |
+//! | `CLAIM` | worker, by compare-and-swap; parent, by setting the top bit | the number of the next task to begin; top bit: revoked |
 //! | `STARTED` | worker | when the newest task began, nanoseconds of the monotonic clock |
 //! | `BUSY` | worker | nanoseconds spent in tasks so far |
 //! | `COMMITTED` | worker, with release | how many bytes of records exist, sent or not |
@@ -17,7 +17,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::fence;
 
-use crate::sys::SharedMap;
+use crate::sys::{self, SharedMap};
+use crate::wire::Corrupt;
 
 // Each word has a cache line of its own.
 const CLAIM: usize = 0;
@@ -37,35 +38,56 @@ pub(crate) const MAX_RECORD: usize = RING_SIZE / 2;
 /// The parent has taken back every task that was not begun.
 const REVOKED: u64 = 1 << 63;
 
-/// The shared page of one worker.
+/// Numbers begin below this, so that no pool ever counts up to [`REVOKED`].
+const FIRST_NUMBERS: u64 = 1 << 62;
+
+/// What a claim comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The task has begun.
+    Begun,
+    /// The parent has taken the task back.
+    Revoked,
+}
+
+/// The journal of one worker.
 pub(crate) struct Journal(SharedMap);
 
 impl Journal {
     pub(crate) fn new() -> io::Result<Self> {
-        SharedMap::new(LENGTH).map(Self)
+        let map = SharedMap::new(LENGTH)?;
+        let mut random = [0; 8];
+        sys::fill_random(&mut random)?;
+        // Not zero, which is the number of records that belong to no job.
+        let first = u64::from_le_bytes(random) % FIRST_NUMBERS + 1;
+        map.word(CLAIM).store(first, Relaxed);
+        Ok(Self(map))
     }
 
     pub(crate) fn attach(file: OwnedFd) -> io::Result<Self> {
         SharedMap::attach(file, LENGTH).map(Self)
     }
 
-    /// Worker: begins the next task. False: the parent has taken it back.
+    /// Worker: begins the task of this number.
     ///
     /// The compare-and-swap decides between the worker's claim and the parent's revocation, so that each task is either
     /// begun here or given to another worker, never both.
-    pub(crate) fn claim(&self, now: u64) -> bool {
+    pub(crate) fn claim(&self, number: u64, now: u64) -> Result<Claim, Corrupt> {
         self.0.word(STARTED).store(now, Relaxed);
-        let claim = self.0.word(CLAIM);
-        let begun = claim.load(Relaxed);
         // Release: a parent that sees the claim also sees when the task started.
-        begun & REVOKED == 0
-            && claim
-                .compare_exchange(begun, begun + 1, AcqRel, Relaxed)
-                .is_ok()
+        match self
+            .0
+            .word(CLAIM)
+            .compare_exchange(number, number + 1, AcqRel, Relaxed)
+        {
+            Ok(_) => Ok(Claim::Begun),
+            Err(found) if found == number | REVOKED => Ok(Claim::Revoked),
+            Err(_) => Err(Corrupt),
+        }
     }
 
     /// Worker: everything that was revoked has been skipped.
-    pub(crate) fn resume(&self) {
+    pub(crate) fn acknowledge_revocation(&self) {
         self.0.word(CLAIM).fetch_and(!REVOKED, AcqRel);
     }
 
@@ -101,12 +123,14 @@ impl Journal {
         self.publish(position);
     }
 
-    /// Parent: how many tasks were begun.
-    pub(crate) fn begun(&self) -> u64 {
+    /// The number of the next task to begin. In a new journal it is that of the worker's first task.
+    pub(crate) fn next(&self) -> u64 {
         self.0.word(CLAIM).load(Acquire) & !REVOKED
     }
 
-    /// Parent: takes back what is not begun; returns how many tasks were begun. Not again before the worker has resumed.
+    /// Parent: takes back what is not begun; returns the number of the first task that was not begun.
+    ///
+    /// Not again before the worker has acknowledged it.
     pub(crate) fn revoke(&self) -> u64 {
         self.0.word(CLAIM).fetch_or(REVOKED, AcqRel) & !REVOKED
     }

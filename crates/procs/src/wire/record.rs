@@ -1,4 +1,7 @@
-//! Records from a child to its parent: a tag, the length of the payload, the payload.
+//! Records from a child to its parent: a tag, the length of the payload, a seal, the payload.
+//!
+//! The seal mixes the payload with the number of the job to which the record belongs. A record of another job, of a copy
+//! of the worker, or one whose bytes were overwritten in shared memory does not pass [`Record::is_of`].
 
 use crate::error::Panicked;
 use crate::wire::codec::MAX_BYTES;
@@ -55,12 +58,53 @@ impl Tag {
     }
 }
 
+/// The size of a record without payload.
+pub(crate) const EMPTY_RECORD: usize = 1 + 1 + SEAL;
+
+/// The largest size of a record's bytes before its payload.
+pub(crate) const MAX_HEAD: usize = 1 + 6 + SEAL;
+
+/// The size of the seal.
+const SEAL: usize = size_of::<u64>();
+
+/// Larger payloads do not travel through shared memory; only their length is sealed.
+const MAX_SEALED: usize = 64 * 1024;
+
+/// The number of records that belong to no job of a pool.
+pub(crate) const NO_JOB: u64 = 0;
+
 /// A record at the start of some bytes.
 pub(crate) struct Record<'a> {
     pub(crate) tag: Tag,
     pub(crate) payload: &'a [u8],
-    /// How many bytes the whole record takes.
+    /// The size of the whole record in bytes.
     pub(crate) size: usize,
+    seal: u64,
+}
+
+impl Record<'_> {
+    /// Whether the record is whole and belongs to the job of this number.
+    pub(crate) fn is_of(&self, job: u64) -> bool {
+        self.seal == seal(job, self.tag, self.payload)
+    }
+}
+
+/// Mixes a job's number with what its record says.
+fn seal(job: u64, tag: Tag, payload: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |state: u64, word: u64| (state.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    let mut state = mix(job, (payload.len() as u64) << 8 | tag as u64);
+    if payload.len() <= MAX_SEALED {
+        let (words, rest) = payload.as_chunks::<8>();
+        for word in words {
+            state = mix(state, u64::from_le_bytes(*word));
+        }
+        let last = rest
+            .iter()
+            .fold(0, |last, byte| last << 8 | u64::from(*byte));
+        state = mix(state, last);
+    }
+    state
 }
 
 /// Reads the record at the start of `bytes`, or `None` while it is incomplete.
@@ -76,20 +120,27 @@ pub(crate) fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Corrupt> {
         // Nobody sends so much: these bytes are something else.
         return Err(Corrupt);
     }
-    let Some(payload) = rest.get(prefix..prefix + length) else {
+    let Some((seal, rest)) = rest[prefix..].split_first_chunk::<SEAL>() else {
+        return Ok(None);
+    };
+    let Some(payload) = rest.get(..length) else {
         return Ok(None);
     };
     Ok(Some(Record {
         tag,
         payload,
-        size: 1 + prefix + length,
+        size: 1 + prefix + SEAL + length,
+        seal: u64::from_le_bytes(*seal),
     }))
 }
 
-/// Appends a record's first bytes; the payload of this length must follow.
-pub(crate) fn put_record_head(bytes: &mut Vec<u8>, tag: Tag, length: usize) {
+/// Appends the record of a job.
+#[inline]
+pub(crate) fn put_record(bytes: &mut Vec<u8>, job: u64, tag: Tag, payload: &[u8]) {
     bytes.push(tag as u8);
-    put_length(bytes, length);
+    put_length(bytes, payload.len());
+    bytes.extend_from_slice(&seal(job, tag, payload).to_le_bytes());
+    bytes.extend_from_slice(payload);
 }
 
 /// A panic as a record's payload.

@@ -17,6 +17,7 @@ mod process_returns_result_or_reason;
 mod processes_have_streams_of_their_own;
 mod programs_run_without_deadlock;
 mod queue_survives_its_users;
+mod results_belong_to_their_jobs;
 mod waiters_are_woken_whoever_dies;
 mod waits_end_when_they_should;
 

@@ -56,8 +56,11 @@ impl WorkerHandle {
             Stage::Leaving if self.outstanding == 0 => Some(self.waiting_since + EXIT_DEADLINE),
             _ if self.outstanding == 0 => None,
             _ if self.has_begun() => {
-                let running = sys::monotonic_nanos().saturating_sub(self.page.started());
-                Some(now + limit?.saturating_sub(Duration::from_nanos(running)))
+                match sys::monotonic_nanos().checked_sub(self.page.started()) {
+                    Some(nanos) => Some(now + limit?.saturating_sub(Duration::from_nanos(nanos))),
+                    // A task has overwritten the time.
+                    None => Some(self.waiting_since + limit?),
+                }
             }
             // A worker that was stopped from outside never begins it.
             _ => Some(self.waiting_since + limit?),
@@ -66,6 +69,6 @@ impl WorkerHandle {
 
     /// Whether it is in the middle of a task.
     fn has_begun(&self) -> bool {
-        self.page.begun() > self.done
+        self.page.next() > self.answered
     }
 }

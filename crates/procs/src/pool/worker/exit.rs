@@ -29,7 +29,7 @@ impl WorkerHandle {
     pub(in crate::pool) fn take_back(&mut self) -> Vec<BatchSlice> {
         let begun = self.page.revoke();
         self.recalled = true;
-        self.link.out().push(frame::RESUME);
+        self.link.out().push(frame::REVOKE_ACK);
         let unbegun = self.split_from(begun);
         if let Some(left) = &mut self.lifetime {
             *left += unbegun.iter().map(BatchSlice::count).sum::<usize>();
@@ -39,7 +39,12 @@ impl WorkerHandle {
 
     /// Removes the items with this number and above. The page is not trusted: what is answered was begun.
     fn split_from(&mut self, begun: u64) -> Vec<BatchSlice> {
-        let mut keep = (begun.saturating_sub(self.done) as usize).min(self.outstanding);
+        // A number that the worker cannot have reached was overwritten: everything may have begun.
+        let reached = begun.checked_sub(self.answered);
+        let reached = reached.and_then(|begun| usize::try_from(begun).ok());
+        let mut keep = reached
+            .filter(|_| begun >= self.begun_seen)
+            .map_or(self.outstanding, |begun| begun.min(self.outstanding));
         let mut kept = VecDeque::new();
         let mut unbegun = Vec::new();
         self.outstanding = keep;
@@ -62,13 +67,13 @@ impl WorkerHandle {
 
     /// Whether it has begun nothing since the last look although it has more to do than what it runs.
     pub(in crate::pool) fn is_stuck(&mut self) -> bool {
-        let begun = self.page.begun();
+        let begun = self.page.next();
         let idle = begun == self.begun_seen;
         self.begun_seen = begun;
         // One that was told to stop reads no frames that come later.
         idle && self.stage == Stage::Ready
             && !self.recalled
-            && self.done + self.outstanding as u64 > begun
+            && self.answered + self.outstanding as u64 > begun
     }
 
     /// Collects it, if it has ended, and sorts what it held.
@@ -86,11 +91,11 @@ impl WorkerHandle {
             self.parse(now);
         }
         self.closed = true;
-        let unbegun = self.split_from(self.page.begun());
+        let unbegun = self.split_from(self.page.next());
         let mut flights = std::mem::take(&mut self.flights).into_iter();
         let lost = flights.next();
         let early = self.stage_is_early();
-        let untried = self.stage == Stage::Ready && self.done == 0 && lost.is_none();
+        let untried = self.stage == Stage::Ready && self.answered == self.first && lost.is_none();
         let stillborn = early.then(|| self.trouble.take().unwrap_or(StartError::Ended(status)));
         let died = JobError::WorkerDied {
             pid: self.pid,

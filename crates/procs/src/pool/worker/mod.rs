@@ -51,11 +51,13 @@ pub(in crate::pool) struct WorkerHandle {
     link: BufferedSocket,
     pub(in crate::pool) page: Journal,
     pub(in crate::pool) stage: Stage,
-    /// What it has been given and not answered, oldest first. Tasks are numbered from the worker's birth; the first item
-    /// here is number `done`.
+    /// What it has been given and not answered, oldest first. The first item has the number `answered`.
     flights: VecDeque<BatchSlice>,
     pub(in crate::pool) outstanding: usize,
-    pub(in crate::pool) done: u64,
+    /// The number of its first task.
+    first: u64,
+    /// The number of the first task that it has not answered.
+    answered: u64,
     /// How many tasks it may still be given.
     lifetime: Option<usize>,
     /// How long it may take from its first sign of life until it takes tasks; `None`: as long as it likes.
@@ -81,6 +83,7 @@ impl WorkerHandle {
         let greeting = plan.greeting(&name)?;
         let page =
             Journal::new().map_err(SystemError::new("make memory to share with a worker"))?;
+        let first = page.next();
         let child = start::start(&plan.options, &name)?;
         let passed: Vec<_> = [page.as_fd()]
             .into_iter()
@@ -99,13 +102,14 @@ impl WorkerHandle {
             stage: Stage::Starting(now + START_DEADLINE),
             flights: VecDeque::new(),
             outstanding: 0,
-            done: 0,
+            first,
+            answered: first,
             lifetime: plan.max_tasks,
             initializer_limit: plan.initializer_limit(),
             pace: None,
             recalled: false,
             busy_seen: 0,
-            begun_seen: 0,
+            begun_seen: first,
             waiting_since: now,
             overdue: false,
             // One that has ended already did not get its set-up; its end says more than this error.
@@ -177,6 +181,7 @@ impl WorkerHandle {
         let bytes = work.bytes();
         let out = self.link.out();
         out.push(frame::TASKS);
+        out.extend_from_slice(&(self.answered + self.outstanding as u64).to_le_bytes());
         out.extend_from_slice(&task.to_le_bytes());
         out.extend_from_slice(&(count as u32).to_le_bytes());
         out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
@@ -255,7 +260,12 @@ impl WorkerHandle {
         let mut ended = 0;
         loop {
             let limit = self.flights.front().map_or(0, BatchSlice::count);
-            match scan(self.link.unread(), limit, self.stage_is_early())? {
+            match scan(
+                self.link.unread(),
+                self.answered,
+                limit,
+                self.stage_is_early(),
+            )? {
                 Scan::Nothing => break,
                 Scan::Notice { tag, payload, size } => {
                     self.link.consume(size);
@@ -284,7 +294,7 @@ impl WorkerHandle {
         }
         self.link.consume(size);
         self.outstanding -= count;
-        self.done += count as u64;
+        self.answered += count as u64;
     }
 
     fn stage_is_early(&self) -> bool {
