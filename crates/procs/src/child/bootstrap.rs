@@ -15,6 +15,7 @@ use crate::process::info::{self, ProcessInfo};
 use crate::sys;
 use crate::task::{self, Entry};
 use crate::wire::attachments;
+use crate::wire::codec;
 use crate::wire::journal::Journal;
 use crate::wire::marker::{self, ChildMarker};
 use crate::wire::{Refusal, Role, Setup, Tag, TaskName};
@@ -120,7 +121,7 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
     let (count, mut descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
     let mut reader = FrameReader::new(stream.try_clone()?, &first[..count]);
     let length = reader.u32()? as usize;
-    let setup: Setup = postcard::from_bytes(&reader.bytes(length)?).map_err(io::Error::other)?;
+    let setup: Setup = codec::decode(&reader.bytes(length)?).map_err(io::Error::other)?;
     let length = reader.u64()? as usize;
     let args = reader.bytes(length)?;
     if marker::build().ok() != Some(setup.build) {
@@ -182,7 +183,7 @@ fn lookup(wanted: &TaskName) -> Result<&'static Entry, Refusal> {
 }
 
 fn refuse(stream: &UnixStream, refusal: &Refusal) -> io::Result<i32> {
-    let payload = postcard::to_stdvec(refusal).map_err(io::Error::other)?;
+    let payload = codec::to_vec(refusal).map_err(io::Error::other)?;
     worker::send(stream, Tag::Refused, &payload)?;
     Ok(1)
 }

@@ -11,6 +11,7 @@ use crate::child::bootstrap;
 use crate::child::worker;
 use crate::sys;
 use crate::task;
+use crate::wire::codec;
 use crate::wire::fork_request::{EAGER, ForkRequest, OURS};
 use crate::wire::{Refusal, Tag, marker};
 
@@ -56,7 +57,7 @@ fn receive(mut stream: &UnixStream) -> io::Result<ForkedFromServer> {
     stream.read_exact(&mut length[count..])?;
     let mut body = vec![0; u32::from_le_bytes(length) as usize];
     stream.read_exact(&mut body)?;
-    let request: ForkRequest = postcard::from_bytes(&body).map_err(io::Error::other)?;
+    let request: ForkRequest = codec::decode(&body).map_err(io::Error::other)?;
     let mut descriptors = descriptors.into_iter();
     let socket = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
     let outputs = request

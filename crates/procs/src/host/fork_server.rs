@@ -19,6 +19,7 @@ use crate::host::socket;
 use crate::host::start::{self, Child, SpawnOptions};
 use crate::process::status::ExitStatus;
 use crate::sys::{self, SIGKILL};
+use crate::wire::codec;
 use crate::wire::fork_request::{EAGER, ForkRequest, OURS};
 use crate::wire::marker;
 use crate::wire::{self, Tag};
@@ -174,7 +175,7 @@ impl Server {
             cwd: self.cwd_change(options),
             outputs: outputs.map(|output| output.is_some()),
         };
-        let body = postcard::to_stdvec(&request).map_err(io::Error::other)?;
+        let body = codec::to_vec(&request).map_err(io::Error::other)?;
         let passed: Vec<_> = [Some(socket)]
             .into_iter()
             .chain(outputs)

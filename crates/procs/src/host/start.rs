@@ -18,6 +18,7 @@ use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::process::stdio::Streams;
 use crate::sys;
 use crate::task::{self, Task};
+use crate::wire::codec;
 use crate::wire::marker;
 use crate::wire::{Role, Setup, TaskName};
 
@@ -140,7 +141,7 @@ pub(crate) fn setup(
         replaced,
         duty,
     };
-    let body = postcard::to_stdvec(&setup)
+    let body = codec::to_vec(&setup)
         .map_err(io::Error::other)
         .map_err(SystemError::new("encode a new process's set-up"))?;
     let mut bytes = (body.len() as u32).to_le_bytes().to_vec();

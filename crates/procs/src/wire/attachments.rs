@@ -2,9 +2,11 @@
 //!
 //! Serde has no place for such a list, so it belongs to the thread, for as long as one value is encoded or decoded.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::error::EncodeError;
@@ -19,8 +21,6 @@ thread_local! {
     static PACKED: RefCell<Option<Vec<OwnedFd>>> = const { RefCell::new(None) };
     /// What came with the value that is being decoded and is not yet taken.
     static ARRIVED: RefCell<Vec<Option<OwnedFd>>> = const { RefCell::new(Vec::new()) };
-    /// Why packing or taking failed: the codec keeps no texts.
-    static REASON: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 /// Puts back what was there before, also after a panic of the value's own code.
@@ -66,20 +66,12 @@ pub(crate) fn with<R>(descriptors: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> 
     decode()
 }
 
-/// Why the last value could not be packed or unpacked, if a descriptor was the reason.
-pub(crate) fn take_reason() -> Option<String> {
-    REASON.take()
-}
-
 /// Serializes a descriptor: packs a copy of it.
 pub(crate) fn pack<S: Serializer>(
     descriptor: BorrowedFd<'_>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let fail = |reason: String| {
-        REASON.set(Some(reason.clone()));
-        Err(ser::Error::custom(reason))
-    };
+    let fail = |reason: String| Err(ser::Error::custom(reason));
     let copy = match descriptor.try_clone_to_owned() {
         Ok(copy) => copy,
         Err(error) => return fail(format!("a descriptor in it cannot be duplicated: {error}")),
@@ -100,16 +92,51 @@ pub(crate) fn pack<S: Serializer>(
     }
 }
 
-/// Deserializes a descriptor: takes it out of what came.
+/// Deserializes a descriptor: takes it out of the message's list.
+///
+/// Serde reads untagged and flattened types from a buffer, perhaps several times: each attempt gets a duplicate.
 pub(crate) fn unpack<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OwnedFd, D::Error> {
-    let number = u32::deserialize(deserializer)? as usize;
-    let descriptor = ARRIVED.with_borrow_mut(|arrived| arrived.get_mut(number)?.take());
-    descriptor.ok_or_else(|| refuse("a descriptor in it did not come with it"))
+    deserializer.deserialize_newtype_struct(codec::READ_ONCE, Taker)
+}
+
+struct Taker;
+
+impl<'de> Visitor<'de> for Taker {
+    type Value = OwnedFd;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a descriptor")
+    }
+
+    /// The codec's own call: nothing reads the value again.
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<OwnedFd, E> {
+        ARRIVED
+            .with_borrow_mut(|arrived| arrived.get_mut(usize::try_from(number).ok()?)?.take())
+            .ok_or_else(missing)
+    }
+
+    /// The call of serde's buffer.
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<OwnedFd, D::Error> {
+        let number = u32::deserialize(deserializer)? as usize;
+        let copy = ARRIVED.with_borrow(|arrived| {
+            let descriptor = arrived.get(number)?.as_ref()?;
+            Some(descriptor.try_clone())
+        });
+        copy.ok_or_else(missing)?.map_err(|error| {
+            de::Error::custom(format!("a descriptor in it cannot be duplicated: {error}"))
+        })
+    }
+}
+
+fn missing<E: de::Error>() -> E {
+    refuse("a descriptor in it did not come with it")
 }
 
 /// An error of a value that does not fit its descriptor.
 pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
-    REASON.set(Some(reason.to_owned()));
     E::custom(reason)
 }
 

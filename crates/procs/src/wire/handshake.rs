@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{StartError, SystemError};
 use crate::process::limits::RawLimit;
+use crate::wire::codec;
 
 /// How long a child may take to say that it is ready.
 pub(crate) const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -62,7 +63,7 @@ pub(crate) enum Refusal {
 
 /// Why a child will not work.
 pub(crate) fn refusal_of(payload: &[u8]) -> StartError {
-    match postcard::from_bytes(payload) {
+    match codec::decode(payload) {
         Ok(Refusal::BuildDiffers) => StartError::BuildDiffers,
         Ok(Refusal::UnknownTask(name)) => StartError::UnknownTask(name),
         Ok(Refusal::NotOnMainThread) => StartError::NotOnMainThread,

@@ -4,7 +4,7 @@
 //! of the worker, or one whose bytes were overwritten in shared memory does not pass [`Record::is_of`].
 
 use crate::error::Panicked;
-use crate::wire::codec::MAX_BYTES;
+use crate::wire::codec::{self, MAX_BYTES};
 use crate::wire::varint::{Corrupt, length_at, put_length};
 
 /// The largest payload of a record: the largest value, and as much again for a panic's backtrace or the like.
@@ -150,12 +150,12 @@ pub(crate) fn encode_panic(panicked: &Panicked) -> Vec<u8> {
         panicked.location(),
         panicked.backtrace(),
     );
-    postcard::to_stdvec(&fields).unwrap_or_default()
+    codec::to_vec(&fields).unwrap_or_default()
 }
 
 /// A panic from a record's payload.
 pub(crate) fn decode_panic(payload: &[u8]) -> Panicked {
-    let (message, location, backtrace) = postcard::from_bytes(payload)
+    let (message, location, backtrace) = codec::decode(payload)
         .unwrap_or_else(|_| ("its message could not be read".to_owned(), None, None));
     Panicked::new(message, location, backtrace)
 }

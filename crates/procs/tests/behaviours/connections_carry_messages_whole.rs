@@ -32,7 +32,7 @@ fn boundaries_and_sizes_are_kept() {
         here.send(&message).unwrap();
         here.send(&Vec::new()).unwrap();
         assert!(here.receive_for(LIMIT).unwrap() == message, "{size} bytes");
-        assert_eq!(here.receive_for(LIMIT).unwrap(), []);
+        assert_eq!(here.receive_for(LIMIT).unwrap(), [0_u8; 0]);
     }
     drop(here);
     process.join_for(LIMIT).unwrap();

@@ -18,6 +18,7 @@ mod processes_have_streams_of_their_own;
 mod programs_run_without_deadlock;
 mod queue_survives_its_users;
 mod results_belong_to_their_jobs;
+mod values_arrive_as_they_were_sent;
 mod waiters_are_woken_whoever_dies;
 mod waits_end_when_they_should;
 

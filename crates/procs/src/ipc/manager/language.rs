@@ -110,7 +110,7 @@ pub(super) enum Reply {
 /// Writes a message.
 pub(super) fn say<T: Serialize>(mut stream: impl Write, message: &T) -> io::Result<()> {
     let mut bytes = vec![0; size_of::<u64>()];
-    let mut body = postcard::to_stdvec(message).map_err(io::Error::other)?;
+    let mut body = codec::to_vec_within(message, MAX_MESSAGE as usize).map_err(io::Error::other)?;
     bytes.copy_from_slice(&(body.len() as u64).to_le_bytes());
     if body.len() < 64 * 1024 {
         // In one piece, for one system call.
@@ -130,5 +130,5 @@ pub(super) fn hear<T: DeserializeOwned>(mut stream: impl Read) -> io::Result<T> 
     }
     let mut body = vec![0; length as usize];
     stream.read_exact(&mut body)?;
-    postcard::from_bytes(&body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    codec::decode(&body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
