@@ -4,7 +4,7 @@ use std::process;
 
 use crate::child::bootstrap;
 use crate::sys;
-use crate::wire::marker;
+use crate::wire::marker::{self, INIT_TOO_LATE, Started};
 
 /// Makes this program able to start processes of itself. Call it first in `main`.
 ///
@@ -13,8 +13,11 @@ use crate::wire::marker;
 /// that note nothing can be spawned ([`SpawnError::InitMissing`](crate::SpawnError::InitMissing)), so that a forgotten `init` is an error and not an
 /// endless chain of programs that start each other.
 ///
-/// What stands before the call is done by every child too: argument parsing, log set-up, threads. It must be called on
-/// the main thread; elsewhere it does nothing. [`#[procs::main]`](macro@crate::main) calls it for you, and
+/// What stands before the call is done by every child too: argument parsing, log set-up, threads. Call it on the main
+/// thread: elsewhere it does nothing in the program, and a child refuses its task
+/// ([`StartError::NotOnMainThread`](crate::StartError::NotOnMainThread)). Leave standard input as it is before the call: a
+/// child finds its parent there. A child that does not exits with an error
+/// ([`StartError::InitTooLate`](crate::StartError::InitTooLate)). [`#[procs::main]`](macro@crate::main) calls it for you, and
 /// [`test_support!`](crate::test_support) does the same in a test file, which has no `main` of its own.
 ///
 /// ```
@@ -30,14 +33,24 @@ use crate::wire::marker;
 /// }
 /// ```
 pub fn init() {
-    match marker::child_marker() {
-        Some(child_marker) => process::exit(bootstrap::live(
-            &child_marker,
+    match marker::started() {
+        Started::Child(marker) => process::exit(bootstrap::live(
+            &marker,
             EntryPoint::InMain(sys::is_main_thread()),
         )),
-        None if sys::is_main_thread() => marker::pass(),
-        None => {}
+        Started::TooLate => refuse_too_late(),
+        Started::Program if sys::is_main_thread() => marker::pass(),
+        Started::Program => {}
     }
+}
+
+/// Ends a child that cannot reach its parent, so that it does not run `main` once more.
+fn refuse_too_late() -> ! {
+    eprintln!(
+        "procs: the standard input of process {} was replaced before procs::init() was called; call it first in main",
+        process::id()
+    );
+    process::exit(INIT_TOO_LATE)
 }
 
 /// What [`test_support!`](crate::test_support) runs before `main`.
@@ -45,11 +58,12 @@ pub fn init() {
 /// Rust's runtime has not started yet, so it must be done by hand what the runtime does for `main`: SIGPIPE is ignored,
 /// and the task runs on a thread of the standard library, which has a name and a guard page.
 pub extern "C" fn before_main() {
-    match marker::child_marker() {
-        None => marker::pass(),
-        Some(child_marker) => {
+    match marker::started() {
+        Started::Program => marker::pass(),
+        Started::TooLate => refuse_too_late(),
+        Started::Child(marker) => {
             sys::ignore_sigpipe();
-            process::exit(bootstrap::live(&child_marker, EntryPoint::BeforeMain));
+            process::exit(bootstrap::live(&marker, EntryPoint::BeforeMain));
         }
     }
 }

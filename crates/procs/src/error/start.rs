@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::process::status::ExitStatus;
+use crate::wire::marker::INIT_TOO_LATE;
 
 use super::{EncodeError, Panicked, SystemError};
 
@@ -22,12 +23,25 @@ pub enum StartError {
     UnknownTask(String),
     /// Its call of [`init`](crate::init) was not the first thing in `main`, on the main thread.
     NotOnMainThread,
+    /// Its standard input was replaced before it called [`init`](crate::init), so that it could not reach its parent.
+    InitTooLate,
     /// The pool's initializer panicked in it.
     Initializer(Panicked),
     /// Its first message made no sense.
     Garbled,
     /// The system refused to start it.
     System(SystemError),
+}
+
+impl StartError {
+    /// The error of a process that ended before it was ready.
+    pub(crate) fn of_early_end(status: ExitStatus) -> Self {
+        if status.code() == Some(INIT_TOO_LATE) {
+            Self::InitTooLate
+        } else {
+            Self::Ended(status)
+        }
+    }
 }
 
 impl fmt::Display for StartError {
@@ -51,6 +65,9 @@ impl fmt::Display for StartError {
             Self::NotOnMainThread => {
                 f.write_str("procs::init() must be called on the main thread, first in main")
             }
+            Self::InitTooLate => f.write_str(
+                "the new process replaced its standard input before it called procs::init()",
+            ),
             Self::Initializer(panic) => write!(f, "the pool's initializer failed: {panic}"),
             Self::Garbled => f.write_str(
                 "the new process did not speak our language: something wrote to its socket",
@@ -71,7 +88,8 @@ impl Error for StartError {
 }
 
 /// A process or pool could not be started.
-#[derive(Debug)]
+///
+/// `Debug` adds the sentence of `Display` where the variant alone does not say what to do, because `unwrap` shows it.
 #[non_exhaustive]
 pub enum SpawnError {
     /// This program never called [`init`](crate::init), so a child of it would run `main` instead of the task.
@@ -79,6 +97,8 @@ pub enum SpawnError {
     /// This process is itself such a child: it was started to run a task, and went past the place where
     /// [`init`](crate::init) should have been.
     InitSkipped,
+    /// This process is such a child, and its standard input was replaced before [`init`](crate::init) was called.
+    InitTooLate,
     /// Processes are nested too deeply; the limit is in the value.
     TooDeep(u32),
     /// A pool needs at least one worker.
@@ -93,6 +113,22 @@ pub enum SpawnError {
     Start(StartError),
 }
 
+impl fmt::Debug for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InitMissing => write!(f, "InitMissing ({self})"),
+            Self::InitSkipped => write!(f, "InitSkipped ({self})"),
+            Self::InitTooLate => write!(f, "InitTooLate ({self})"),
+            Self::TooDeep(limit) => f.debug_tuple("TooDeep").field(limit).finish(),
+            Self::NoWorkers => f.write_str("NoWorkers"),
+            Self::AmbiguousTask(name) => f.debug_tuple("AmbiguousTask").field(name).finish(),
+            Self::Encode(error) => f.debug_tuple("Encode").field(error).finish(),
+            Self::System(error) => f.debug_tuple("System").field(error).finish(),
+            Self::Start(error) => f.debug_tuple("Start").field(error).finish(),
+        }
+    }
+}
+
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -101,6 +137,9 @@ impl fmt::Display for SpawnError {
             ),
             Self::InitSkipped => f.write_str(
                 "this process was started to run a task, but main did not call procs::init() first; nothing was started",
+            ),
+            Self::InitTooLate => f.write_str(
+                "this process was started to run a task, but its standard input was replaced before procs::init(); nothing was started",
             ),
             Self::TooDeep(limit) => write!(f, "processes are nested {limit} deep, which is the limit"),
             Self::NoWorkers => f.write_str("a pool needs at least one worker"),

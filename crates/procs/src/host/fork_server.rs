@@ -123,7 +123,7 @@ impl Server {
             let mut byte = [0];
             match stream.read(&mut byte) {
                 Ok(1) => bytes.push(byte[0]),
-                Ok(_) => return Err(StartError::Ended(self.end())),
+                Ok(_) => return Err(StartError::of_early_end(self.end())),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(StartError::TimedOut(START_DEADLINE)),
             }

@@ -236,7 +236,7 @@ impl MonitoredProcess {
         let never_ready = self.start_deadline.is_some() && status.signal().is_none();
         let outcome = self.outcome.take().unwrap_or_else(|| {
             Err(if never_ready {
-                ProcessError::Start(StartError::Ended(status))
+                ProcessError::Start(StartError::of_early_end(status))
             } else {
                 ProcessError::Died {
                     pid: self.state.pid(),

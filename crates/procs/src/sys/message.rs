@@ -91,7 +91,7 @@ pub(crate) fn send_packet(
         // SAFETY: `message` points to the live buffers above; sendmsg only reads them.
         let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) };
         match usize::try_from(sent) {
-            Ok(sent) if sent == parts.iter().map(|part| part.len()).sum() => return Ok(()),
+            Ok(sent) if sent == parts.iter().map(|part| part.len()).sum::<usize>() => return Ok(()),
             Ok(_) => {
                 return Err(io::Error::new(
                     io::ErrorKind::WriteZero,

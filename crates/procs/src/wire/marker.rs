@@ -21,30 +21,55 @@ pub(crate) const MARKER: &str = "PROCS_CHILD_OF";
 /// Marks a fork server.
 pub(crate) const FORK_SERVER: &str = "forkserver";
 
-/// How deep processes may nest. Deeper is a runaway recursion rather than a plan.
+/// The largest depth of nested processes. Deeper is a runaway recursion rather than a plan.
 pub(crate) const MAX_DEPTH: u32 = 16;
 
 /// Whether this process has passed the entry.
 static PASSED: AtomicBool = AtomicBool::new(false);
 
-/// The order to be a child.
+/// The exit code of a child whose standard input was replaced before it called [`init`](crate::init).
+pub(crate) const INIT_TOO_LATE: i32 = 112;
+
+/// What a process is, by its environment and its standard input.
+pub(crate) enum Started {
+    /// A program that was started from outside, or by a task as any other program.
+    Program,
+    /// A child that has not begun.
+    Child(ChildMarker),
+    /// A child whose standard input is no longer the socket to its parent: it must not run `main` as the program does.
+    TooLate,
+}
+
+/// The mark of a child.
 pub(crate) struct ChildMarker {
     pub(crate) parent: u32,
     pub(crate) fork_server: bool,
 }
 
-/// The order to be a child, if this process was started to be one and has not begun.
-pub(crate) fn child_marker() -> Option<ChildMarker> {
-    let marker = env::var(MARKER).ok()?;
+/// Tells how this process was started.
+///
+/// A program that a task runs inherits the variable, but its parent is the process that runs the task and not the one
+/// that the variable names.
+pub(crate) fn started() -> Started {
+    let Ok(marker) = env::var(MARKER) else {
+        return Started::Program;
+    };
     let (parent, role) = marker.split_once(' ').unwrap_or((&marker, ""));
-    let parent = parent.parse().ok()?;
+    let Ok(parent) = parent.parse() else {
+        return Started::Program;
+    };
     let stdin = io::stdin();
     let stdin = stdin.as_fd();
-    let ours = sys::is_unix_stream(stdin) && sys::peer_pid(stdin) == Some(parent);
-    ours.then(|| ChildMarker {
-        parent,
-        fork_server: role == FORK_SERVER,
-    })
+    if sys::is_unix_stream(stdin) && sys::peer_pid(stdin) == Some(parent) {
+        return Started::Child(ChildMarker {
+            parent,
+            fork_server: role == FORK_SERVER,
+        });
+    }
+    if sys::parent_pid() == parent && !PASSED.load(Relaxed) && info::depth() == 0 {
+        return Started::TooLate;
+    }
+    Started::Program
 }
 
 /// Notes that this process has passed the entry.
@@ -52,13 +77,13 @@ pub(crate) fn pass() {
     PASSED.store(true, Relaxed);
 }
 
-/// May this process start others? Returns how deep they would be.
+/// Checks that this process can start others. Returns the depth at which they would be nested.
 pub(crate) fn permit() -> Result<u32, SpawnError> {
     if !PASSED.load(Relaxed) {
-        return Err(if child_marker().is_some() {
-            SpawnError::InitSkipped
-        } else {
-            SpawnError::InitMissing
+        return Err(match started() {
+            Started::Program => SpawnError::InitMissing,
+            Started::Child(_) => SpawnError::InitSkipped,
+            Started::TooLate => SpawnError::InitTooLate,
         });
     }
     let depth = info::depth() + 1;

@@ -1,6 +1,9 @@
 //! What happens when `procs::init()` is not where it should be: an error, and no storm of processes.
 
 use std::env;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -114,4 +117,49 @@ pub fn foreign_program() {
             .join()
             .expect("it returns")
     );
+}
+
+/// A daemon that replaces its standard input before `init`: each child would run `main` once more, for ever.
+pub fn input_replaced() {
+    let log = env::temp_dir().join(format!("procs-mains-{}", first_process()));
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .expect("the folder exists");
+    file.write_all(b"main\n").expect("the disk has room");
+    let null = File::open("/dev/null").expect("it exists");
+    // SAFETY: dup2 takes two integers; the standard library does not mind what descriptor 0 refers to.
+    assert_eq!(unsafe { libc::dup2(null.as_raw_fd(), 0) }, 0);
+    procs::init();
+    for method in [StartMethod::Spawn, StartMethod::ForkServer] {
+        assert_eq!(refusal(method), StartError::InitTooLate);
+    }
+    let pool = Pool::builder().workers(1).start_method(StartMethod::Spawn);
+    let error = pool.build().expect_err("its worker cannot start");
+    assert!(
+        matches!(error, SpawnError::Start(StartError::InitTooLate)),
+        "{error:?}"
+    );
+    let mains = fs::read_to_string(&log).expect("it was written");
+    fs::remove_file(&log).expect("it was written");
+    // This process, one child of each method, and the attempts of the pool.
+    assert!(mains.lines().count() <= 10, "{}", mains.lines().count());
+}
+
+/// The process id of the scenario's first process, which its children inherit.
+fn first_process() -> String {
+    const FIRST: &str = "PROCS_TEST_FIRST";
+    env::var(FIRST).unwrap_or_else(|_| {
+        let pid = std::process::id().to_string();
+        // SAFETY: this process has one thread.
+        unsafe { env::set_var(FIRST, &pid) };
+        pid
+    })
+}
+
+pub fn missing_is_explained() {
+    let error = procs::spawn(double, 1).expect_err("init was not called");
+    let text = format!("{error:?}");
+    assert!(text.contains("call it first in main"), "{text}");
 }

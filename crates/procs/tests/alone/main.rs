@@ -39,6 +39,14 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("init_that_never_comes_is_an_error", entry::never),
     ("init_off_the_main_thread_does_not_count", entry::misplaced),
     (
+        "init_after_the_input_was_replaced_is_an_error",
+        entry::input_replaced,
+    ),
+    (
+        "init_forgotten_is_explained_by_debug_too",
+        entry::missing_is_explained,
+    ),
+    (
         "programs_that_a_task_runs_are_no_children",
         entry::foreign_program,
     ),

@@ -96,7 +96,11 @@ impl WorkerHandle {
         let lost = flights.next();
         let early = self.stage_is_early();
         let untried = self.stage == Stage::Ready && self.answered == self.first && lost.is_none();
-        let stillborn = early.then(|| self.trouble.take().unwrap_or(StartError::Ended(status)));
+        let stillborn = early.then(|| {
+            self.trouble
+                .take()
+                .unwrap_or(StartError::of_early_end(status))
+        });
         let died = JobError::WorkerDied {
             pid: self.pid,
             signal: status.signal(),
