@@ -39,7 +39,10 @@ fn group(criterion: &mut Criterion) {
     });
     group.throughput(Throughput::Elements(10_000));
     group.bench_function("map of tiny tasks", |b| {
-        b.iter(|| pool.map(square, 0..black_box(10_000)).expect("they run"));
+        b.iter(|| {
+            pool.map_collect(square, 0..black_box(10_000))
+                .expect("they run")
+        });
     });
     group.finish();
 }

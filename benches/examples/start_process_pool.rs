@@ -10,7 +10,7 @@ fn work(n: u64) -> u64 {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     procs::init();
     let pool = procs::Pool::new(procs::cpu_count())?;
-    let results: Vec<u64> = pool.map(work, 0..100)?;
+    let results: Vec<u64> = pool.map_collect(work, 0..100)?;
     println!("{}", results.iter().sum::<u64>());
     Ok(())
 }

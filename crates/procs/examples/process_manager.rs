@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let counts = manager.dict::<String, u32>()?;
     let words = ["to", "be", "or", "not", "to", "be"];
     let pool = Pool::new(2)?;
-    pool.map(count, words.map(|word| (word.to_owned(), counts.clone())))?;
+    pool.map_collect(count, words.map(|word| (word.to_owned(), counts.clone())))?;
     let mut items = counts.items()?;
     items.sort();
     for (word, number) in items {

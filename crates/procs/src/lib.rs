@@ -12,7 +12,7 @@
 //!     assert_eq!(process.join().unwrap(), 49);
 //!
 //!     let pool = procs::Pool::new(2).unwrap();
-//!     assert_eq!(pool.map(square, [1, 2, 3]).unwrap(), [1, 4, 9]);
+//!     assert_eq!(pool.map_collect(square, [1, 2, 3]).unwrap(), [1, 4, 9]);
 //! }
 //! ```
 //!
@@ -103,7 +103,8 @@ pub use command::{Command, Output, command};
 pub use error::{
     Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError, JobError,
     LockError, ManagerError, OverRelease, Panicked, ProcessError, PutError, ReceiveError, Recover,
-    SendError, SpawnError, StartError, SystemError, TaskDoneError, TimedOut, WaitError,
+    SendError, SpawnError, StartError, SubmitError, SystemError, TaskDoneError, TimedOut,
+    WaitError,
 };
 pub use host::start::StartMethod;
 pub use ipc::channel::{Connection, channel};
@@ -112,7 +113,8 @@ pub use ipc::queue::{JoinableQueue, Queue};
 pub use ipc::shm::{Plain, SharedArray, SharedMemory, SharedValue};
 pub use ipc::sync;
 pub use pool::{
-    AsCompleted, Imap, Job, Pool, PoolBuilder, PoolStats, WaitFor, as_completed, wait, wait_for,
+    AsCompleted, Imap, Job, Pool, PoolBuilder, PoolStats, Shutdown, WaitFor, as_completed, wait,
+    wait_for,
 };
 pub use process::builder::ProcessBuilder;
 pub use process::cpu::cpu_count;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{DecodeError, EncodeError};
 use crate::wire::codec;
+use crate::wire::journal::TaskTimer;
 
 /// A function that can be called in another process.
 ///
@@ -75,13 +76,16 @@ pub(crate) enum CallError {
     Output(EncodeError),
 }
 
+/// Calls a task: its encoded arguments, where to append the encoded result, the clock of the call.
+type CallOnBytes = fn(&[u8], &mut Vec<u8>, TaskTimer<'_>) -> Result<(), CallError>;
+
 /// A task in the binary's table.
 #[derive(Clone, Copy)]
 pub struct Entry {
     pub(crate) id: u64,
     pub(crate) name: &'static str,
     pub(crate) signature: &'static str,
-    pub(crate) call: fn(&[u8], &mut Vec<u8>) -> Result<(), CallError>,
+    pub(crate) call: CallOnBytes,
 }
 
 impl Entry {
@@ -101,9 +105,16 @@ impl Entry {
 pub static TASKS: [Entry];
 
 /// Decodes the arguments, calls the function, and appends the encoded result.
-fn call_on_bytes<T: Task>(args: &[u8], output: &mut Vec<u8>) -> Result<(), CallError> {
+fn call_on_bytes<T: Task>(
+    args: &[u8],
+    output: &mut Vec<u8>,
+    timer: TaskTimer<'_>,
+) -> Result<(), CallError> {
     let args = codec::decode::<T::Args>(args).map_err(CallError::Arguments)?;
-    codec::encode(&T::call(args), output).map_err(CallError::Output)
+    timer.begin();
+    let value = T::call(args);
+    timer.end();
+    codec::encode(&value, output).map_err(CallError::Output)
 }
 
 /// Finds a task by its id.

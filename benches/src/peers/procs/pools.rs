@@ -44,7 +44,7 @@ pub fn rows(rounds: usize, python: &Original) -> Vec<Row> {
 fn maps(pool: &Pool, rounds: usize, python: &Original) -> Vec<Row> {
     let map = || {
         time(TINY as usize, || {
-            let squares = pool.map(square, 0..TINY).expect("they run");
+            let squares = pool.map_collect(square, 0..TINY).expect("they run");
             assert_eq!(squares.len() as u64, TINY);
         })
     };

@@ -146,6 +146,8 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
         Role::Pool(initializer) => {
             let mut descriptors = descriptors.into_iter();
             let page = Journal::attach(descriptors.next().ok_or(io::ErrorKind::InvalidData)?)?;
+            // It is used until the process ends, also by the panic hook.
+            let page: &'static Journal = Box::leak(Box::new(page));
             let initializer = match initializer.as_ref().map(lookup).transpose() {
                 Ok(initializer) => initializer,
                 Err(refusal) => return refuse(stream, &refusal),
@@ -157,7 +159,7 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
                 return Ok(code);
             }
             worker::send(stream, Tag::Initialized, &[])?;
-            Worker::new(reader, stream, &page).serve()?;
+            Worker::new(reader, stream, page).serve()?;
             Ok(0)
         }
     }

@@ -1,5 +1,6 @@
 //! Panics of a task, caught with their message, place and backtrace.
 
+use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::env;
@@ -7,27 +8,40 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 use crate::error::Panicked;
 
+/// Takes a report before the process may abort.
+type EarlyReport = Box<dyn Fn(&Panicked)>;
+
 thread_local! {
-    /// `None`: no task runs on this thread, and a panic is reported as usual. `Some`: what the hook saw last.
+    /// `None`: no task runs on this thread, and a panic is reported as usual. `Some`: the newest report of the hook.
     static CAUGHT: RefCell<Option<Option<Panicked>>> = const { RefCell::new(None) };
+    /// Where a report goes at once.
+    static EARLY: RefCell<Option<EarlyReport>> = const { RefCell::new(None) };
 }
 
-/// Lets panics of tasks be recorded instead of printed. Other threads' panics are printed as before.
+/// Records panics of tasks instead of printing them. Panics of other threads are printed as before.
 pub(crate) fn install_hook() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         let recorded = CAUGHT.with(|caught| match &mut *caught.borrow_mut() {
             Some(report) => {
-                *report = Some(report_of(info));
+                let panicked = report_of(info);
+                EARLY.with_borrow(|early| early.iter().for_each(|early| early(&panicked)));
+                *report = Some(panicked);
                 true
             }
             None => false,
         });
-        // With panic = "abort" nobody will get the report: the message must go to stderr now.
+        // A process that aborts now prints the message as well: its last words may be looked for there.
         if !recorded || cfg!(panic = "abort") {
             usual(info);
         }
     }));
+}
+
+/// Passes each report of this thread's tasks to `early`, inside the panic hook: after a panic that cannot unwind, or with
+/// `panic = "abort"`, nothing else of this process runs.
+pub(crate) fn report_early(early: impl Fn(&Panicked) + 'static) {
+    EARLY.set(Some(Box::new(early)));
 }
 
 /// Runs a task; a panic in it becomes a value.
@@ -36,7 +50,7 @@ pub(crate) fn catch<T>(task: impl FnOnce() -> T) -> Result<T, Panicked> {
     let result = panic::catch_unwind(AssertUnwindSafe(task));
     let caught = CAUGHT.take().flatten();
     result.map_err(|payload| {
-        // A payload's destructor may panic too; what a task throws is not worth dying for.
+        // The destructor of a payload may panic too; the payload is leaked instead.
         let message = payload_text(&*payload);
         std::mem::forget(payload);
         caught.unwrap_or_else(|| Panicked::new(message, None, None))
@@ -45,12 +59,16 @@ pub(crate) fn catch<T>(task: impl FnOnce() -> T) -> Result<T, Panicked> {
 
 fn report_of(info: &PanicHookInfo<'_>) -> Panicked {
     let location = info.location().map(ToString::to_string);
-    let wanted = env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0");
-    let backtrace = wanted.then(|| Backtrace::force_capture().to_string());
+    let backtrace = wants_backtrace().then(|| Backtrace::force_capture().to_string());
     Panicked::new(payload_text(info.payload()), location, backtrace)
 }
 
-fn payload_text(payload: &(dyn std::any::Any + Send)) -> String {
+/// Rust's convention: `RUST_BACKTRACE` is set, and not to 0.
+fn wants_backtrace() -> bool {
+    env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0")
+}
+
+fn payload_text(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {

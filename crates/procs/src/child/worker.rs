@@ -1,19 +1,25 @@
-//! A child's side: takes the set-up, runs tasks, sends records.
+//! A child's side of the wire: reads frames, runs tasks, sends records.
 
+use std::cell::Cell;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
-
 use std::sync::OnceLock;
 
 use crate::child::panic;
 use crate::sys::{self, ForkMark};
 use crate::task::{CallError, Entry};
-use crate::wire::journal::{Claim, Journal, MAX_RECORD, RING_SIZE};
+use crate::wire::journal::{Claim, Journal, MAX_RECORD, MAX_REPORT, RING_SIZE, TaskTimer};
 use crate::wire::{self, EMPTY_RECORD, MAX_HEAD, NO_JOB, ReadBuffer, Tag, frame};
 
-/// Results of short tasks are sent together; none waits longer than this, unless the next task takes
-/// longer: then the parent finds them in the page.
+/// Results of short tasks are sent together. None waits longer than this, unless the next task takes longer: then the
+/// parent finds them in the journal.
 const GATHER_NANOS: u64 = 30_000;
+
+/// While tasks are short, the clock is read once in at most this many of them.
+const MAX_STRIDE: u32 = 16;
+
+/// The clock is read less often while this passes between two looks at most.
+const SHORT_STRIDE_NANOS: u64 = 4_000;
 
 /// A child's end of the socket, for reading.
 pub(crate) struct FrameReader {
@@ -33,7 +39,11 @@ impl FrameReader {
         self.buffer.unread().len() >= count
     }
 
-    /// Blocks until this many bytes are here. The parent's end is the parent's life: without it, an error.
+    /// Blocks until this many bytes are here.
+    ///
+    /// # Errors
+    ///
+    /// When the parent has closed its end.
     pub(crate) fn need(&mut self, count: usize) -> io::Result<()> {
         while !self.has(count) {
             match self.buffer.read_from(&self.stream, 0) {
@@ -81,11 +91,19 @@ const COPY_CODE: i32 = 1;
 /// A task may duplicate its process. It returns here in the copy too, which must not answer in the original's place: the
 /// copy exits.
 pub(crate) fn run(entry: &Entry, args: &[u8], payload: &mut Vec<u8>) -> Tag {
+    run_timed(entry, args, payload, TaskTimer::OFF)
+}
+
+fn run_timed(entry: &Entry, args: &[u8], payload: &mut Vec<u8>, timer: TaskTimer<'_>) -> Tag {
     payload.clear();
     let original = ORIGINAL.get_or_init(ForkMark::new);
-    let result = panic::catch(|| (entry.call)(args, payload));
+    let result = panic::catch(|| (entry.call)(args, payload, timer));
     if !original.is_original() {
         sys::exit_now(COPY_CODE);
+    }
+    if result.is_err() {
+        // The function did not return.
+        timer.end();
     }
     match result {
         Ok(Ok(())) => Tag::Value,
@@ -111,40 +129,35 @@ pub(crate) fn send(mut stream: &UnixStream, tag: Tag, payload: &[u8]) -> io::Res
     stream.write_all(&bytes)
 }
 
-/// A worker's records: first into the shared page, where they outlive the worker, then in batches into the socket.
+/// Writes a worker's records: first into the journal, where they outlive the worker, then in batches into the socket.
 struct ResultWriter<'a> {
     stream: &'a UnixStream,
-    page: &'a Journal,
+    journal: &'a Journal,
     /// The end of what is committed.
     position: u64,
     /// The records that are committed but not sent.
     unsent: Vec<u8>,
-    /// When the oldest of them was made.
-    since: u64,
 }
 
 impl ResultWriter<'_> {
-    fn record(&mut self, job: u64, tag: Tag, payload: &[u8], now: u64) -> io::Result<()> {
+    fn record(&mut self, job: u64, tag: Tag, payload: &[u8]) -> io::Result<()> {
         let size = payload.len() + MAX_HEAD;
         if self.unsent.len() + size > RING_SIZE || size > MAX_RECORD {
             self.flush()?;
-        }
-        if self.unsent.is_empty() {
-            self.since = now;
         }
         let start = self.unsent.len();
         wire::put_record(&mut self.unsent, job, tag, payload);
         let added = &self.unsent[start..];
         let end = self.position + added.len() as u64;
         if size <= MAX_RECORD {
-            self.page.write(self.position, added);
-            self.page.publish(end);
+            self.journal.write(self.position, added);
+            self.journal.publish(end);
             self.position = end;
             return Ok(());
         }
         self.position = end;
         self.flush()?;
-        self.page.publish_bypass(end);
+        self.journal.publish_bypass(end);
         self.unsent = Vec::new();
         Ok(())
     }
@@ -157,11 +170,61 @@ impl ResultWriter<'_> {
     }
 }
 
+/// Reads the clock once for several short tasks.
+struct SampledClock {
+    /// The newest look at the clock.
+    now: u64,
+    /// Tasks since then.
+    tasks: u32,
+    /// Tasks between two looks.
+    stride: u32,
+}
+
+impl SampledClock {
+    fn new() -> Self {
+        Self {
+            now: sys::monotonic_nanos(),
+            tasks: 0,
+            stride: 1,
+        }
+    }
+
+    /// Begins to measure after a pause.
+    fn restart(&mut self) {
+        self.now = sys::monotonic_nanos();
+        self.tasks = 0;
+    }
+
+    /// Counts a task. Returns the time since the last look, in nanoseconds, if it looks now.
+    fn tick(&mut self) -> Option<u64> {
+        self.tasks += 1;
+        if self.tasks < self.stride {
+            return None;
+        }
+        Some(self.look())
+    }
+
+    fn look(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.now, sys::monotonic_nanos());
+        let passed = self.now.saturating_sub(before);
+        self.stride = if passed > SHORT_STRIDE_NANOS {
+            1
+        } else {
+            (2 * self.stride).min(MAX_STRIDE)
+        };
+        self.tasks = 0;
+        passed
+    }
+}
+
 /// A pool's worker.
 pub(crate) struct Worker<'a> {
     reader: FrameReader,
     writer: ResultWriter<'a>,
-    page: &'a Journal,
+    journal: &'static Journal,
+    clock: SampledClock,
+    /// When results were last sent, in nanoseconds of the monotonic clock.
+    flushed: u64,
     payload: Vec<u8>,
     /// The number of the next task.
     next: u64,
@@ -171,22 +234,28 @@ pub(crate) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     /// A worker that has sent two empty records: it is ready, and initialized.
-    pub(crate) fn new(reader: FrameReader, stream: &'a UnixStream, page: &'a Journal) -> Self {
+    pub(crate) fn new(
+        reader: FrameReader,
+        stream: &'a UnixStream,
+        journal: &'static Journal,
+    ) -> Self {
         let position = 2 * EMPTY_RECORD as u64;
         let writer = ResultWriter {
             stream,
-            page,
+            journal,
             position,
             unsent: Vec::new(),
-            since: 0,
         };
-        page.publish(position);
+        journal.publish(position);
+        report_panics(journal);
         Self {
             reader,
             writer,
-            page,
+            journal,
+            clock: SampledClock::new(),
+            flushed: 0,
             payload: Vec::new(),
-            next: page.next(),
+            next: journal.next(),
             skipping: false,
         }
     }
@@ -199,9 +268,8 @@ impl<'a> Worker<'a> {
                 frame::TASKS => self.tasks()?,
                 frame::REVOKE_ACK => {
                     self.skipping = false;
-                    self.page.acknowledge_revocation();
-                    self.writer
-                        .record(NO_JOB, Tag::Resumed, &[], sys::monotonic_nanos())?;
+                    self.journal.acknowledge_revocation();
+                    self.writer.record(NO_JOB, Tag::Resumed, &[])?;
                 }
                 frame::STOP => return self.writer.flush(),
                 _ => return Err(ErrorKind::InvalidData.into()),
@@ -214,12 +282,19 @@ impl<'a> Worker<'a> {
         if self.reader.has(count) {
             return Ok(());
         }
+        if self.clock.tasks > 0 {
+            let passed = self.clock.look();
+            self.journal.add_busy(passed);
+        }
         self.writer.flush()?;
-        self.reader.need(count)
+        self.reader.need(count)?;
+        self.clock.restart();
+        self.flushed = self.clock.now;
+        Ok(())
     }
 
-    fn claim(&self, number: u64, now: u64) -> io::Result<Claim> {
-        let claim = self.page.claim(number, now);
+    fn claim(&self, number: u64) -> io::Result<Claim> {
+        let claim = self.journal.claim(number);
         claim.map_err(|wire::Corrupt| ErrorKind::InvalidData.into())
     }
 
@@ -230,21 +305,18 @@ impl<'a> Worker<'a> {
         let count = self.reader.u32()?;
         let length = self.reader.u64()? as usize;
         self.await_bytes(length)?;
-        // The set-up agreed on the whole table, so an unknown id is a broken stream.
+        // The handshake agreed on the whole table, so an unknown id is a corrupt stream.
         let entry = crate::task::find(id).ok_or(ErrorKind::InvalidData)?;
         if first != self.next && !self.skipping {
             return Err(ErrorKind::InvalidData.into());
         }
         let mut at = 0;
-        let mut now = sys::monotonic_nanos();
         for _ in 0..count {
             // A task that is claimed counts as begun, so that arguments which kill their decoder are not tried again.
-            let number = self.next;
-            self.skipping = self.skipping || self.claim(number, now)? == Claim::Revoked;
+            self.skipping = self.skipping || self.claim(self.next)? == Claim::Revoked;
             if self.skipping {
                 break;
             }
-            self.next += 1;
             let items = &self.reader.buffer.unread()[..length];
             let (size, prefix) = wire::length_at(&items[at..])
                 .ok()
@@ -254,16 +326,43 @@ impl<'a> Worker<'a> {
                 .get(at + prefix..at + prefix + size)
                 .ok_or(ErrorKind::InvalidData)?;
             at += prefix + size;
-            let tag = run(entry, args, &mut self.payload);
-            let end = sys::monotonic_nanos();
-            self.page.add_busy(end - now);
-            now = end;
-            self.writer.record(number, tag, &self.payload, now)?;
-            if now - self.writer.since > GATHER_NANOS || self.writer.unsent.len() > MAX_RECORD / 2 {
-                self.writer.flush()?;
-            }
+            RUNNING.set(self.next);
+            let tag = run_timed(entry, args, &mut self.payload, self.journal.timer());
+            self.writer.record(self.next, tag, &self.payload)?;
+            self.next += 1;
+            self.note_time()?;
         }
         self.reader.buffer.consume(length);
         Ok(())
     }
+
+    /// Adds up the time in tasks, and sends results that have waited long enough.
+    fn note_time(&mut self) -> io::Result<()> {
+        if let Some(passed) = self.clock.tick() {
+            self.journal.add_busy(passed);
+            if self.clock.now - self.flushed > GATHER_NANOS {
+                self.flushed = self.clock.now;
+                return self.writer.flush();
+            }
+        }
+        if self.writer.unsent.len() > MAX_RECORD / 2 {
+            self.writer.flush()?;
+        }
+        Ok(())
+    }
+}
+
+thread_local! {
+    /// The number of the task that this worker runs.
+    static RUNNING: Cell<u64> = const { Cell::new(NO_JOB) };
+}
+
+/// Writes the panics of tasks into the journal at once, in case that this process aborts.
+fn report_panics(journal: &'static Journal) {
+    panic::report_early(move |panicked| {
+        // A copy of the worker does not speak for it.
+        if ORIGINAL.get().is_some_and(ForkMark::is_original) {
+            journal.report(RUNNING.get(), &wire::encode_report(panicked, MAX_REPORT));
+        }
+    });
 }

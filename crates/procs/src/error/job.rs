@@ -33,12 +33,12 @@ pub enum JobError {
     WorkerDied {
         /// The worker's process id.
         pid: u32,
-        /// The signal that killed it.
-        signal: Option<i32>,
-        /// The code with which it exited.
-        code: Option<i32>,
-        /// What it had used up: its peak memory tells whether it was killed for want of that.
+        /// How it ended: the code with which it exited, or the signal that killed it.
+        status: ExitStatus,
+        /// What it had used. The peak memory tells whether it was killed for lack of memory.
         usage: ResourceUsage,
+        /// The last panic of the task, if there was one: in a destructor during a panic, for instance, it aborts the worker.
+        panic: Option<Box<Panicked>>,
     },
     /// The pool's workers failed to start again and again, and it gave up.
     Broken(StartError),
@@ -67,15 +67,17 @@ impl fmt::Display for JobError {
             }
             Self::WorkerDied {
                 pid,
-                signal,
-                code,
-                usage: _,
+                status,
+                usage,
+                panic,
             } => {
-                write!(
-                    f,
-                    "worker {pid} died while it ran this task: {}",
-                    ExitStatus::from_parts(*code, *signal)
-                )
+                write!(f, "worker {pid} died while it ran this task: {status}")?;
+                if usage.peak_memory() > 0 {
+                    write!(f, " (peak memory {} MiB)", usage.peak_memory() >> 20)?;
+                }
+                panic
+                    .as_ref()
+                    .map_or(Ok(()), |panic| write!(f, ", after {panic}"))
             }
             Self::Broken(error) => write!(
                 f,
@@ -113,3 +115,42 @@ impl fmt::Display for TimedOut {
 }
 
 impl Error for TimedOut {}
+
+/// A call was not given to a pool, because its queue is full. The arguments are in the error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitError<A> {
+    /// The queue has no room now.
+    Full(A),
+    /// The queue had no room within the time.
+    TimedOut(A),
+}
+
+impl<A> SubmitError<A> {
+    /// The arguments.
+    pub fn into_args(self) -> A {
+        match self {
+            Self::Full(args) | Self::TimedOut(args) => args,
+        }
+    }
+}
+
+impl<A> fmt::Debug for SubmitError<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::TimedOut(_) => "TimedOut(..)",
+        })
+    }
+}
+
+impl<A> fmt::Display for SubmitError<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the pool's queue is full",
+            Self::TimedOut(_) => "the pool's queue was full for too long",
+        })
+    }
+}
+
+impl<A> Error for SubmitError<A> {}

@@ -16,7 +16,7 @@ mod value;
 pub use command::CommandError;
 pub use exchange::{ReceiveError, SendError};
 pub use fork::ForkError;
-pub use job::{JobError, TimedOut};
+pub use job::{JobError, SubmitError, TimedOut};
 pub use manager::ManagerError;
 pub use panicked::Panicked;
 pub use process::ProcessError;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::process::status::ExitStatus;
 use crate::wire::marker::INIT_TOO_LATE;
 
-use super::{EncodeError, Panicked, SystemError};
+use super::{DecodeError, EncodeError, Panicked, SystemError};
 
 /// A child process did not become ready to work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub enum StartError {
     InitTooLate,
     /// The pool's initializer panicked in it.
     Initializer(Panicked),
+    /// It ended in the pool's initializer, by a signal or by an exit.
+    InitializerDied(ExitStatus),
+    /// The arguments of the pool's initializer could not be decoded in it.
+    Decode(DecodeError),
     /// Its first message made no sense.
     Garbled,
     /// The system refused to start it.
@@ -69,6 +73,15 @@ impl fmt::Display for StartError {
                 "the new process replaced its standard input before it called procs::init()",
             ),
             Self::Initializer(panic) => write!(f, "the pool's initializer failed: {panic}"),
+            Self::InitializerDied(status) => {
+                write!(f, "the worker ended in the pool's initializer: {status}")
+            }
+            Self::Decode(error) => {
+                write!(
+                    f,
+                    "the arguments of the pool's initializer could not be decoded: {error}"
+                )
+            }
             Self::Garbled => f.write_str(
                 "the new process did not speak our language: something wrote to its socket",
             ),
@@ -81,6 +94,7 @@ impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Initializer(panic) => Some(panic),
+            Self::Decode(error) => Some(error),
             Self::System(error) => Some(error),
             _ => None,
         }
@@ -111,6 +125,8 @@ pub enum SpawnError {
     System(SystemError),
     /// The new process did not become ready.
     Start(StartError),
+    /// The workers of a pool were not ready within the time that [`build_for`](crate::PoolBuilder::build_for) was given.
+    TimedOut,
 }
 
 impl fmt::Debug for SpawnError {
@@ -125,6 +141,7 @@ impl fmt::Debug for SpawnError {
             Self::Encode(error) => f.debug_tuple("Encode").field(error).finish(),
             Self::System(error) => f.debug_tuple("System").field(error).finish(),
             Self::Start(error) => f.debug_tuple("Start").field(error).finish(),
+            Self::TimedOut => f.write_str("TimedOut"),
         }
     }
 }
@@ -147,6 +164,7 @@ impl fmt::Display for SpawnError {
             Self::Encode(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("the workers were not ready in time"),
         }
     }
 }

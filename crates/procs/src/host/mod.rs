@@ -5,8 +5,4 @@ pub(crate) mod monitor;
 pub(crate) mod notifier;
 pub(crate) mod socket;
 pub(crate) mod start;
-#[expect(
-    dead_code,
-    reason = "the pool asks for its workers here once its loop is changed"
-)]
 pub(crate) mod starter;

@@ -28,6 +28,9 @@ pub(crate) struct BufferedSocket {
     received: u64,
     /// How many bytes beyond those came out of the shared page; the socket will bring them once more.
     ahead: usize,
+    /// Bytes of earlier contents of `out` that were sent.
+    sent_before: u64,
+    closed: bool,
 }
 
 impl BufferedSocket {
@@ -40,6 +43,8 @@ impl BufferedSocket {
             input: ReadBuffer::new(),
             received: 0,
             ahead: 0,
+            sent_before: 0,
+            closed: false,
         }
     }
 
@@ -63,6 +68,7 @@ impl BufferedSocket {
                 Err(_) => self.sent = self.out.len(),
             }
         }
+        self.sent_before += self.sent as u64;
         self.sent = 0;
         self.out.clear();
         // One large value must not hold its memory for the rest of the process's life.
@@ -74,11 +80,11 @@ impl BufferedSocket {
         sys::as_poll(self.stream.as_fd(), true, self.sent < self.out.len())
     }
 
-    /// Reads what has arrived, at most a few hundred kilobytes at a time, so that no child keeps the others waiting.
+    /// Reads a part of what has arrived, at most half a megabyte, so that no child keeps the others waiting.
     pub(crate) fn fill(&mut self) -> Filled {
         for _ in 0..4 {
             match self.input.read_from(&self.stream, self.ahead) {
-                Ok((0, _)) => return Filled::Closed,
+                Ok((0, _)) => return self.close(),
                 Ok((count, full)) => {
                     self.received += count as u64;
                     self.ahead -= self.ahead.min(count);
@@ -89,15 +95,32 @@ impl BufferedSocket {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Filled::Dry,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Filled::Closed,
+                Err(_) => return self.close(),
             }
         }
         Filled::More
     }
 
-    /// Reads everything that a dead child has left in the socket.
+    fn close(&mut self) -> Filled {
+        self.closed = true;
+        Filled::Closed
+    }
+
+    /// Whether the child has closed its end.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Reads everything that a child that has ended has left in the socket.
     pub(crate) fn drain(&mut self) {
         while self.fill() == Filled::More {}
+    }
+
+    /// How many bytes have gone either way: a measure of progress.
+    pub(crate) fn moved(&self) -> u64 {
+        self.received
+            .wrapping_add(self.sent_before)
+            .wrapping_add(self.sent as u64)
     }
 
     /// Up to which position the child's stream is known here.
@@ -122,6 +145,11 @@ impl BufferedSocket {
 
     pub(crate) fn consume(&mut self, count: usize) {
         self.input.consume(count);
+    }
+
+    /// Takes the first `count` unread bytes out.
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
+        self.input.take(count)
     }
 }
 

@@ -1,8 +1,8 @@
-//! How a pool is to be.
+//! Configuration of a pool.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{SpawnError, SystemError};
 use crate::host::start::{self, SpawnOptions, StartMethod};
@@ -24,20 +24,24 @@ const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// A task, its encoded arguments, and the descriptors in them.
 type Initializer = (TaskName, (Vec<u8>, Arc<[OwnedFd]>));
 
-/// How a pool is to be. Made by [`Pool::builder`].
-#[derive(Clone, Debug, Default)]
+/// Configuration of a [`Pool`]. Made by [`Pool::builder`].
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing before build"]
 pub struct PoolBuilder {
     workers: Option<usize>,
-    initializer: Option<Initializer>,
+    /// Or why it cannot be had, which `build` tells.
+    initializer: Option<Result<Initializer, SpawnError>>,
     max_tasks: Option<usize>,
     task_timeout: Option<Duration>,
     retries: u32,
     idle_timeout: Option<Duration>,
     progress: Option<Progress>,
+    start_deadline: Option<Duration>,
+    queue_bound: Option<usize>,
     options: SpawnOptions,
 }
 
-/// A builder's wishes, checked and completed.
+/// A builder's settings, checked and completed.
 #[derive(Debug)]
 pub(crate) struct PoolConfig {
     pub(in crate::pool) workers: usize,
@@ -50,13 +54,16 @@ pub(crate) struct PoolConfig {
     pub(in crate::pool) retries: u32,
     pub(in crate::pool) idle_timeout: Option<Duration>,
     pub(in crate::pool) progress: Option<Progress>,
+    /// How long a process may take to report itself.
+    pub(in crate::pool) start_deadline: Duration,
+    pub(in crate::pool) queue_bound: Option<usize>,
     pub(in crate::pool) options: SpawnOptions,
     depth: u32,
 }
 
 impl PoolConfig {
     /// The first bytes to a worker.
-    pub(in crate::pool) fn greeting(&self, name: &str) -> Result<Vec<u8>, SystemError> {
+    pub(in crate::pool) fn handshake(&self, name: &str) -> Result<Vec<u8>, SystemError> {
         start::setup(
             name,
             self.depth,
@@ -66,19 +73,29 @@ impl PoolConfig {
         )
     }
 
-    /// How long a worker may take for its initializer. One that has none takes its first task at once, or was stopped.
+    pub(in crate::pool) fn has_initializer(&self) -> bool {
+        self.initializer.is_some()
+    }
+
+    /// The time limit of the initializer. A worker without one takes its first task at once, or was stopped.
     pub(in crate::pool) fn initializer_limit(&self) -> Option<Duration> {
         if self.initializer.is_some() {
             self.task_timeout
         } else {
-            Some(START_DEADLINE)
+            Some(self.start_deadline)
         }
     }
 }
 
+fn encode_initializer<T: Task>(args: &T::Args) -> Result<Initializer, SpawnError> {
+    let mut encoded = Vec::new();
+    // One place is the journal's.
+    let descriptors = attachments::encode(args, &mut encoded, attachments::LIMIT - 1)?;
+    Ok((start::name_of::<T>()?, (encoded, descriptors.into())))
+}
+
 impl PoolBuilder {
-    /// How many workers; as many as there are usable CPUs ([`cpu_count`]) if this is not called.
-    #[must_use]
+    /// Sets the number of workers. Default: the number of usable CPUs ([`cpu_count`]).
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -92,61 +109,52 @@ impl PoolBuilder {
     /// An initializer that panics, or kills its worker, five times in a row breaks the pool: its jobs end in
     /// [`JobError::Broken`](crate::JobError::Broken).
     ///
-    /// # Errors
-    ///
-    /// When the arguments cannot be encoded.
-    pub fn initializer<T: Task<Output = ()>>(
-        mut self,
-        _task: T,
-        args: T::Args,
-    ) -> Result<Self, SpawnError> {
-        let mut encoded = Vec::new();
-        // One place is the worker's page's.
-        let descriptors = attachments::encode(&args, &mut encoded, attachments::LIMIT - 1)?;
-        self.initializer = Some((start::name_of::<T>()?, (encoded, descriptors.into())));
-        Ok(self)
+    /// An initializer that exits or is killed is [`StartError::InitializerDied`](crate::StartError::InitializerDied). If the
+    /// arguments cannot be encoded, [`build`](Self::build) fails.
+    pub fn initializer<T: Task<Output = ()>>(mut self, _task: T, args: T::Args) -> Self {
+        self.initializer = Some(encode_initializer::<T>(&args));
+        self
     }
 
     /// Replaces a worker by a new one after this many tasks (at least 1): a remedy for code that leaks.
-    #[must_use]
     pub fn max_tasks_per_worker(mut self, tasks: usize) -> Self {
         self.max_tasks = Some(tasks.max(1));
         self
     }
 
     /// Kills the worker of a task that runs longer than this; the task ends in
-    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut), others are not affected. It is the limit of the
-    /// initializer too.
-    #[must_use]
+    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut), others are not affected.
+    ///
+    /// The time is that of the function: from its call to its return. The way of the arguments and of the result does not
+    /// count, as long as bytes move: a worker that takes or sends none for this time (at least 1 s, and 5 s while it
+    /// decodes or encodes) is killed as well. The initializer has the same limit.
     pub fn task_timeout(mut self, time: Duration) -> Self {
         self.task_timeout = Some(time.min(CENTURY));
         self
     }
 
-    /// Runs a task again, up to this many times, when its worker died or was killed. For tasks that may be repeated:
-    /// nobody knows how far they came.
-    #[must_use]
+    /// Runs a task again, up to this many times, when its worker died or was killed. For tasks that may be repeated: how far
+    /// they came is unknown.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Lets a worker end that has had nothing to do for so long; others are started when there is work for them. Without
-    /// this, all workers stay.
-    #[must_use]
+    /// Ends a worker that has had nothing to do for this time; others are started when there is work for them. Default: all
+    /// workers stay.
     pub fn idle_timeout(mut self, time: Duration) -> Self {
         self.idle_timeout = Some(time.min(CENTURY));
         self
     }
 
-    /// Calls `tell` when tasks have ended: not more often than `every`, and once more when the pool ends.
+    /// Calls `callback` when tasks have ended: not more often than `every`, and once more when the pool ends.
     ///
-    /// It is called on a thread of the pool, or on one that waits in [`Pool::apply`], which does nothing else meanwhile:
-    /// print a line or set a number, and leave it at that. A panic in it is caught.
+    /// It is called on the pool's callback thread, outside every lock, where other callbacks wait for its return. A panic in
+    /// it is caught and ignored.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     ///
     /// use procs::Pool;
     ///
@@ -161,30 +169,41 @@ impl PoolBuilder {
     /// fn main() {
     ///     let tell = |stats: procs::PoolStats| DONE.store(stats.ended(), Relaxed);
     ///     let pool = Pool::builder().workers(2).progress(Duration::from_millis(100), tell).build().unwrap();
-    ///     pool.map(square, 0..1000).unwrap();
+    ///     pool.map_collect(square, 0..1000).unwrap();
     ///     pool.join();
     ///     assert_eq!(DONE.load(Relaxed), 1000);
     /// }
     /// ```
-    #[must_use]
     pub fn progress(
         mut self,
         every: Duration,
-        tell: impl Fn(PoolStats) + Send + Sync + 'static,
+        callback: impl Fn(PoolStats) + Send + Sync + 'static,
     ) -> Self {
-        self.progress = Some(Progress::new(every, tell));
+        self.progress = Some(Progress::new(every, callback));
         self
     }
 
-    /// Sets a limit to what each worker may use; several calls set several limits.
-    #[must_use]
+    /// Limits what each worker may use; several calls set several limits.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.options.limits.push(limit.into());
         self
     }
 
-    /// How the workers come to be: from the fork server, if this is not called.
-    #[must_use]
+    /// Limits the time that a worker may take from its start until it calls [`init`](crate::init). Default: 10 s.
+    pub fn start_deadline(mut self, time: Duration) -> Self {
+        self.start_deadline = Some(time.min(CENTURY));
+        self
+    }
+
+    /// Limits the number of tasks that wait for a worker. While the queue is full, [`Pool::submit`] blocks,
+    /// [`Pool::try_submit`] gives the arguments back, and [`Pool::submit_for`] waits for a limited time. At least 1.
+    /// Default: no limit.
+    pub fn queue_bound(mut self, tasks: usize) -> Self {
+        self.queue_bound = Some(tasks.max(1));
+        self
+    }
+
+    /// Selects how workers are started. Default: from the fork server.
     pub fn start_method(mut self, method: StartMethod) -> Self {
         self.options.method = method;
         self
@@ -196,14 +215,28 @@ impl PoolBuilder {
     ///
     /// As [`Pool::new`].
     pub fn build(self) -> Result<Pool, SpawnError> {
+        self.build_by(None)
+    }
+
+    /// Starts the pool, but waits no longer than `time` for its workers.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::TimedOut`] when not all workers have reported themselves by then; they are ended. Otherwise as
+    /// [`build`](Self::build).
+    pub fn build_for(self, time: Duration) -> Result<Pool, SpawnError> {
+        self.build_by(Instant::now().checked_add(time))
+    }
+
+    fn build_by(self, deadline: Option<Instant>) -> Result<Pool, SpawnError> {
         let depth = marker::permit()?;
         let workers = self.workers.unwrap_or_else(cpu_count);
         if workers == 0 {
             return Err(SpawnError::NoWorkers);
         }
-        let (initializer, args) = self.initializer.unzip();
+        let (initializer, args) = self.initializer.transpose()?.unzip();
         let (initializer_args, descriptors) = args.unwrap_or_else(|| (Vec::new(), Arc::new([])));
-        Pool::start(PoolConfig {
+        let config = PoolConfig {
             workers,
             initializer,
             initializer_args,
@@ -213,8 +246,11 @@ impl PoolBuilder {
             retries: self.retries,
             idle_timeout: self.idle_timeout,
             progress: self.progress,
+            start_deadline: self.start_deadline.unwrap_or(START_DEADLINE),
+            queue_bound: self.queue_bound,
             options: self.options,
             depth,
-        })
+        };
+        Pool::start(config, deadline)
     }
 }

@@ -1,6 +1,7 @@
 //! Pool: worker processes that run submitted tasks.
 
 mod builder;
+mod callbacks;
 mod job;
 mod progress;
 mod shared;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::{JobError, SpawnError, SystemError, TimedOut};
+use crate::error::{JobError, SpawnError, SubmitError, SystemError, TimedOut};
 use crate::process::info::ProcessInfo;
 use crate::task::{self, Task};
 
@@ -25,12 +26,24 @@ pub use stats::PoolStats;
 use job::JobState;
 use job::batch::BatchSlice;
 use job::{batch, map};
-use shared::{Shared, Stop};
+use shared::{Refused, Shared, Stop};
 use supervisor::Supervisor;
 use supervisor::caller_runs::DriverLock;
 
 /// How long a drop waits for killed workers to be gone. Only a process that the kernel cannot end takes longer.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
+
+/// How a pool is ended. See [`Pool::shutdown`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Shutdown {
+    /// When everything that was submitted is done.
+    Wait,
+    /// When what runs is done; what waits is cancelled.
+    CancelPending,
+    /// Now: the workers get SIGTERM and, 0.2 seconds later, SIGKILL.
+    Terminate,
+}
 
 /// Worker processes that run tasks.
 ///
@@ -40,7 +53,7 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// [`task_timeout`](PoolBuilder::task_timeout), or by killing one of [`workers`](Self::workers).
 ///
 /// Dropping the pool kills its workers; jobs that are not done end in [`JobError::Closed`]. To let them finish, call
-/// [`join`](Self::join) or [`shutdown`](Self::shutdown) first.
+/// [`join`](Self::join) first.
 ///
 /// ```
 /// #[procs::task]
@@ -52,10 +65,11 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// fn main() {
 ///     let pool = procs::Pool::new(2).unwrap();
 ///     let one = pool.submit(square, 11);
-///     assert_eq!(pool.map(square, [1, 2, 3]).unwrap(), [1, 4, 9]);
+///     assert_eq!(pool.map_collect(square, [1, 2, 3]).unwrap(), [1, 4, 9]);
 ///     assert_eq!(one.result().unwrap(), 121);
 /// }
 /// ```
+#[must_use = "a pool that is dropped kills its workers"]
 pub struct Pool {
     shared: Arc<Shared>,
     driver: Arc<DriverLock>,
@@ -96,9 +110,11 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    fn start(plan: PoolConfig) -> Result<Self, SpawnError> {
+    fn start(plan: PoolConfig, deadline: Option<Instant>) -> Result<Self, SpawnError> {
         let size = plan.workers;
-        let shared = Arc::new(Shared::new().map_err(SystemError::new("make an event descriptor"))?);
+        let shared = Arc::new(
+            Shared::new(plan.queue_bound).map_err(SystemError::new("make an event descriptor"))?,
+        );
         let supervisor = Supervisor::new(Arc::clone(&shared), plan);
         let driver = Arc::new(DriverLock::new(Arc::clone(&shared), supervisor));
         let theirs = Arc::clone(&driver);
@@ -113,11 +129,14 @@ impl Pool {
             size,
             supervisor: Some(supervisor),
         };
-        pool.shared.await_ready(size)?;
-        Ok(pool)
+        match pool.shared.await_ready(size, deadline) {
+            Some(ready) => ready.map(|()| pool).map_err(SpawnError::from),
+            None => Err(SpawnError::TimedOut),
+        }
     }
 
-    /// Gives a call to the pool and returns at once.
+    /// Gives a call to the pool. Returns at once, unless the pool has a full
+    /// [`queue_bound`](PoolBuilder::queue_bound): then it blocks until there is room.
     ///
     /// Never fails: if the arguments cannot be encoded or the pool is closed, the job ends in that error.
     pub fn submit<T: Task>(&self, _task: T, args: T::Args) -> Job<T::Output> {
@@ -128,10 +147,70 @@ impl Pool {
         Job::new(slot)
     }
 
+    /// Gives a call to the pool, if its queue has room now.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::Full`] with the arguments.
+    pub fn try_submit<T: Task>(
+        &self,
+        task: T,
+        args: T::Args,
+    ) -> Result<Job<T::Output>, SubmitError<T::Args>> {
+        self.submit_by(task, args, Some(Instant::now()))
+            .map_err(SubmitError::Full)
+    }
+
+    /// Gives a call to the pool. Blocks while its queue is full, but no longer than `time`.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::TimedOut`] with the arguments.
+    pub fn submit_for<T: Task>(
+        &self,
+        task: T,
+        args: T::Args,
+        time: Duration,
+    ) -> Result<Job<T::Output>, SubmitError<T::Args>> {
+        self.submit_by(task, args, Instant::now().checked_add(time))
+            .map_err(SubmitError::TimedOut)
+    }
+
+    /// As [`submit_for`](Self::submit_for), until a point in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit_for`](Self::submit_for).
+    pub fn submit_until<T: Task>(
+        &self,
+        task: T,
+        args: T::Args,
+        deadline: Instant,
+    ) -> Result<Job<T::Output>, SubmitError<T::Args>> {
+        self.submit_by(task, args, Some(deadline))
+            .map_err(SubmitError::TimedOut)
+    }
+
+    fn submit_by<T: Task>(
+        &self,
+        _task: T,
+        args: T::Args,
+        deadline: Option<Instant>,
+    ) -> Result<Job<T::Output>, T::Args> {
+        let slot = JobState::new();
+        if let Some(work) = work_of::<T>(&slot, &args) {
+            match self.shared.leave(work, deadline) {
+                Ok(()) => self.shared.notifier.wake(),
+                Err(Refused::Closed) => {}
+                Err(Refused::Full) => return Err(args),
+            }
+        }
+        Ok(Job::new(slot))
+    }
+
     /// Runs one call in a worker and waits for its result.
     ///
-    /// While the pool has nothing else to do, the calling thread supervises it meanwhile: then what other jobs have
-    /// [`on_done`](Job::on_done) is called here.
+    /// If the pool is idle, the calling thread drives it meanwhile: no other thread has to pass the job on.
     ///
     /// # Errors
     ///
@@ -139,32 +218,71 @@ impl Pool {
     pub fn apply<T: Task>(&self, _task: T, args: T::Args) -> Result<T::Output, JobError> {
         let slot = JobState::new();
         if let Some(work) = work_of::<T>(&slot, &args)
-            && self.shared.leave(work)
+            && self.shared.leave(work, None).is_ok()
         {
-            self.driver.see_to(&slot);
+            self.driver.drive_until_done(&slot);
         }
         Job::new(slot).result()
     }
 
-    /// Runs the task on every item and returns the results in the order of the items.
+    /// Runs the task on every item, and returns the results lazily, in the order of the items.
     ///
-    /// All items are encoded at once; use [`submit`](Self::submit) in a loop for more than fits in memory.
+    /// Nothing is submitted before the first result is asked for; then the input is read as far as the
+    /// [window](Imap::window) allows. An item that fails gives an error in its place and does not stop the others.
+    /// [`Imap::unordered`] returns results as they come, [`map_collect`](Self::map_collect) all at once.
+    ///
+    /// ```
+    /// #[procs::task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let pool = procs::Pool::new(2).unwrap();
+    ///     let squares: Result<Vec<_>, _> = pool.map(square, 1..4).collect();
+    ///     assert_eq!(squares.unwrap(), [1, 4, 9]);
+    /// }
+    /// ```
+    pub fn map<T: Task, I>(&self, _task: T, items: I) -> Imap<'_, T, I::IntoIter>
+    where
+        I: IntoIterator<Item = T::Args>,
+    {
+        Imap::new(self, items.into_iter(), self.window(), true)
+    }
+
+    /// Runs the task on every item and returns all results in the order of the items.
+    ///
+    /// All items are encoded at once; use [`map`](Self::map) for more than fits in memory.
     ///
     /// # Errors
     ///
     /// All items are run, also after one fails; then the error of the first item that failed is returned.
-    pub fn map<T: Task>(
+    pub fn map_collect<T: Task>(
         &self,
         _task: T,
         items: impl IntoIterator<Item = T::Args>,
     ) -> Result<Vec<T::Output>, JobError> {
-        map::map::<T>(self, items)
+        map::map::<T>(self, items, None)
     }
 
-    /// Runs the task on every item, reads the items as results are taken, and returns the results in the items' order.
+    /// As [`map_collect`](Self::map_collect), but waits for the results no longer than `time`.
     ///
-    /// The iterator waits for the next result; an item that fails gives an error in its place and does not stop the
-    /// others. See [`Imap::window`] for how far the input is read ahead.
+    /// # Errors
+    ///
+    /// [`JobError::TimedOut`] when they are not all there by then; the tasks go on, and their results are lost.
+    pub fn map_collect_for<T: Task>(
+        &self,
+        _task: T,
+        items: impl IntoIterator<Item = T::Args>,
+        time: Duration,
+    ) -> Result<Vec<T::Output>, JobError> {
+        map::map::<T>(self, items, Instant::now().checked_add(time))
+    }
+
+    /// As [`map`](Self::map), but the first items are submitted at once: one for each worker.
+    ///
+    /// The rest of the window follows with the first result that is asked for, or with [`Imap::window`].
     ///
     /// ```
     /// #[procs::task]
@@ -183,7 +301,7 @@ impl Pool {
     where
         I: IntoIterator<Item = T::Args>,
     {
-        Imap::new(self, items.into_iter(), self.window(), true)
+        Imap::new(self, items.into_iter(), self.window(), true).begin(self.size)
     }
 
     /// As [`imap`](Self::imap), but returns results as they come: none waits for a slower one before it.
@@ -191,7 +309,7 @@ impl Pool {
     where
         I: IntoIterator<Item = T::Args>,
     {
-        Imap::new(self, items.into_iter(), self.window(), false)
+        Imap::new(self, items.into_iter(), self.window(), false).begin(self.size)
     }
 
     fn window(&self) -> usize {
@@ -219,7 +337,7 @@ impl Pool {
     /// #[procs::main]
     /// fn main() {
     ///     let pool = procs::Pool::new(2).unwrap();
-    ///     assert!(pool.map(half, 0..10).is_err());
+    ///     assert!(pool.map_collect(half, 0..10).is_err());
     ///     let stats = pool.stats();
     ///     assert_eq!((stats.completed, stats.failed, stats.started), (5, 5, 2));
     /// }
@@ -235,7 +353,14 @@ impl Pool {
         self.shared.stop(Stop::WhenDone);
     }
 
-    /// Closes the pool, and waits until every job has ended and every worker is gone.
+    /// Whether the pool takes no more jobs.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// Closes the pool, and waits until every job has ended, every worker is gone, and every callback has returned.
+    ///
+    /// In a callback it does not wait for that callback or for later ones.
     pub fn join(&self) {
         self.close();
         self.shared.await_end(None);
@@ -257,21 +382,54 @@ impl Pool {
         let _ = self.ended_for(DROP_LIMIT);
     }
 
-    /// Closes the pool, gives its jobs this much time to end, then asks the workers to end (SIGTERM) and, 0.2 seconds
-    /// later, kills them.
+    /// Closes the pool, and waits for its end, but no longer than until `deadline`.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] when the time was not enough: jobs that were not done have ended in [`JobError::Closed`].
-    pub fn shutdown(&self, time: Duration) -> Result<(), TimedOut> {
-        self.join_for(time).inspect_err(|_| {
-            self.shared.stop(Stop::Terminate);
-            let _ = self.ended_for(DROP_LIMIT);
-        })
+    /// As [`join_for`](Self::join_for).
+    pub fn join_until(&self, deadline: Instant) -> Result<(), TimedOut> {
+        self.close();
+        self.ended_by(Some(deadline))
+    }
+
+    /// Ends the pool, and waits until every job has ended and every worker is gone.
+    ///
+    /// | `how` | jobs that wait | jobs that run |
+    /// |---|---|---|
+    /// | [`Shutdown::Wait`] | are done | are done |
+    /// | [`Shutdown::CancelPending`] | end in [`JobError::Cancelled`] | are done |
+    /// | [`Shutdown::Terminate`] | end in [`JobError::Closed`] | the same: SIGTERM, and SIGKILL after 0.2 s |
+    ///
+    /// A later call may overrule an earlier one by a row further down.
+    pub fn shutdown(&self, how: Shutdown) {
+        self.begin_shutdown(how);
+        self.shared.await_end(None);
+    }
+
+    /// As [`shutdown`](Self::shutdown), but waits no longer than `time`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when the pool has not ended by then; its end goes on.
+    pub fn shutdown_for(&self, how: Shutdown, time: Duration) -> Result<(), TimedOut> {
+        self.begin_shutdown(how);
+        self.ended_for(time)
+    }
+
+    fn begin_shutdown(&self, how: Shutdown) {
+        self.shared.stop(match how {
+            Shutdown::Wait => Stop::WhenDone,
+            Shutdown::CancelPending => Stop::CancelPending,
+            Shutdown::Terminate => Stop::Terminate,
+        });
     }
 
     fn ended_for(&self, time: Duration) -> Result<(), TimedOut> {
-        if self.shared.await_end(Instant::now().checked_add(time)) {
+        self.ended_by(Instant::now().checked_add(time))
+    }
+
+    fn ended_by(&self, deadline: Option<Instant>) -> Result<(), TimedOut> {
+        if self.shared.await_end(deadline) {
             Ok(())
         } else {
             Err(TimedOut)

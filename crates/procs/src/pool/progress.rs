@@ -1,26 +1,26 @@
-//! Tells how far a pool is, now and then.
+//! Reports how far a pool is, from time to time.
 
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::pool::callbacks::Callback;
 use crate::pool::stats::{Counters, PoolStats};
 
-/// Who is told, and how often.
+/// What is called with the numbers, and how often at most.
 #[derive(Clone)]
 pub(crate) struct Progress {
     every: Duration,
-    tell: Arc<dyn Fn(PoolStats) + Send + Sync>,
+    callback: Arc<dyn Fn(PoolStats) + Send + Sync>,
 }
 
 impl Progress {
     pub(in crate::pool) fn new(
         every: Duration,
-        tell: impl Fn(PoolStats) + Send + Sync + 'static,
+        callback: impl Fn(PoolStats) + Send + Sync + 'static,
     ) -> Self {
-        let tell = Arc::new(tell);
-        Self { every, tell }
+        let callback = Arc::new(callback);
+        Self { every, callback }
     }
 }
 
@@ -32,10 +32,10 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// When it was last told, and whether there is news since.
+/// When it was last reported, and whether there is news since.
 pub(in crate::pool) struct Reporter {
     progress: Option<Progress>,
-    told: u64,
+    last_reported: u64,
     next: Instant,
     due: Option<Instant>,
 }
@@ -44,33 +44,34 @@ impl Reporter {
     pub(in crate::pool) fn new(progress: Option<Progress>) -> Self {
         Self {
             progress,
-            told: 0,
+            last_reported: 0,
             next: Instant::now(),
             due: None,
         }
     }
 
-    /// Whether tasks have ended of which somebody is to be told.
+    /// Whether tasks have ended that are not reported.
     pub(in crate::pool) fn has_news(&self, counters: &Counters) -> bool {
-        self.progress.is_some() && counters.ended() != self.told
+        self.progress.is_some() && counters.ended() != self.last_reported
     }
 
-    /// Tells that tasks have ended: not before its time, unless it is the last chance.
-    pub(in crate::pool) fn report(&mut self, counters: &Counters, last: bool) {
-        let Some(progress) = &self.progress else {
-            return;
-        };
-        let now = Instant::now();
+    /// Makes a report: not before its time, unless it is the last.
+    pub(in crate::pool) fn report(
+        &mut self,
+        counters: &Counters,
+        last: bool,
+        now: Instant,
+    ) -> Option<Callback> {
+        let progress = self.progress.as_ref()?;
         if !last && now < self.next {
             self.due = Some(self.next);
-            return;
+            return None;
         }
-        self.told = counters.ended();
+        self.last_reported = counters.ended();
         self.due = None;
         self.next = now.checked_add(progress.every).unwrap_or(now);
-        let stats = counters.stats();
-        // A callback that panics does not harm the pool.
-        let _ = panic::catch_unwind(AssertUnwindSafe(|| (progress.tell)(stats)));
+        let (callback, stats) = (Arc::clone(&progress.callback), counters.stats());
+        Some(Box::new(move || callback(stats)))
     }
 
     /// When it must look again.

@@ -1,13 +1,21 @@
-//! What a pool's handle and its supervisor share: the inbox, and what is known about the pool.
+//! What a pool's handle and its supervisor share: the queue of commands, and what is known about the pool.
+//!
+//! | lock | guards | held by |
+//! |---|---|---|
+//! | `queue` | commands, refusal, number of queued items | submitters, supervisor, for a few instructions |
+//! | `status` | workers, end | waiters of `build` and `join`, supervisor, for a few instructions |
+//!
+//! No foreign code runs under either.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::{JobError, StartError};
 use crate::host::notifier::Notifier;
 use crate::process::info::ProcessInfo;
 
+use crate::pool::callbacks::Callbacks;
 use crate::pool::job::batch::BatchSlice;
 use crate::pool::stats::Counters;
 
@@ -19,22 +27,28 @@ pub(in crate::pool) enum Stop {
     No,
     /// When everything that was submitted is done.
     WhenDone,
+    /// When what runs is done.
+    CancelPending,
     /// Now, by SIGTERM and, a little later, SIGKILL.
     Terminate,
     /// Now, by SIGKILL.
     Kill,
 }
 
-/// What the supervisor has been asked since it last looked.
+/// What the supervisor was asked to do since it last looked.
 #[derive(Default)]
 pub(in crate::pool) struct Commands {
-    pub(in crate::pool) works: Vec<BatchSlice>,
+    pub(in crate::pool) slices: Vec<BatchSlice>,
     pub(in crate::pool) stop: Stop,
 }
 
 #[derive(Default)]
 struct CommandQueue {
-    orders: Commands,
+    commands: Commands,
+    /// The items in `commands`.
+    items: usize,
+    /// The items that wait in the supervisor.
+    queued: usize,
     /// The supervisor has not seen all of it.
     news: bool,
     /// Why nothing more is taken.
@@ -51,165 +65,230 @@ struct PoolStatus {
     ended: bool,
 }
 
+/// Why work was not taken.
+pub(in crate::pool) enum Refused {
+    /// The pool takes no more; the work has ended in that error.
+    Closed,
+    /// The queue is full.
+    Full,
+}
+
 /// What a pool's handle and its supervisor share.
 pub(in crate::pool) struct Shared {
-    inbox: Mutex<CommandQueue>,
-    pub(in crate::pool) wake: Notifier,
-    life: Mutex<PoolStatus>,
+    queue: Mutex<CommandQueue>,
+    /// The queue has room again, or takes no more.
+    room: Condvar,
+    bound: Option<usize>,
+    pub(in crate::pool) notifier: Notifier,
+    status: Mutex<PoolStatus>,
     changed: Condvar,
     pub(in crate::pool) counters: Arc<Counters>,
+    pub(in crate::pool) callbacks: Arc<Callbacks>,
 }
 
 impl Shared {
-    pub(in crate::pool) fn new() -> io::Result<Self> {
+    pub(in crate::pool) fn new(bound: Option<usize>) -> io::Result<Self> {
         Ok(Self {
-            inbox: Mutex::default(),
-            wake: Notifier::new()?,
-            life: Mutex::new(PoolStatus {
+            queue: Mutex::default(),
+            room: Condvar::new(),
+            bound,
+            notifier: Notifier::new()?,
+            status: Mutex::new(PoolStatus {
                 starting: true,
                 ..PoolStatus::default()
             }),
             changed: Condvar::new(),
             counters: Arc::default(),
+            callbacks: Arc::default(),
         })
     }
 
-    fn inbox(&self) -> MutexGuard<'_, CommandQueue> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, CommandQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn life(&self) -> MutexGuard<'_, PoolStatus> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    fn status(&self) -> MutexGuard<'_, PoolStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Handle: gives work to the supervisor, or fails it if the pool takes no more.
-    pub(in crate::pool) fn give(&self, work: BatchSlice) {
-        if self.leave(work) {
-            self.wake.wake();
+    /// Handle: gives work to the supervisor, or fails it if the pool takes no more. Blocks while the queue is full.
+    pub(in crate::pool) fn give(&self, slice: BatchSlice) {
+        // Without a deadline it is taken, or the pool is closed.
+        if self.leave(slice, None).is_ok() {
+            self.notifier.wake();
         }
     }
 
-    /// As `give`, but whoever sleeps must still be woken. False: the pool takes no more.
-    pub(in crate::pool) fn leave(&self, mut work: BatchSlice) -> bool {
-        work.count_in(&self.counters);
-        let mut inbox = self.inbox();
-        if let Some(refusal) = inbox.refusal.clone() {
-            drop(inbox);
-            work.fail(&refusal);
-            return false;
+    /// As `give`, but the driver must still be woken. Waits for room until the deadline.
+    pub(in crate::pool) fn leave(
+        &self,
+        mut slice: BatchSlice,
+        deadline: Option<Instant>,
+    ) -> Result<(), Refused> {
+        let mut queue = self.queue();
+        loop {
+            if let Some(refusal) = queue.refusal.clone() {
+                drop(queue);
+                slice.count_in(&self.counters);
+                slice.fail(&refusal);
+                return Err(Refused::Closed);
+            }
+            let full = |bound| queue.items + queue.queued >= bound;
+            if !self.bound.is_some_and(full) {
+                break;
+            }
+            let Some(next) = wait(&self.room, queue, deadline) else {
+                slice.forget();
+                return Err(Refused::Full);
+            };
+            queue = next;
         }
-        inbox.orders.works.push(work);
-        inbox.news = true;
-        true
+        slice.count_in(&self.counters);
+        queue.items += slice.count();
+        queue.commands.slices.push(slice);
+        queue.news = true;
+        Ok(())
     }
 
     /// Handle: takes no more work, and ends the pool in this way.
     pub(in crate::pool) fn stop(&self, how: Stop) {
-        let mut inbox = self.inbox();
-        inbox.refusal.get_or_insert(JobError::Closed);
-        inbox.orders.stop = inbox.orders.stop.max(how);
-        inbox.news = true;
-        drop(inbox);
-        self.wake.wake();
+        let mut queue = self.queue();
+        queue.refusal.get_or_insert(JobError::Closed);
+        queue.commands.stop = queue.commands.stop.max(how);
+        queue.news = true;
+        drop(queue);
+        self.room.notify_all();
+        self.notifier.wake();
+    }
+
+    /// Starter: something has come that is not in the queue.
+    pub(in crate::pool) fn announce(&self) {
+        // Before the flag is read: a supervisor that is about to sleep looks at it afterwards.
+        self.queue().news = true;
+        self.notifier.wake();
+    }
+
+    /// Whether the pool takes no more work.
+    pub(in crate::pool) fn is_closed(&self) -> bool {
+        self.queue().refusal.is_some()
     }
 
     /// Supervisor: what has been asked.
-    pub(in crate::pool) fn take_orders(&self) -> Commands {
-        let mut inbox = self.inbox();
-        inbox.news = false;
-        let stop = inbox.orders.stop;
+    pub(in crate::pool) fn take_commands(&self) -> Commands {
+        let mut queue = self.queue();
+        queue.news = false;
+        queue.queued += std::mem::take(&mut queue.items);
+        let stop = queue.commands.stop;
         Commands {
-            works: std::mem::take(&mut inbox.orders.works),
+            slices: std::mem::take(&mut queue.commands.slices),
             stop,
         }
     }
 
-    /// Supervisor: from now on it must be woken. False: there are orders already.
+    /// Supervisor: how many items wait for a worker.
+    pub(in crate::pool) fn set_queued(&self, queued: usize) {
+        if self.bound.is_some() {
+            let mut queue = self.queue();
+            if queued < queue.queued {
+                self.room.notify_all();
+            }
+            queue.queued = queued;
+        }
+    }
+
+    /// Supervisor: from now on it must be woken. False: there are commands already.
     pub(in crate::pool) fn prepare_to_sleep(&self) -> bool {
-        self.wake.prepare();
-        !self.inbox().news
+        self.notifier.prepare();
+        !self.queue().news
     }
 
     /// Supervisor: takes no more work; returns what came last.
     pub(in crate::pool) fn finish(&self, error: &JobError) -> Vec<BatchSlice> {
-        let mut inbox = self.inbox();
-        inbox.refusal = Some(error.clone());
-        std::mem::take(&mut inbox.orders.works)
+        let mut queue = self.queue();
+        queue.refusal = Some(error.clone());
+        self.room.notify_all();
+        std::mem::take(&mut queue.commands.slices)
     }
 
-    pub(in crate::pool) fn set_crew(&self, workers: Vec<ProcessInfo>) {
-        self.life().workers = workers;
+    pub(in crate::pool) fn set_workers(&self, workers: Vec<ProcessInfo>) {
+        self.status().workers = workers;
     }
 
     pub(in crate::pool) fn workers(&self) -> Vec<ProcessInfo> {
-        self.life().workers.clone()
+        self.status().workers.clone()
     }
 
     /// Supervisor: how many workers have answered.
     pub(in crate::pool) fn set_ready(&self, ready: usize) {
-        let mut life = self.life();
-        if life.ready != ready {
-            life.ready = ready;
+        let mut status = self.status();
+        if status.ready != ready {
+            status.ready = ready;
             self.changed.notify_all();
         }
     }
 
     /// Whether the pool's maker still waits for the workers.
     pub(in crate::pool) fn is_starting(&self) -> bool {
-        self.life().starting
+        self.status().starting
     }
 
     pub(in crate::pool) fn set_broken(&self, error: StartError) {
-        self.life().broken = Some(error);
+        self.status().broken = Some(error);
         self.changed.notify_all();
     }
 
     pub(in crate::pool) fn announce_end(&self) {
-        self.life().ended = true;
+        self.status().ended = true;
         self.changed.notify_all();
     }
 
     pub(in crate::pool) fn has_ended(&self) -> bool {
-        self.life().ended
+        self.status().ended
     }
 
-    /// Handle: waits until all workers have answered. The supervisor's breaker bounds the wait.
-    pub(in crate::pool) fn await_ready(&self, workers: usize) -> Result<(), StartError> {
-        let mut life = self.life();
-        while life.ready < workers && life.broken.is_none() && !life.ended {
-            life = self
-                .changed
-                .wait(life)
-                .unwrap_or_else(PoisonError::into_inner);
+    /// Handle: waits until all workers have answered, or the supervisor gives up. `None`: the deadline passes first.
+    pub(in crate::pool) fn await_ready(
+        &self,
+        workers: usize,
+        deadline: Option<Instant>,
+    ) -> Option<Result<(), StartError>> {
+        let mut status = self.status();
+        while status.ready < workers && status.broken.is_none() && !status.ended {
+            status = wait(&self.changed, status, deadline)?;
         }
-        life.starting = false;
-        match &life.broken {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
-        }
+        status.starting = false;
+        Some(status.broken.clone().map_or(Ok(()), Err))
     }
 
-    /// Handle: waits for the supervisor's end; false when the time is up first.
+    /// Handle: waits for the supervisor's end and for the callbacks; false when the deadline passes first.
     pub(in crate::pool) fn await_end(&self, deadline: Option<Instant>) -> bool {
-        let mut life = self.life();
-        while !life.ended {
-            life = match deadline {
-                None => self
-                    .changed
-                    .wait(life)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    self.changed
-                        .wait_timeout(life, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
+        let mut status = self.status();
+        while !status.ended {
+            let Some(next) = wait(&self.changed, status, deadline) else {
+                return false;
             };
+            status = next;
         }
-        true
+        drop(status);
+        self.callbacks.await_all(deadline)
     }
+}
+
+/// Waits for a change, at most until the deadline; `None`: it has passed.
+pub(in crate::pool) fn wait<'a, T>(
+    changed: &Condvar,
+    guard: MutexGuard<'a, T>,
+    deadline: Option<Instant>,
+) -> Option<MutexGuard<'a, T>> {
+    // Without a deadline an hour at a time is as good.
+    let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
+        deadline.saturating_duration_since(Instant::now())
+    });
+    if left.is_zero() {
+        return None;
+    }
+    let (guard, _) = changed
+        .wait_timeout(guard, left)
+        .unwrap_or_else(PoisonError::into_inner);
+    Some(guard)
 }

@@ -9,9 +9,6 @@ use std::time::Duration;
 /// One descriptor to wait for, in the kernel's own layout.
 pub(crate) type PollFd = libc::pollfd;
 
-/// There is something to read.
-pub(crate) const POLLIN: libc::c_short = libc::POLLIN;
-
 /// A descriptor and the readiness that is waited for (hang-up and errors are always reported).
 pub(crate) fn as_poll(descriptor: BorrowedFd<'_>, read: bool, write: bool) -> PollFd {
     let mut events = 0;

@@ -8,8 +8,8 @@ mod process;
 mod robust;
 
 pub(crate) use descriptor::{
-    EventFd, POLLIN, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream,
-    packet_pair, peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
+    EventFd, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream, packet_pair,
+    peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use fork_mark::ForkMark;
 pub(crate) use memory::{SharedMap, append_file, memory_file};

@@ -16,6 +16,7 @@ mod varint;
 pub(crate) use handshake::{Refusal, Role, START_DEADLINE, Setup, TaskName, refusal_of};
 pub(crate) use read_buffer::ReadBuffer;
 pub(crate) use record::{
-    EMPTY_RECORD, MAX_HEAD, NO_JOB, Record, Tag, decode_panic, encode_panic, put_record, record,
+    EMPTY_RECORD, MAX_HEAD, NO_JOB, Record, Tag, decode_panic, encode_panic, encode_report,
+    put_record, record,
 };
 pub(crate) use varint::{Corrupt, length_at, put_with_length};

@@ -2,12 +2,12 @@
 
 use std::io::{self, Read};
 
-/// Bytes that have arrived and are not yet understood.
+/// Bytes that have arrived and are not yet parsed.
 pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// How much is asked of the kernel at once: little, until more comes. Many a process sends a few bytes in its life.
+    /// The bytes asked of the kernel at once: few, until more come. Many processes send a few bytes in their lives.
     step: usize,
 }
 
@@ -39,6 +39,20 @@ impl ReadBuffer {
         }
     }
 
+    /// Takes the first `count` bytes out. A large value is moved rather than copied.
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
+        if count < Self::STEP || self.start > 0 {
+            let bytes = self.unread()[..count].to_vec();
+            self.consume(count);
+            return bytes;
+        }
+        let rest = self.bytes[count..self.end].to_vec();
+        let mut bytes = std::mem::replace(&mut self.bytes, rest);
+        (self.start, self.end) = (0, self.bytes.len());
+        bytes.truncate(count);
+        bytes
+    }
+
     /// Appends bytes that came another way.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.make_room(bytes.len());
@@ -53,7 +67,7 @@ impl ReadBuffer {
         skip: usize,
     ) -> io::Result<(usize, bool)> {
         self.make_room(self.step);
-        let room = &mut self.bytes[self.end..];
+        let room = &mut self.bytes[self.end..self.end + self.step];
         let count = source.read(room)?;
         let full = count == room.len();
         if full {

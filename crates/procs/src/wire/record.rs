@@ -153,6 +153,15 @@ pub(crate) fn encode_panic(panicked: &Panicked) -> Vec<u8> {
     codec::to_vec(&fields).unwrap_or_default()
 }
 
+/// A panic as a record's payload of at most `limit` bytes: without the backtrace, and with a part of the message if need be.
+pub(crate) fn encode_report(panicked: &Panicked, limit: usize) -> Vec<u8> {
+    let place = panicked.location().map(str::to_owned);
+    let room = limit.saturating_sub(place.as_ref().map_or(0, String::len) + 64);
+    let message = panicked.message();
+    let message = &message[..message.floor_char_boundary(room)];
+    encode_panic(&Panicked::new(message.to_owned(), place, None))
+}
+
 /// A panic from a record's payload.
 pub(crate) fn decode_panic(payload: &[u8]) -> Panicked {
     let (message, location, backtrace) = codec::decode(payload)

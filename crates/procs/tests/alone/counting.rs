@@ -197,7 +197,7 @@ pub fn exhausted_when_a_worker_dies() {
     }
     for mut job in jobs {
         match job.result_for(LIMIT) {
-            Err(JobError::WorkerDied { code: Some(3), .. }) => {}
+            Err(JobError::WorkerDied { status, .. }) if status.code() == Some(3) => {}
             Err(JobError::Broken(StartError::System(error))) if error.is_exhausted() => {}
             other => panic!("{other:?}"),
         }

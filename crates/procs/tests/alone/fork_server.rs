@@ -44,7 +44,10 @@ pub fn killed() {
         double_in_process();
         assert_ne!(fork_server(), Some(server));
     }
-    assert_eq!(pool.map(double, 0..100).expect("they run").len(), 100);
+    assert_eq!(
+        pool.map_collect(double, 0..100).expect("they run").len(),
+        100
+    );
     assert_eq!(pool.workers(), workers, "the workers were not its children");
 }
 
@@ -133,7 +136,7 @@ pub fn methods() {
             .start_method(method)
             .build()
             .expect("it starts");
-        assert_eq!(pool.map(double, 0..50).expect("they run").len(), 50);
+        assert_eq!(pool.map_collect(double, 0..50).expect("they run").len(), 50);
         drop(pool);
     }
     eventually("all have ended", LIMIT, || {

@@ -90,7 +90,7 @@ pub fn pool() {
         3,
         |folder| {
             let pool = Pool::new(3).expect("it starts");
-            let _ = pool.map(be_busy, [folder.clone(), folder.clone(), folder]);
+            let _ = pool.map_collect(be_busy, [folder.clone(), folder.clone(), folder]);
         },
         kill,
     );
@@ -153,10 +153,9 @@ fn start_everything(folder: &Path) {
         let builder = Pool::builder().workers(2);
         let pool = builder
             .initializer(hold, (queue.clone(), array))
-            .expect("it can be sent")
             .build()
             .expect("it starts");
-        let results = pool.map(crate::double, 0..200).expect("they run");
+        let results = pool.map_collect(crate::double, 0..200).expect("they run");
         assert_eq!(results.len(), 200);
         let nested = procs::spawn(have_children, folder.to_owned()).expect("it starts");
         let _ = queue.get_for(Duration::from_millis(5));

@@ -61,8 +61,7 @@ fn storm(builder: PoolBuilder) -> Storm {
     let kills = SharedValue::new(0_u32).expect("there is memory");
     let builder = builder
         .workers(2)
-        .initializer(live_dangerously, (begins.clone(), kills.clone()))
-        .expect("it can be sent");
+        .initializer(live_dangerously, (begins.clone(), kills.clone()));
     let pool = builder.build().expect("it starts");
     Storm {
         begins,
@@ -101,9 +100,7 @@ pub fn without_retries() {
                 assert_eq!(storm.begins.get(n as usize), 1, "task {n} has a result");
                 values += 1;
             }
-            Err(JobError::WorkerDied {
-                signal: Some(9), ..
-            }) => {
+            Err(JobError::WorkerDied { status, .. }) if status.signal() == Some(9) => {
                 assert!(
                     storm.begins.get(n as usize) <= 1,
                     "task {n} was begun twice"
@@ -123,7 +120,10 @@ pub fn without_retries() {
 /// With retries each task ends in its result.
 pub fn with_retries() {
     let storm = storm(Pool::builder().retries(KILLS));
-    let squares = storm.pool.map(square, 0..TASKS).expect("all end well");
+    let squares = storm
+        .pool
+        .map_collect(square, 0..TASKS)
+        .expect("all end well");
     assert!((0..TASKS).map(|n| u64::from(n) * u64::from(n)).eq(squares));
     assert!((0..TASKS).all(|n| storm.begins.get(n as usize) >= 1));
     storm.end();

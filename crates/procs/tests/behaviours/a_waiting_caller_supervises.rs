@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
-use procs::{JobError, Pool};
+use procs::{JobError, Pool, Shutdown};
 
 use crate::common::{Folder, LIMIT, eventually, mark_and_sleep, signal};
 
@@ -26,7 +26,7 @@ fn during_apply(pool: &Pool, meanwhile: impl FnOnce()) {
     let folder = Folder::new();
     let marks = || (folder.path("begun"), folder.path("may end"));
     // Both workers have said that they are there, so that the pool has nothing else to do.
-    assert_eq!(pool.map(square, 0..100).unwrap().len(), 100);
+    assert_eq!(pool.map_collect(square, 0..100).unwrap().len(), 100);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| pool.apply(run_until, marks()));
         eventually("it runs", || folder.path("begun").exists());
@@ -42,7 +42,7 @@ fn other_jobs_are_run() {
     during_apply(&pool, || {
         assert_eq!(pool.submit(square, 5).result_for(LIMIT).unwrap(), 25);
         assert_eq!(pool.apply(square, 6).unwrap(), 36);
-        assert_eq!(pool.map(square, 0..5_000).unwrap().len(), 5_000);
+        assert_eq!(pool.map_collect(square, 0..5_000).unwrap().len(), 5_000);
         let lazy = pool.imap(square, 0..500).map(Result::unwrap);
         assert_eq!(lazy.count(), 500);
     });
@@ -85,10 +85,7 @@ fn its_own_workers_death_is_told() {
         let error = waiting.join().unwrap().unwrap_err();
         assert!(matches!(
             error,
-            JobError::WorkerDied {
-                signal: Some(9),
-                ..
-            }
+            JobError::WorkerDied { status, .. } if status.signal() == Some(9)
         ));
     });
     assert_eq!(pool.apply(square, 4).unwrap(), 16);
@@ -113,7 +110,7 @@ fn what_it_leaves_open_is_ended_by_the_pool() {
 #[test]
 fn the_end_of_the_pool_ends_it() {
     for end in [Pool::terminate, |pool: &Pool| {
-        pool.shutdown(std::time::Duration::ZERO).unwrap_err();
+        pool.shutdown(Shutdown::Terminate);
     }] {
         let (pool, folder) = (Pool::new(2).unwrap(), Folder::new());
         let mark = folder.path("mark");

@@ -191,10 +191,7 @@ fn say_pid(line: Connection<u32>) {
 #[test]
 fn jobs_refuse_descriptors_and_initializers_take_them() {
     let (here, there) = channel::<u32>().unwrap();
-    let builder = Pool::builder()
-        .workers(2)
-        .initializer(say_pid, there)
-        .unwrap();
+    let builder = Pool::builder().workers(2).initializer(say_pid, there);
     let pool = builder.build().unwrap();
     let mut pids = [
         here.receive_for(LIMIT).unwrap(),

@@ -100,7 +100,9 @@ fn very_many_one_byte_tasks_all_end() {
     };
     let pool = Pool::new(2).unwrap();
     let expected = |n: u32| (n as u8).wrapping_add(1);
-    let mapped = pool.map(next_byte, (0..count).map(|n| n as u8)).unwrap();
+    let mapped = pool
+        .map_collect(next_byte, (0..count).map(|n| n as u8))
+        .unwrap();
     assert!(mapped.into_iter().eq((0..count).map(expected)));
     let jobs: Vec<_> = (0..count)
         .map(|n| pool.submit(next_byte, n as u8))

@@ -31,7 +31,7 @@ fn jobs_of_a_pool_change_the_same_objects() {
     let total = manager.counter(0).unwrap();
     let pool = Pool::new(3).unwrap();
     let arguments = |number| (counts.clone(), all.clone(), total.clone(), number);
-    pool.map(note, (0..300).map(arguments)).unwrap();
+    pool.map_collect(note, (0..300).map(arguments)).unwrap();
     let mut values = counts.items().unwrap();
     values.sort();
     let expected = ["0", "1", "2"].map(|key| (key.to_owned(), 100));

@@ -22,7 +22,7 @@ fn every_task_is_counted_once() {
     let pool = Pool::new(2).unwrap();
     assert_eq!(pool.stats().started, 2);
     let text = "x".repeat(1000);
-    pool.map(repeat, (0..200).map(|n| (text.clone(), n % 50)))
+    pool.map_collect(repeat, (0..200).map(|n| (text.clone(), n % 50)))
         .unwrap();
     assert!(pool.apply(repeat, (text, 100)).is_err());
     let job = pool.submit(mark_and_sleep, folder.path("mark"));
@@ -81,7 +81,7 @@ fn progress_is_told_to_the_end() {
     let builder = Pool::builder().workers(2);
     let pool = builder.progress(Duration::ZERO, tell).build().unwrap();
     for _ in 0..3 {
-        pool.map(repeat, (0..500).map(|_| ("ab".to_owned(), 2)))
+        pool.map_collect(repeat, (0..500).map(|_| ("ab".to_owned(), 2)))
             .unwrap();
     }
     pool.join();
@@ -99,7 +99,7 @@ fn progress_is_not_told_too_often() {
     let builder = Pool::builder().workers(2);
     let pool = builder.progress(LIMIT, tell).build().unwrap();
     let items = (0..20_000).map(|_| ("ab".to_owned(), 2));
-    pool.map(repeat, items).unwrap();
+    pool.map_collect(repeat, items).unwrap();
     pool.join();
     let told = told.lock().unwrap();
     assert_eq!(told.len(), 2);

@@ -42,15 +42,15 @@ fn echo(bytes: Vec<u8>) -> Vec<u8> {
 #[test]
 fn map_returns_results_in_the_order_of_the_items() {
     let pool = Pool::new(2).unwrap();
-    let squares = pool.map(square, 0..50_000).unwrap();
+    let squares = pool.map_collect(square, 0..50_000).unwrap();
     assert!(squares.into_iter().eq((0..50_000).map(|n| n * n)));
-    assert!(pool.map(square, []).unwrap().is_empty());
+    assert!(pool.map_collect(square, []).unwrap().is_empty());
 }
 
 #[test]
 fn map_runs_everything_and_returns_the_first_error() {
     let pool = Pool::new(2).unwrap();
-    let Err(JobError::Panicked(panic)) = pool.map(fail_odd, [0, 2, 5, 4, 7]) else {
+    let Err(JobError::Panicked(panic)) = pool.map_collect(fail_odd, [0, 2, 5, 4, 7]) else {
         panic!("it did not fail")
     };
     assert_eq!(panic.message(), "5 is odd");
@@ -71,7 +71,7 @@ fn jobs_give_their_own_results_in_any_order() {
 fn all_workers_work() {
     let pool = Pool::new(3).unwrap();
     let pids: HashSet<u32> = pool
-        .map(sleep_millis, [30; 9])
+        .map_collect(sleep_millis, [30; 9])
         .unwrap()
         .into_iter()
         .collect();
@@ -84,7 +84,7 @@ fn all_workers_work() {
 fn short_tasks_do_not_wait_behind_a_long_one() {
     let pool = Pool::new(2).unwrap();
     // Teaches the pool that tasks are short, so that it gives many to each worker at once.
-    pool.map(sleep_millis, [0; 2_000]).unwrap();
+    pool.map_collect(sleep_millis, [0; 2_000]).unwrap();
     let mut items = vec![0; 400];
     items[100] = 3_600_000;
     let mut jobs: Vec<_> = items
@@ -155,13 +155,13 @@ fn pools_nest() {
     #[procs::task]
     fn sum_of_squares(n: u64) -> u64 {
         let pool = Pool::new(2).expect("a worker may have a pool");
-        pool.map(square, 0..n)
+        pool.map_collect(square, 0..n)
             .expect("its tasks run")
             .into_iter()
             .sum()
     }
     let pool = Pool::new(2).unwrap();
-    assert_eq!(pool.map(sum_of_squares, [3, 4]).unwrap(), [5, 14]);
+    assert_eq!(pool.map_collect(sum_of_squares, [3, 4]).unwrap(), [5, 14]);
 }
 
 #[test]
@@ -180,10 +180,9 @@ fn the_initializer_runs_once_in_every_worker() {
     let pool = Pool::builder()
         .workers(2)
         .initializer(prepare, (3, 4))
-        .unwrap()
         .build()
         .unwrap();
-    assert_eq!(pool.map(read, [(); 8]).unwrap(), [7; 8]);
+    assert_eq!(pool.map_collect(read, [(); 8]).unwrap(), [7; 8]);
     assert_eq!(SUM.load(Relaxed), 0, "the parent's memory is its own");
 }
 
@@ -194,7 +193,7 @@ fn a_worker_is_replaced_after_its_share_of_tasks() {
         .max_tasks_per_worker(3)
         .build()
         .unwrap();
-    let pids = pool.map(worker_pid, [(); 30]).unwrap();
+    let pids = pool.map_collect(worker_pid, [(); 30]).unwrap();
     for pid in &pids {
         assert!(
             pids.iter().filter(|other| *other == pid).count() <= 3,
@@ -214,6 +213,6 @@ fn text(n: usize) -> String {
 #[test]
 fn results_of_mixed_sizes_arrive_whole() {
     let pool = Pool::new(2).unwrap();
-    let texts = pool.map(text, 0..2000).unwrap();
+    let texts = pool.map_collect(text, 0..2000).unwrap();
     assert!(texts.into_iter().eq((0..2000).map(*text)));
 }

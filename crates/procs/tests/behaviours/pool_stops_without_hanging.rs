@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use procs::{Job, JobError, Pool, SpawnError, StartError, TimedOut};
+use procs::{Job, JobError, Pool, Shutdown, SpawnError, StartError, TimedOut};
 
 use crate::common::{Folder, LIMIT, eventually, is_running, mark_and_sleep, signal};
 
@@ -53,7 +53,7 @@ fn a_closed_pool_refuses_and_finishes() {
     let mut after = pool.submit(square, 3);
     assert_eq!(after.result_for(LIMIT), Err(JobError::Closed));
     assert_eq!(before.result_for(LIMIT).unwrap(), 4);
-    assert_eq!(pool.map(square, [1, 2]), Err(JobError::Closed));
+    assert_eq!(pool.map_collect(square, [1, 2]), Err(JobError::Closed));
     assert_eq!(pool.join_for(LIMIT), Ok(()));
 }
 
@@ -81,7 +81,12 @@ fn a_worker_that_dies_while_the_pool_closes_is_replaced_for_what_waits() {
 fn terminate_drop_and_shutdown_fail_what_is_left_and_leave_no_process() {
     for stop in [
         |pool: &Pool| pool.terminate(),
-        |pool: &Pool| assert_eq!(pool.shutdown(Duration::from_millis(20)), Err(TimedOut)),
+        |pool: &Pool| pool.shutdown(Shutdown::Terminate),
+        |pool: &Pool| {
+            let time = Duration::from_millis(20);
+            assert_eq!(pool.shutdown_for(Shutdown::Wait, time), Err(TimedOut));
+            assert_eq!(pool.shutdown_for(Shutdown::Terminate, LIMIT), Ok(()));
+        },
         |_: &Pool| {},
     ] {
         let pool = Pool::new(2).unwrap();
@@ -107,11 +112,7 @@ fn an_initializer_that_fails_breaks_the_pool_and_no_storm_follows() {
     fn fail() {
         panic!("no model file");
     }
-    let pool = Pool::builder()
-        .workers(2)
-        .initializer(fail, ())
-        .unwrap()
-        .build();
+    let pool = Pool::builder().workers(2).initializer(fail, ()).build();
     let error = match pool {
         // The workers answer before they run their initializers, so the pool may or may not be there already.
         Ok(pool) => match pool.submit(square, 1).result_for(LIMIT) {

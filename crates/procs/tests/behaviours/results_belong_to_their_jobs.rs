@@ -106,8 +106,8 @@ fn a_copy_of_an_initialized_worker_does_not_take_tasks() {
     let builder = Pool::builder()
         .workers(1)
         .initializer(fork_first, mark.clone());
-    let pool = builder.unwrap().build().unwrap();
-    assert_eq!(pool.map(square, 0..500).unwrap()[499], 499 * 499);
+    let pool = builder.build().unwrap();
+    assert_eq!(pool.map_collect(square, 0..500).unwrap()[499], 499 * 499);
     copy_ends(&mark);
 }
 
@@ -176,7 +176,7 @@ fn a_worker_that_overwrites_its_shared_memory_gives_errors_and_no_wrong_value() 
                 .task_timeout(Duration::from_millis(500));
             let pool = builder.build().unwrap();
             // The worker is known to be quick, and is given several jobs in advance.
-            pool.map(square, 0..2_000).unwrap();
+            pool.map_collect(square, 0..2_000).unwrap();
             let before: Vec<_> = (0..50).map(|n| pool.submit(square, n)).collect();
             let mut bad = pool.submit(scribble, (kind, then));
             let after: Vec<_> = (0..50).map(|n| pool.submit(square, n)).collect();

@@ -56,7 +56,7 @@ use language::{Bytes, Seed, encoded};
 ///     let counts = manager.dict::<String, u32>().unwrap();
 ///     let pool = procs::Pool::new(2).unwrap();
 ///     let words = ["to", "be", "or", "not", "to", "be"].map(str::to_owned);
-///     pool.map(count, words.map(|word| (word, counts.clone()))).unwrap();
+///     pool.map_collect(count, words.map(|word| (word, counts.clone()))).unwrap();
 ///     assert_eq!(counts.get(&"be".to_owned()).unwrap(), Some(2));
 ///     assert_eq!(counts.len().unwrap(), 4);
 /// }

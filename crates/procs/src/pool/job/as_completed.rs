@@ -1,12 +1,12 @@
 //! Several jobs, in the order in which they end.
 
 use std::fmt;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::error::TimedOut;
 
-use crate::pool::Job;
+use crate::pool::job::{Endings, Job};
 
 /// Returns jobs in the order in which they end.
 ///
@@ -30,28 +30,24 @@ use crate::pool::Job;
 /// }
 /// ```
 pub fn as_completed<R>(jobs: impl IntoIterator<Item = Job<R>>) -> AsCompleted<R> {
-    let (sender, ended) = mpsc::channel();
+    let endings = Arc::default();
     let jobs: Vec<_> = jobs.into_iter().map(Some).collect();
     for (index, job) in jobs.iter().flatten().enumerate() {
-        let sender = sender.clone();
-        job.on_done(move || {
-            // Nobody may be interested any more.
-            let _ = sender.send(index);
-        });
+        job.listen(&endings, index);
     }
     AsCompleted {
         left: jobs.len(),
         jobs,
-        ended,
+        endings,
     }
 }
 
+#[must_use = "iterators are lazy"]
 /// The iterator of [`as_completed`]. Dropping it gives up the results of the jobs that it has not returned.
 pub struct AsCompleted<R> {
     jobs: Vec<Option<Job<R>>>,
     left: usize,
-    /// The indices of jobs that have ended.
-    ended: Receiver<usize>,
+    endings: Arc<Endings>,
 }
 
 impl<R> AsCompleted<R> {
@@ -64,11 +60,9 @@ impl<R> AsCompleted<R> {
         if self.left == 0 {
             return Ok(None);
         }
-        match self.ended.recv_timeout(time) {
-            Ok(index) => Ok(self.take(index)),
-            Err(RecvTimeoutError::Timeout) => Err(TimedOut),
-            Err(RecvTimeoutError::Disconnected) => Ok(None),
-        }
+        let deadline = Instant::now().checked_add(time);
+        let index = self.endings.next(deadline).ok_or(TimedOut)?;
+        Ok(self.take(index))
     }
 
     fn take(&mut self, index: usize) -> Option<Job<R>> {
@@ -81,11 +75,11 @@ impl<R> Iterator for AsCompleted<R> {
     type Item = Job<R>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Every job ends, and says so once; with none left there is nothing to wait for.
+        // Every job ends once; with none left there is nothing to wait for.
         let index = if self.left == 0 {
             None
         } else {
-            self.ended.recv().ok()
+            self.endings.next(None)
         };
         index.and_then(|index| self.take(index))
     }

@@ -1,17 +1,18 @@
-//! BatchSlice on its way: items of one task, split and given back without copying, and the place where their results go.
+//! Tasks on their way: items of one task, split and given back without copying, and where their results go.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::error::{EncodeError, JobError};
+use crate::error::{DecodeError, EncodeError, JobError};
 use crate::wire::codec;
-use crate::wire::{self, Corrupt};
+use crate::wire::{self, Tag};
 
+use crate::pool::job::scan::ScannedResult;
 use crate::pool::stats::Counters;
 
-/// Where results go. Each item ends in exactly one of `records`, `fail` and `abandon`.
+/// Where results go. Each item ends in exactly one of `results`, `fail` and `abandon`.
 pub(crate) trait ResultSink: Send + Sync {
     /// The item is about to be sent. False: it was cancelled, and must be forgotten.
     fn hand_out(&self) -> bool;
@@ -19,14 +20,41 @@ pub(crate) trait ResultSink: Send + Sync {
     /// The item was not begun after all, and waits again.
     fn take_back(&self);
 
-    /// The records of `count` items from index `first` on.
-    fn records(&self, first: usize, count: usize, records: &[u8]);
+    /// The results of items from index `first` on.
+    fn results(&self, first: usize, run: ResultRun);
 
     /// The item will have no result.
     fn fail(&self, index: usize, error: JobError);
 
-    /// Nobody holds these items any more; those without a result will never have one.
+    /// The items were dropped; those without a result will never have one.
     fn abandon(&self, first: usize, count: usize);
+}
+
+/// Results of items that follow each other, as they came from a worker.
+#[derive(Default)]
+pub(crate) struct ResultRun {
+    bytes: Vec<u8>,
+    results: Vec<ScannedResult>,
+}
+
+impl ResultRun {
+    pub(in crate::pool) fn len(&self) -> usize {
+        self.results.len()
+    }
+
+    /// The encoded value of one item, or why there is none.
+    pub(in crate::pool) fn get(&self, index: usize) -> Result<&[u8], JobError> {
+        let result = &self.results[index];
+        let payload = &self.bytes[result.payload()];
+        let text = || String::from_utf8_lossy(payload).into_owned();
+        Err(match result.tag {
+            Tag::Value => return Ok(payload),
+            Tag::Panicked => JobError::Panicked(wire::decode_panic(payload)),
+            Tag::BadOutput => JobError::Encode(EncodeError::from_text(text())),
+            // A scan returns records of results only.
+            _ => JobError::Decode(DecodeError::from_text(text())),
+        })
+    }
 }
 
 /// Encoded items of one task.
@@ -48,8 +76,10 @@ pub(crate) struct BatchSlice {
     /// Where in the batch's bytes to begin, and how many items to pass over from there.
     start: usize,
     skip: usize,
-    /// How many workers have died of it.
+    /// How many workers have died while they ran it.
     pub(crate) deaths: u32,
+    /// How many workers have died when it was the next that they would have begun.
+    pub(crate) unbegun_deaths: u32,
     /// Whether it is counted as being with a worker.
     handed: Cell<bool>,
 }
@@ -76,6 +106,7 @@ impl BatchSlice {
             start: 0,
             skip: 0,
             deaths: 0,
+            unbegun_deaths: 0,
             handed: Cell::new(false),
         }
     }
@@ -127,12 +158,15 @@ impl BatchSlice {
         self.batch.sink.take_back();
     }
 
-    /// The first `count` items have ended in these records, so many of them without a value.
-    pub(crate) fn deliver(&mut self, count: usize, failed: usize, records: &[u8]) {
+    /// The first items have ended in these results.
+    pub(crate) fn deliver(&mut self, bytes: Vec<u8>, results: Vec<ScannedResult>) {
+        let count = results.len();
         if let Some(counters) = self.counters() {
-            counters.answered(count, failed, records.len());
+            let values = results.iter().filter(|result| result.tag == Tag::Value);
+            counters.answered(count, count - values.count(), bytes.len());
         }
-        self.batch.sink.records(self.first, count, records);
+        let run = ResultRun { bytes, results };
+        self.batch.sink.results(self.first, run);
         self.advance(count);
     }
 
@@ -148,6 +182,11 @@ impl BatchSlice {
         while self.count > 0 {
             self.fail_first(error.clone());
         }
+    }
+
+    /// Drops the items, which were not given to a pool, without an error.
+    pub(in crate::pool) fn forget(mut self) {
+        self.count = 0;
     }
 
     fn count_failed(&self, count: usize) {
@@ -186,6 +225,7 @@ impl BatchSlice {
             start: self.start,
             skip: 0,
             deaths: self.deaths,
+            unbegun_deaths: self.unbegun_deaths,
             handed: self.handed.clone(),
         };
         self.advance(count);
@@ -200,7 +240,7 @@ impl BatchSlice {
 }
 
 impl Drop for BatchSlice {
-    /// The last thought for items that were lost on the way, whatever way that was: their owners must not wait for ever.
+    /// Completes undelivered items with an error, so that no `Job` waits for ever.
     fn drop(&mut self) {
         if self.count > 0 {
             self.count_failed(self.count);
@@ -224,16 +264,4 @@ fn skip_items(items: &[u8], mut at: usize, count: usize) -> usize {
 /// Appends an item. On an error `items` is as before.
 pub(crate) fn put_item<A: Serialize>(items: &mut Vec<u8>, args: &A) -> Result<(), EncodeError> {
     wire::put_with_length(items, |items| codec::encode(args, items))
-}
-
-/// Calls `each` with the record of every item in `records`.
-pub(crate) fn each_record<'a>(
-    mut records: &'a [u8],
-    mut each: impl FnMut(wire::Record<'a>),
-) -> Result<(), Corrupt> {
-    while let Some(record) = wire::record(records)? {
-        records = &records[record.size..];
-        each(record);
-    }
-    Ok(())
 }

@@ -1,22 +1,28 @@
 //! Many calls of one task over an input that is read as results are taken: memory stays bounded however long it is.
 
-use std::collections::VecDeque;
 use std::fmt;
+use std::iter::FusedIterator;
+use std::marker::PhantomData;
+use std::mem;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::error::JobError;
+use serde::de::DeserializeOwned;
+
+use crate::error::{JobError, TimedOut};
 use crate::task::Task;
 use crate::wire::codec;
 
 use crate::pool::Pool;
-use crate::pool::job;
-use crate::pool::job::batch;
+use crate::pool::job::batch::ResultRun;
 use crate::pool::job::map::{Batcher, Results, Run};
 
-/// The results of [`Pool::imap`] and [`Pool::imap_unordered`], as they come.
+/// The results of [`Pool::map`], [`Pool::imap`] and [`Pool::imap_unordered`].
 ///
-/// Reads its input only as far as the window allows: at most so many calls are under way, or done and not yet taken.
-/// Dropping it gives up the results of calls that are under way; the rest of the input is not read.
+/// Reads its input only as far as the window allows: the window is the largest number of calls that are under way, or done
+/// and not yet taken. If the input panics, the panic continues in the caller of `next`; what was read before it is run.
+/// Dropping it gives up the results of calls that are under way, which go on; the rest of the input is not read.
+#[must_use = "iterators are lazy: the rest of the input is read as results are taken"]
 pub struct Imap<'p, T: Task, I> {
     batcher: Batcher<'p>,
     results: Arc<Results>,
@@ -24,10 +30,11 @@ pub struct Imap<'p, T: Task, I> {
     window: usize,
     /// Calls that were given to the pool and whose results have not been taken out of `results`.
     under_way: usize,
-    /// Results that were taken out, and not returned.
-    ready: VecDeque<Result<T::Output, JobError>>,
+    /// Results that were taken out, and the index of the first in them that was not returned.
+    ready: Option<(Run, usize)>,
     /// The index of the next result, if the order matters.
     next: Option<usize>,
+    task: PhantomData<fn() -> T>,
 }
 
 impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
@@ -39,56 +46,143 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
             input: Some(input),
             window: window.max(1),
             under_way: 0,
-            ready: VecDeque::new(),
+            ready: None,
             next: ordered.then_some(0),
+            task: PhantomData,
         }
     }
 
-    /// Lets this many calls be under way, or done and not yet taken: at least 1. Without this, it is twice the number of
-    /// workers and at least 64, so that workers with short tasks do not wait for the caller.
-    #[must_use]
+    /// Sets the window: at least 1. Default: twice the number of workers and at least 64, so that workers with short tasks
+    /// do not wait for the caller.
     pub fn window(mut self, window: usize) -> Self {
         self.window = window.max(1);
         self
+    }
+
+    /// Results that were taken out and not returned.
+    fn undelivered(&self) -> usize {
+        self.ready
+            .as_ref()
+            .map_or(0, |(run, next)| run.len() - next)
     }
 
     /// Gives calls to the pool until the window is full, once there is room for a good part of it.
     fn feed(&mut self) {
         let room = self
             .window
-            .saturating_sub(self.under_way + self.ready.len());
+            .saturating_sub(self.under_way + self.undelivered());
         if room < self.window.div_ceil(4) {
             return;
         }
-        for _ in 0..room {
+        self.submit(room);
+    }
+
+    fn submit(&mut self, count: usize) {
+        // What was read before the input panics is submitted as well.
+        let sending = SendOnDrop(&mut self.batcher);
+        for _ in 0..count {
             let Some(args) = self.input.as_mut().and_then(Iterator::next) else {
                 self.input = None;
                 break;
             };
-            self.batcher.add(&args);
             self.under_way += 1;
+            sending.0.add(&args);
         }
-        self.batcher.send();
     }
 
-    /// Waits for some results, and decodes them.
-    fn fetch(&mut self) {
-        let (first, run) = self.results.take(self.next);
+    /// Submits the first items at once.
+    pub(in crate::pool) fn begin(mut self, workers: usize) -> Self {
+        self.submit(workers.min(self.window));
+        self
+    }
+
+    /// Returns results as they come: none waits for a slower one before it.
+    ///
+    /// What has been submitted by then is returned in order.
+    pub fn unordered(mut self) -> Self {
+        self.next = None;
+        self
+    }
+
+    /// The next result, if it comes within `time`; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`] when it has not come; it can be waited for again.
+    pub fn next_for(
+        &mut self,
+        time: Duration,
+    ) -> Result<Option<Result<T::Output, JobError>>, TimedOut> {
+        self.next_by(Instant::now().checked_add(time))
+    }
+
+    /// As [`next_for`](Self::next_for), until a point in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_for`](Self::next_for).
+    pub fn next_until(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<Result<T::Output, JobError>>, TimedOut> {
+        self.next_by(Some(deadline))
+    }
+
+    fn next_by(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Result<T::Output, JobError>>, TimedOut> {
+        self.feed();
+        if self.ready.is_none() && self.under_way > 0 {
+            self.fetch(deadline)?;
+        }
+        Ok(self.decode_next())
+    }
+
+    /// Waits for some results.
+    fn fetch(&mut self, deadline: Option<Instant>) -> Result<(), TimedOut> {
+        let (first, run) = self.results.take(self.next, deadline).ok_or(TimedOut)?;
         let count = run.len();
         self.under_way -= count;
         if let Some(next) = &mut self.next {
             *next = first + count;
         }
+        self.ready = Some((run, 0));
+        Ok(())
+    }
+
+    /// Decodes the next result that was taken out. A decoder that panics has used up its own result only.
+    fn decode_next(&mut self) -> Option<Result<T::Output, JobError>> {
+        let (run, next) = self.ready.as_mut()?;
+        let index = *next;
+        *next += 1;
+        let last = *next >= run.len();
         match run {
-            Run::Failed(error) => self.ready.push_back(Err(error)),
-            // The pool has parsed these records before; here they cannot be corrupt.
-            Run::Records(_, records) => drop(batch::each_record(&records, |record| {
-                let bytes = job::outcome(&record);
-                self.ready.push_back(
-                    bytes.and_then(|bytes| codec::decode(bytes).map_err(JobError::Decode)),
-                );
-            })),
+            Run::Failed(error) => {
+                let error = error.clone();
+                self.ready = None;
+                Some(Err(error))
+            }
+            Run::Results(run) if last => {
+                let run = mem::take(run);
+                self.ready = None;
+                Some(decode(&run, index))
+            }
+            Run::Results(run) => Some(decode(run, index)),
         }
+    }
+}
+
+fn decode<R: DeserializeOwned>(run: &ResultRun, index: usize) -> Result<R, JobError> {
+    codec::decode(run.get(index)?).map_err(JobError::Decode)
+}
+
+/// Gives what was gathered to the pool, also when the input panics.
+struct SendOnDrop<'b, 'p>(&'b mut Batcher<'p>);
+
+impl Drop for SendOnDrop<'_, '_> {
+    fn drop(&mut self) {
+        self.0.send();
     }
 }
 
@@ -96,20 +190,29 @@ impl<T: Task, I: Iterator<Item = T::Args>> Iterator for Imap<'_, T, I> {
     type Item = Result<T::Output, JobError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.feed();
-        if self.ready.is_empty() && self.under_way > 0 {
-            self.fetch();
-        }
-        self.ready.pop_front()
+        // Without a deadline it does not time out.
+        self.next_by(None).ok().flatten()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let known = self.under_way + self.undelivered();
+        let (least, most) = match &self.input {
+            Some(input) => input.size_hint(),
+            None => (0, Some(0)),
+        };
+        let most = most.and_then(|most| most.checked_add(known));
+        (least.saturating_add(known), most)
     }
 }
+
+impl<T: Task, I: Iterator<Item = T::Args>> FusedIterator for Imap<'_, T, I> {}
 
 impl<T: Task, I> fmt::Debug for Imap<'_, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Imap")
             .field("window", &self.window)
             .field("under_way", &self.under_way)
-            .field("ready", &self.ready.len())
+            .field("ready", &self.ready.is_some())
             .field("input_ended", &self.input.is_none())
             .finish()
     }

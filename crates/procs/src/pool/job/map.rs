@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::error::JobError;
 use crate::task::{self, Task};
 use crate::wire::codec;
 
 use crate::pool::Pool;
-use crate::pool::job;
-use crate::pool::job::batch::{self, BatchSlice, ResultSink};
+use crate::pool::job::batch::{self, BatchSlice, ResultRun, ResultSink};
+use crate::pool::shared;
 
 /// Items travel from the caller to the pool in batches of at most this many, and about this many bytes. The pool splits
 /// them as its workers want them.
@@ -34,8 +35,8 @@ struct Arrived {
 
 /// What has become of items that follow each other.
 pub(in crate::pool) enum Run {
-    /// So many have ended in these records.
-    Records(usize, Vec<u8>),
+    /// They have ended.
+    Results(ResultRun),
     /// One will have no result.
     Failed(JobError),
 }
@@ -43,7 +44,7 @@ pub(in crate::pool) enum Run {
 impl Run {
     pub(in crate::pool) fn len(&self) -> usize {
         match self {
-            Self::Records(count, _) => *count,
+            Self::Results(run) => run.len(),
             Self::Failed(_) => 1,
         }
     }
@@ -65,21 +66,22 @@ impl Results {
         }
     }
 
-    /// Waits for all of `count` items.
-    fn wait(&self, count: usize) -> BTreeMap<usize, Run> {
+    /// Waits for all of `count` items; `None`: the deadline passes first.
+    fn wait(&self, count: usize, deadline: Option<Instant>) -> Option<BTreeMap<usize, Run>> {
         let mut arrived = self.lock();
         while arrived.items < count {
             arrived.wanted = Some(count);
-            arrived = self
-                .more
-                .wait(arrived)
-                .unwrap_or_else(PoisonError::into_inner);
+            arrived = shared::wait(&self.more, arrived, deadline)?;
         }
-        std::mem::take(&mut arrived.runs)
+        Some(std::mem::take(&mut arrived.runs))
     }
 
-    /// Waits for the run that begins at an index, or for any; takes it out.
-    pub(in crate::pool) fn take(&self, index: Option<usize>) -> (usize, Run) {
+    /// Waits for the run that begins at an index, or for any, and takes it out; `None`: the deadline passes first.
+    pub(in crate::pool) fn take(
+        &self,
+        index: Option<usize>,
+        deadline: Option<Instant>,
+    ) -> Option<(usize, Run)> {
         let mut arrived = self.lock();
         loop {
             let found = match index {
@@ -88,13 +90,10 @@ impl Results {
             };
             if let Some(found) = found {
                 arrived.wanted = None;
-                return found;
+                return Some(found);
             }
             arrived.wanted = Some(0);
-            arrived = self
-                .more
-                .wait(arrived)
-                .unwrap_or_else(PoisonError::into_inner);
+            arrived = shared::wait(&self.more, arrived, deadline)?;
         }
     }
 }
@@ -106,8 +105,8 @@ impl ResultSink for Results {
 
     fn take_back(&self) {}
 
-    fn records(&self, first: usize, count: usize, records: &[u8]) {
-        self.add(first, Run::Records(count, records.to_vec()));
+    fn results(&self, first: usize, run: ResultRun) {
+        self.add(first, Run::Results(run));
     }
 
     fn fail(&self, index: usize, error: JobError) {
@@ -175,6 +174,7 @@ impl<'a> Batcher<'a> {
 pub(in crate::pool) fn map<T: Task>(
     pool: &Pool,
     items: impl IntoIterator<Item = T::Args>,
+    deadline: Option<Instant>,
 ) -> Result<Vec<T::Output>, JobError> {
     let results = Arc::new(Results::default());
     let mut batcher = Batcher::new::<T>(pool, &results);
@@ -184,10 +184,11 @@ pub(in crate::pool) fn map<T: Task>(
     batcher.send();
     let total = batcher.first;
     let mut values = Vec::with_capacity(total);
-    for run in results.wait(total).into_values() {
+    let runs = results.wait(total, deadline).ok_or(JobError::TimedOut)?;
+    for run in runs.into_values() {
         match run {
             Run::Failed(error) => return Err(error),
-            Run::Records(_, records) => decode_run(&records, &mut values)?,
+            Run::Results(run) => decode_run(&run, &mut values)?,
         }
     }
     Ok(values)
@@ -195,19 +196,12 @@ pub(in crate::pool) fn map<T: Task>(
 
 /// Appends the values of a run.
 fn decode_run<R: serde::de::DeserializeOwned>(
-    records: &[u8],
+    run: &ResultRun,
     values: &mut Vec<R>,
 ) -> Result<(), JobError> {
-    let mut first_error = None;
-    // The pool has parsed these records before; here they cannot be corrupt.
-    let _ = batch::each_record(records, |record| {
-        match job::outcome(&record).and_then(|bytes| codec::decode(bytes).map_err(JobError::Decode))
-        {
-            Ok(value) => values.push(value),
-            Err(error) => {
-                first_error.get_or_insert(error);
-            }
-        }
-    });
-    first_error.map_or(Ok(()), Err)
+    for index in 0..run.len() {
+        let value = codec::decode(run.get(index)?).map_err(JobError::Decode)?;
+        values.push(value);
+    }
+    Ok(())
 }

@@ -4,12 +4,13 @@ mod as_completed;
 pub(in crate::pool) mod batch;
 mod imap;
 pub(in crate::pool) mod map;
+pub(in crate::pool) mod scan;
 mod wait;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,11 +19,12 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{DecodeError, EncodeError, JobError};
+use crate::error::JobError;
 use crate::wire::codec;
-use crate::wire::{self, Record, Tag};
 
-use crate::pool::job::batch::ResultSink;
+use crate::pool::callbacks::{self, Callback};
+use crate::pool::job::batch::{ResultRun, ResultSink};
+use crate::pool::shared;
 
 pub use as_completed::{AsCompleted, as_completed};
 pub use imap::Imap;
@@ -54,7 +56,7 @@ pub struct Job<R> {
 }
 
 /// The encoded result of a job, or why there is none.
-pub(crate) type Outcome = Result<Vec<u8>, JobError>;
+pub(crate) type Outcome = Result<ResultRun, JobError>;
 
 /// Waits in the pool. Only from here can a job be cancelled.
 const WAITING: u8 = 0;
@@ -83,17 +85,46 @@ struct Watchers {
     /// Somebody sleeps until the end. Nobody is woken in vain, which would be a system call for each job.
     sleeper: bool,
     waker: Option<Waker>,
-    callbacks: Vec<Box<dyn FnOnce() + Send>>,
+    callbacks: Vec<Callback>,
+    /// Waits for several jobs, and this job's index in each.
+    listeners: Vec<(Arc<Endings>, usize)>,
 }
 
 impl Watchers {
-    /// A callback that panics harms neither the pool nor the other callbacks.
     fn notify(self) {
-        for callback in self.callbacks {
-            let _ = panic::catch_unwind(AssertUnwindSafe(callback));
+        for (endings, index) in self.listeners {
+            endings.push(index);
         }
+        self.callbacks.into_iter().for_each(callbacks::run);
         if let Some(waker) = self.waker {
-            let _ = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            callbacks::wake(waker);
+        }
+    }
+}
+
+/// The indices of jobs that have ended, for one wait for several jobs.
+#[derive(Default)]
+pub(in crate::pool) struct Endings {
+    ended: Mutex<VecDeque<usize>>,
+    more: Condvar,
+}
+
+impl Endings {
+    fn push(&self, index: usize) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push_back(index);
+        drop(ended);
+        self.more.notify_one();
+    }
+
+    /// The next that has ended; `None`: none does before the deadline.
+    pub(in crate::pool) fn next(&self, deadline: Option<Instant>) -> Option<usize> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(index) = ended.pop_front() {
+                return Some(index);
+            }
+            ended = shared::wait(&self.more, ended, deadline)?;
         }
     }
 }
@@ -125,6 +156,19 @@ impl JobState {
         !matches!(*self.lock(), End::Pending(_))
     }
 
+    /// Waits for the end and takes the outcome; `None`: the deadline passes first.
+    fn await_end<R: DeserializeOwned>(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Option<Result<R, JobError>> {
+        let mut end = self.lock();
+        while let End::Pending(watchers) = &mut *end {
+            watchers.sleeper = true;
+            end = shared::wait(&self.ended, end, deadline)?;
+        }
+        take(end)
+    }
+
     fn lock(&self) -> MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,14 +189,8 @@ impl ResultSink for JobState {
         self.step(HANDED, WAITING);
     }
 
-    fn records(&self, _first: usize, _count: usize, records: &[u8]) {
-        let outcome = match wire::record(records) {
-            Ok(Some(record)) => outcome(&record).map(<[u8]>::to_vec),
-            _ => Err(JobError::Decode(DecodeError::from_text(
-                "the worker's answer is cut off".to_owned(),
-            ))),
-        };
-        self.complete(outcome);
+    fn results(&self, _first: usize, run: ResultRun) {
+        self.complete(Ok(run));
     }
 
     fn fail(&self, _index: usize, error: JobError) {
@@ -162,20 +200,6 @@ impl ResultSink for JobState {
     fn abandon(&self, _first: usize, _count: usize) {
         self.complete(Err(JobError::Closed));
     }
-}
-
-/// What a worker's record says about a task.
-pub(crate) fn outcome<'a>(record: &Record<'a>) -> Result<&'a [u8], JobError> {
-    let text = || String::from_utf8_lossy(record.payload).into_owned();
-    Err(match record.tag {
-        Tag::Value => return Ok(record.payload),
-        Tag::Panicked => JobError::Panicked(wire::decode_panic(record.payload)),
-        Tag::BadArguments => JobError::Decode(DecodeError::from_text(text())),
-        Tag::BadOutput => JobError::Encode(EncodeError::from_text(text())),
-        Tag::Ready | Tag::Refused | Tag::Initialized | Tag::Resumed => JobError::Decode(
-            DecodeError::from_text("the worker answered out of turn".to_owned()),
-        ),
-    })
 }
 
 impl<R> Job<R> {
@@ -198,7 +222,11 @@ impl<R> Job<R> {
 
     /// Whether the job has ended in an error that nobody has taken yet.
     pub(in crate::pool) fn has_failed(&self) -> bool {
-        matches!(*self.slot.lock(), End::Done(Err(_)))
+        match &*self.slot.lock() {
+            End::Done(Err(_)) => true,
+            End::Done(Ok(run)) => run.get(0).is_err(),
+            End::Pending(_) | End::Taken => false,
+        }
     }
 
     /// Cancels the job if no worker has it yet; it then ends in [`JobError::Cancelled`] and is never run.
@@ -214,19 +242,35 @@ impl<R> Job<R> {
 
     /// Calls `callback` once, when the job ends; at once if it has ended.
     ///
-    /// It is called on a thread of the pool, which does nothing else meanwhile: send a message or set a flag, and leave
-    /// the work to others. Its panic is caught and forgotten.
+    /// It is called on the pool's callback thread, outside every lock: it may use the pool, also wait for its jobs, but
+    /// other callbacks wait for its return. If the job has ended or is cancelled, it is called on the thread that calls
+    /// this method or `cancel`. Its panic is caught and ignored.
     pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
         let mut end = self.slot.lock();
         if let End::Pending(watchers) = &mut *end {
             watchers.callbacks.push(Box::new(callback));
         } else {
             drop(end);
-            Watchers {
-                callbacks: vec![Box::new(callback)],
-                ..Watchers::default()
-            }
-            .notify();
+            callbacks::run(Box::new(callback));
+        }
+    }
+
+    /// Tells a wait for several jobs when this one ends; at once if it has.
+    pub(in crate::pool) fn listen(&self, endings: &Arc<Endings>, index: usize) {
+        let mut end = self.slot.lock();
+        if let End::Pending(watchers) = &mut *end {
+            watchers.listeners.push((Arc::clone(endings), index));
+        } else {
+            endings.push(index);
+        }
+    }
+
+    /// Ends what `listen` began.
+    pub(in crate::pool) fn unlisten(&self, endings: &Arc<Endings>) {
+        if let End::Pending(watchers) = &mut *self.slot.lock() {
+            watchers
+                .listeners
+                .retain(|(other, _)| !Arc::ptr_eq(other, endings));
         }
     }
 }
@@ -239,16 +283,7 @@ impl<R: DeserializeOwned> Job<R> {
     /// The task panicked, its worker died or was killed, the job was cancelled, the pool closed or broken, a value could
     /// not be encoded or decoded, or the result was taken by an earlier call.
     pub fn result(self) -> Result<R, JobError> {
-        let mut end = self.slot.lock();
-        while let End::Pending(watchers) = &mut *end {
-            watchers.sleeper = true;
-            end = self
-                .slot
-                .ended
-                .wait(end)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        take(end).unwrap_or(Err(JobError::TimedOut))
+        self.slot.await_end(None).unwrap_or(Err(JobError::TimedOut))
     }
 
     /// Waits for the end of the job, but no longer than `time`.
@@ -258,25 +293,20 @@ impl<R: DeserializeOwned> Job<R> {
     /// [`TimedOut`](JobError::TimedOut) when the job goes on, which may then be waited for again; otherwise as
     /// [`result`](Self::result).
     pub fn result_for(&mut self, time: Duration) -> Result<R, JobError> {
+        // A time beyond the clock's range is no limit.
         let deadline = Instant::now().checked_add(time);
-        let mut end = self.slot.lock();
-        while let End::Pending(watchers) = &mut *end {
-            watchers.sleeper = true;
-            // A time beyond the clock's range is for ever; an hour at a time is as good.
-            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
-            if left.is_zero() {
-                return Err(JobError::TimedOut);
-            }
-            end = self
-                .slot
-                .ended
-                .wait_timeout(end, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        take(end).unwrap_or(Err(JobError::TimedOut))
+        let result = self.slot.await_end(deadline);
+        result.unwrap_or(Err(JobError::TimedOut))
+    }
+
+    /// Waits for the end of the job, but no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`result_for`](Self::result_for).
+    pub fn result_until(&mut self, deadline: Instant) -> Result<R, JobError> {
+        let result = self.slot.await_end(Some(deadline));
+        result.unwrap_or(Err(JobError::TimedOut))
     }
 
     /// What [`result`](Self::result) returns, if the job has ended; `None` before.
@@ -293,7 +323,9 @@ fn take<R: DeserializeOwned>(mut end: MutexGuard<'_, End>) -> Option<Result<R, J
     let taken = mem::replace(&mut *end, End::Taken);
     drop(end);
     Some(match taken {
-        End::Done(Ok(bytes)) => codec::decode(&bytes).map_err(JobError::Decode),
+        End::Done(Ok(run)) => run
+            .get(0)
+            .and_then(|bytes| codec::decode(bytes).map_err(JobError::Decode)),
         End::Done(Err(error)) => Err(error),
         End::Pending(_) | End::Taken => Err(JobError::AlreadyTaken),
     })

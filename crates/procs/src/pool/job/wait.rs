@@ -1,11 +1,11 @@
 //! Waiting for several jobs.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::TimedOut;
 
-use crate::pool::Job;
+use crate::pool::job::{Endings, Job};
 
 /// What ends a wait for several jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,31 +55,27 @@ pub fn wait_for<R>(jobs: &[Job<R>], until: WaitFor, time: Duration) -> Result<()
 }
 
 fn wait_by<R>(jobs: &[Job<R>], until: WaitFor, deadline: Option<Instant>) -> Result<(), TimedOut> {
-    let (sender, ended) = mpsc::channel();
+    let endings = Arc::default();
     for (index, job) in jobs.iter().enumerate() {
-        let sender = sender.clone();
-        job.on_done(move || {
-            // Nobody may be interested any more.
-            let _ = sender.send(index);
-        });
+        job.listen(&endings, index);
     }
+    let result = await_endings(jobs, &endings, until, deadline);
+    // A wait in a loop leaves nothing behind in jobs that go on.
+    jobs.iter().for_each(|job| job.unlisten(&endings));
+    result
+}
+
+fn await_endings<R>(
+    jobs: &[Job<R>],
+    endings: &Endings,
+    until: WaitFor,
+    deadline: Option<Instant>,
+) -> Result<(), TimedOut> {
     for _ in jobs {
-        let next = match deadline {
-            None => ended.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(deadline) => {
-                ended.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            }
-        };
-        match next {
-            // One that nobody can end any more has ended.
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => return Err(TimedOut),
-            Ok(index) => {
-                let failed = || jobs[index].has_failed();
-                if until == WaitFor::First || (until == WaitFor::FirstError && failed()) {
-                    break;
-                }
-            }
+        let index = endings.next(deadline).ok_or(TimedOut)?;
+        let failed = || jobs[index].has_failed();
+        if until == WaitFor::First || (until == WaitFor::FirstError && failed()) {
+            break;
         }
     }
     Ok(())

@@ -1,191 +1,387 @@
 //! The supervisor of a pool: owns every worker and everything that is on its way.
+//!
+//! It never blocks but in `poll`, which its driver calls without the lock (see `caller_runs`): workers are started by the
+//! starter thread, results are read a bounded part a turn, and callbacks run on a thread of their own.
+//!
+//! | mode | event | next mode |
+//! |---|---|---|
+//! | `Running` | `close`, `join` | `Draining`: what was submitted is done, then the workers are told to stop |
+//! | `Running`, `Draining` | `shutdown(Terminate)` | `Terminating`: SIGTERM to all workers |
+//! | `Terminating` | the grace period of 0.2 s is over | `Killing`: SIGKILL |
+//! | any but `Broken` | `terminate`, drop | `Killing` |
+//! | `Running`, `Draining` | workers fail to start again and again | `Broken`: SIGKILL, jobs end in the reason |
+//!
+//! It has ended when no worker is left and the mode is `Terminating`, `Killing` or `Broken`, or `Draining` with nothing
+//! left to do.
 
 use std::collections::VecDeque;
+use std::hint;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::error::{JobError, StartError};
-use crate::sys::{POLLIN, PollFd, SIGKILL, SIGTERM};
+use crate::host::starter::PendingStart;
+use crate::process::info::ProcessInfo;
+use crate::sys::{self, SIGKILL, SIGTERM};
 
 use crate::pool::PoolConfig;
+use crate::pool::callbacks::Deferral;
 use crate::pool::job::batch::BatchSlice;
 use crate::pool::progress::Reporter;
 use crate::pool::shared::{Shared, Stop};
-use crate::pool::worker::{Stage, WorkerHandle};
+use crate::pool::worker::{WorkerExit, WorkerHandle};
 
+mod backoff;
 pub(in crate::pool) mod caller_runs;
 mod poll_set;
-mod scaling;
 
-use poll_set::Watch;
+use backoff::Backoff;
+use poll_set::{PollSet, Readiness};
 
-/// How often workers with several tasks are looked at, while they make progress.
+/// The shortest time between two looks at the journals of workers with several tasks.
 const SHORT_TICK: Duration = Duration::from_millis(1);
-/// And while they do not.
+/// The longest.
 const LONG_TICK: Duration = Duration::from_millis(32);
-/// How long a worker has between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_millis(200);
+/// The time between SIGTERM and SIGKILL.
+const TERM_GRACE: Duration = Duration::from_millis(200);
+/// A result of a short task is looked for this long before a sleep, which would cost more than most such tasks take.
+const SPIN_BUDGET: Duration = Duration::from_micros(8);
+/// Failed starts in a row after which a pool without a healthy worker gives up.
+const MAX_FAILURES: u32 = 5;
 
+/// How a pool goes on. See the table above.
+#[derive(Debug)]
+enum Mode {
+    Running,
+    Draining,
+    Terminating { kill_at: Instant },
+    Killing,
+    Broken(StartError),
+}
+
+/// A worker whose process is being made.
+struct PendingWorker {
+    name: String,
+    start: PendingStart,
+}
+
+/// See the module's documentation.
 pub(in crate::pool) struct Supervisor {
     shared: Arc<Shared>,
-    plan: PoolConfig,
+    config: PoolConfig,
+    mode: Mode,
+    starting: Vec<PendingWorker>,
     workers: Vec<WorkerHandle>,
     pending: VecDeque<BatchSlice>,
     pending_items: usize,
-    stop: Stop,
-    /// When those that were asked to end are killed.
-    kill_at: Option<Instant>,
-    /// Starts in a row that came to nothing.
-    failures: u32,
-    /// Those, and workers that died before their first task.
-    short_lives: u32,
-    next_start: Instant,
+    backoff: Backoff,
+    /// How many workers were ever asked for; numbers their names.
     started: u64,
-    crew_number: u64,
+    /// Changes whenever a worker comes or goes.
+    generation: u64,
     tick: Duration,
     next_look: Instant,
-    broken: Option<StartError>,
     /// How many workers were let go because they had nothing to do.
-    dormant: usize,
+    parked: usize,
     reporter: Reporter,
 }
 
 impl Supervisor {
-    pub(in crate::pool) fn new(shared: Arc<Shared>, plan: PoolConfig) -> Self {
-        let reporter = Reporter::new(plan.progress.clone());
+    pub(in crate::pool) fn new(shared: Arc<Shared>, config: PoolConfig) -> Self {
+        let reporter = Reporter::new(config.progress.clone());
+        let now = Instant::now();
         Self {
             shared,
-            plan,
+            config,
+            mode: Mode::Running,
+            starting: Vec::new(),
             workers: Vec::new(),
             pending: VecDeque::new(),
             pending_items: 0,
-            stop: Stop::No,
-            kill_at: None,
-            failures: 0,
-            short_lives: 0,
-            next_start: Instant::now(),
+            backoff: Backoff::new(now),
             started: 0,
-            crew_number: 0,
+            generation: 0,
             tick: SHORT_TICK,
-            next_look: Instant::now(),
-            broken: None,
-            dormant: 0,
+            next_look: now,
+            parked: 0,
             reporter,
         }
     }
 
     /// Does what can be done now. False: the pool has ended.
     pub(in crate::pool) fn advance(&mut self) -> bool {
-        self.take_orders();
-        self.rest();
-        self.staff();
-        self.dispatch();
-        if self.reporter.has_news(&self.shared.counters) {
-            let last = self.is_finished();
-            self.reporter.report(&self.shared.counters, last);
-        }
+        let now = Instant::now();
+        self.take_commands(now);
+        self.collect_starts(now);
+        self.park_idle(now);
+        self.spawn_missing(now);
+        self.dispatch(now);
+        self.report(now);
         !self.is_finished()
     }
 
-    /// Whether there is nothing to do but to wait for orders and for workers that die.
+    /// Whether there is nothing to do but to wait for commands and for workers that die.
     pub(in crate::pool) fn is_quiet(&self) -> bool {
-        self.stop == Stop::No
-            && !self.is_stopping()
+        matches!(self.mode, Mode::Running)
             && self.pending.is_empty()
+            && self.starting.is_empty()
             && self.workers.len() == self.wanted()
             && self.workers.iter().all(WorkerHandle::is_quiet)
     }
 
-    /// Changes whenever a worker comes or goes.
-    pub(in crate::pool) fn crew_number(&self) -> u64 {
-        self.crew_number
+    /// Whether the pool's thread sleeps at least as long as it would now.
+    pub(in crate::pool) fn has_no_timer(&self) -> bool {
+        self.reporter.due().is_none() && !self.reporter.has_news(&self.shared.counters)
     }
 
-    fn take_orders(&mut self) {
-        let orders = self.shared.take_orders();
-        for work in orders.works {
-            self.pending_items += work.count();
-            self.pending.push_back(work);
+    pub(in crate::pool) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    // Commands and modes.
+
+    fn take_commands(&mut self, now: Instant) {
+        let commands = self.shared.take_commands();
+        for slice in commands.slices {
+            self.pending_items += slice.count();
+            self.pending.push_back(slice);
         }
-        if orders.stop > self.stop {
-            self.stop = orders.stop;
-            match self.stop {
-                Stop::No | Stop::WhenDone => {}
-                Stop::Terminate => {
-                    self.signal_all(SIGTERM);
-                    self.kill_at = Some(Instant::now() + GRACE);
-                }
-                Stop::Kill => self.signal_all(SIGKILL),
+        match (commands.stop, &self.mode) {
+            (Stop::WhenDone, Mode::Running) => self.mode = Mode::Draining,
+            (Stop::CancelPending, Mode::Running | Mode::Draining) => {
+                self.mode = Mode::Draining;
+                self.cancel_pending();
             }
+            (Stop::Terminate, Mode::Running | Mode::Draining) => {
+                self.signal_all(SIGTERM);
+                self.mode = Mode::Terminating {
+                    kill_at: now + TERM_GRACE,
+                };
+            }
+            (Stop::Kill, Mode::Running | Mode::Draining | Mode::Terminating { .. }) => self.kill(),
+            _ => {}
+        }
+        if matches!(self.mode, Mode::Terminating { kill_at } if kill_at <= now) {
+            self.kill();
+        }
+    }
+
+    fn kill(&mut self) {
+        self.mode = Mode::Killing;
+        self.signal_all(SIGKILL);
+    }
+
+    /// Ends what waits, also what waits in workers behind the task that each runs.
+    fn cancel_pending(&mut self) {
+        let workers = self.workers.iter_mut();
+        let unbegun: Vec<_> = workers.flat_map(WorkerHandle::revoke_once).collect();
+        self.pending_items = 0;
+        for slice in self.pending.drain(..).chain(unbegun) {
+            slice.fail(&JobError::Cancelled);
         }
     }
 
     fn signal_all(&self, number: i32) {
-        self.workers.iter().for_each(|member| member.signal(number));
+        self.workers.iter().for_each(|worker| worker.signal(number));
     }
 
     fn is_stopping(&self) -> bool {
-        self.stop >= Stop::Terminate || self.broken.is_some()
+        matches!(
+            self.mode,
+            Mode::Terminating { .. } | Mode::Killing | Mode::Broken(_)
+        )
     }
 
     fn is_idle(&self) -> bool {
-        self.pending.is_empty() && self.workers.iter().all(|member| member.outstanding == 0)
+        self.pending.is_empty() && self.workers.iter().all(|worker| worker.outstanding == 0)
     }
 
     fn is_finished(&self) -> bool {
-        self.workers.is_empty()
-            && (self.is_stopping() || (self.stop == Stop::WhenDone && self.is_idle()))
+        let done = matches!(self.mode, Mode::Draining) && self.is_idle();
+        self.workers.is_empty() && self.starting.is_empty() && (self.is_stopping() || done)
     }
 
-    /// Gives waiting work to the workers that have least.
-    fn dispatch(&mut self) {
-        let now = Instant::now();
+    fn report(&mut self, now: Instant) {
+        if self.reporter.has_news(&self.shared.counters) {
+            let last = self.is_finished();
+            if let Some(call) = self.reporter.report(&self.shared.counters, last, now) {
+                self.shared.callbacks.push(call);
+            }
+        }
+    }
+
+    // Workers: how many, from their start to their end.
+
+    /// How many workers there should be now.
+    fn wanted(&self) -> usize {
+        match self.mode {
+            Mode::Running => self.config.workers - self.parked,
+            // Those that are still needed: a dead one is replaced as long as work waits.
+            Mode::Draining => {
+                let there = self.workers.len() + self.starting.len();
+                self.config.workers.min(there + self.pending_items)
+            }
+            Mode::Terminating { .. } | Mode::Killing | Mode::Broken(_) => 0,
+        }
+    }
+
+    /// Lets workers go that have had nothing to do for long enough, and calls for new ones when there is work.
+    fn park_idle(&mut self, now: Instant) {
+        let Some(limit) = self.config.idle_timeout else {
+            return;
+        };
+        // A worker that starts takes at least one item.
+        let early = self.workers.iter().filter(|worker| worker.is_early());
+        let coming = self.starting.len() + early.count();
+        let missing = (self.config.workers - self.parked)
+            .saturating_sub(self.workers.len() + self.starting.len());
+        let room: usize = self.workers.iter().map(WorkerHandle::room).sum();
+        let excess = self.pending_items.saturating_sub(room + coming + missing);
+        self.parked = self.parked.saturating_sub(excess);
+        // The pool's maker waits until all are there.
+        let running = matches!(self.mode, Mode::Running);
+        if !running || !self.pending.is_empty() || self.shared.is_starting() {
+            return;
+        }
+        for worker in &mut self.workers {
+            if worker.idle_until(limit).is_some_and(|until| until <= now) {
+                worker.dismiss();
+                self.parked += 1;
+            }
+        }
+    }
+
+    /// Asks for workers until there are enough; lets them go when everything is done.
+    fn spawn_missing(&mut self, now: Instant) {
+        while self.workers.len() + self.starting.len() < self.wanted()
+            && self.backoff.next_start() <= now
+        {
+            self.started += 1;
+            let name = format!("Worker-{}", self.started);
+            let shared = Arc::clone(&self.shared);
+            let notify = move || shared.announce();
+            match PendingStart::request(self.config.options.clone(), name.clone(), notify) {
+                Ok(start) => self.starting.push(PendingWorker { name, start }),
+                Err(error) => self.start_failed(error.into(), true, now),
+            }
+        }
+        if matches!(self.mode, Mode::Draining) && self.is_idle() {
+            self.workers.iter_mut().for_each(WorkerHandle::dismiss);
+        }
+    }
+
+    /// Takes over the processes that have been made. Those that come too late are ended, and reaped like the others.
+    fn collect_starts(&mut self, now: Instant) {
+        let mut index = 0;
+        while index < self.starting.len() {
+            let Some(answer) = self.starting[index].start.take() else {
+                index += 1;
+                continue;
+            };
+            let name = self.starting.remove(index).name;
+            let worker = answer.and_then(|child| WorkerHandle::new(name, child, &self.config, now));
+            match worker {
+                Ok(worker) => {
+                    self.shared.counters.started.fetch_add(1, Relaxed);
+                    if self.is_stopping() {
+                        worker.signal(SIGKILL);
+                    }
+                    self.workers.push(worker);
+                    self.publish_workers();
+                }
+                Err(error) if !self.is_stopping() => self.start_failed(error, true, now),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn publish_workers(&mut self) {
+        self.generation += 1;
+        let workers = self.workers.iter();
+        let workers = workers.map(|worker| ProcessInfo::new(worker.pid, worker.name.clone()));
+        self.shared.set_workers(workers.collect());
+    }
+
+    /// `before_init`: the process never came so far as to report itself.
+    fn start_failed(&mut self, error: StartError, before_init: bool, now: Instant) {
+        self.backoff.start_failed(now);
+        // A pool that has not yet begun to work tells its maker at once what the system refuses.
+        let starting = self.shared.is_starting();
+        let at_once = starting && matches!(error, StartError::System(_));
+        let enough = self.backoff.failures() >= MAX_FAILURES;
+        // While the pool is made, what keeps one from starting is told whatever the others do.
+        let hopeless = starting && before_init;
+        if at_once || (enough && (hopeless || !self.has_healthy_worker())) {
+            self.give_up(error);
+        }
+    }
+
+    /// Whether a worker takes tasks, or has been in its initializer since before the others began to fail.
+    fn has_healthy_worker(&self) -> bool {
+        self.workers.iter().any(|worker| {
+            worker.takes_tasks()
+                || (worker.is_early() && worker.started_at() < self.backoff.since())
+        })
+    }
+
+    /// Circuit breaker: fails every pending job instead of restarting workers for ever.
+    fn give_up(&mut self, error: StartError) {
+        self.shared.set_broken(error.clone());
+        self.mode = Mode::Broken(error);
+        self.signal_all(SIGKILL);
+    }
+
+    // Tasks.
+
+    /// Gives waiting tasks to the workers that have least.
+    fn dispatch(&mut self, now: Instant) {
         while !self.pending.is_empty() && !self.is_stopping() {
-            let ready = self
-                .workers
-                .iter()
-                .filter(|member| member.room() > 0)
-                .count();
-            let Some(member) = self
+            let with_room = || self.workers.iter().filter(|worker| worker.room() > 0);
+            let ready = with_room().count();
+            let Some(worker) = self
                 .workers
                 .iter_mut()
-                .filter(|member| member.room() > 0)
-                .min_by_key(|m| m.outstanding)
+                .filter(|worker| worker.room() > 0)
+                .min_by_key(|worker| worker.outstanding)
             else {
                 break;
             };
-            // Not everything at once to one of them: the others shall have their part of what there is.
-            let mut share = (self.pending_items / (2 * ready)).max(1).min(member.room());
+            // Not everything at once to one of them: the others take their part of what there is.
+            let mut share = (self.pending_items / (2 * ready)).max(1).min(worker.room());
             while share > 0
-                && let Some(work) = take_front(&mut self.pending, share)
+                && let Some(slice) = take_front(&mut self.pending, share)
             {
-                self.pending_items -= work.count();
-                share -= work.count();
-                if work.hand_out() {
-                    member.give(work, now);
+                self.pending_items -= slice.count();
+                share -= slice.count();
+                if slice.hand_out() {
+                    worker.give(slice, now);
                 }
             }
         }
         self.workers.iter_mut().for_each(WorkerHandle::flush);
+        self.shared.set_queued(self.pending_items);
     }
 
-    /// Attends to what a wait has found.
-    pub(in crate::pool) fn attend(&mut self, mut watch: Watch) {
-        self.shared.wake.awake(watch.polled[0].revents != 0);
-        if watch.failed || watch.crew_number != self.crew_number {
-            // Who was found is not known, or is not who is here now: everybody is looked at.
-            let looked_at = 1 + 2 * self.workers.len();
-            watch.polled.resize(looked_at, watch.polled[0]);
-            watch
-                .polled
-                .iter_mut()
-                .for_each(|polled| polled.revents = POLLIN);
+    /// Puts slices back to the front, in order.
+    fn requeue(&mut self, slices: Vec<BatchSlice>) {
+        for slice in slices.into_iter().rev() {
+            self.pending_items += slice.count();
+            self.pending.push_front(slice);
         }
+    }
+
+    // Events.
+
+    /// Handles what a wait has found.
+    pub(in crate::pool) fn handle_events(&mut self, polled: &PollSet) {
+        self.shared.notifier.awake(polled.has_commands());
         let now = Instant::now();
-        let mut ended = self.hear(&watch.polled[1..], now);
-        if watch.several && self.next_look <= now {
-            ended += self.look_behind(now);
+        let ready = polled.ready(self.workers.len(), self.generation);
+        let mut ended = self.read_ready(&ready, now);
+        if self.has_several() && self.next_look <= now {
+            ended += self.reassign_stalled(now);
             self.tick = if ended > 0 {
                 SHORT_TICK
             } else {
@@ -194,113 +390,218 @@ impl Supervisor {
             self.next_look = now + self.tick;
         }
         if ended > 0 {
-            self.thrive();
+            self.backoff.reset();
         }
-        if self.kill_at.is_some_and(|kill_at| kill_at <= now) {
-            self.kill_at = None;
-            self.signal_all(SIGKILL);
-        }
-        let there = |member: &&WorkerHandle| !matches!(member.stage, Stage::Starting(_));
-        self.shared
-            .set_ready(self.workers.iter().filter(there).count());
+        let reported = self.workers.iter().filter(|worker| worker.has_reported());
+        self.shared.set_ready(reported.count());
     }
 
-    /// Reads what has come, buries the dead, and ends what takes too long. Returns how many tasks have ended.
-    fn hear(&mut self, polled: &[PollFd], now: Instant) -> usize {
+    /// Reads ready sockets, reaps exited workers, kills workers past their deadline. Returns the number of tasks
+    /// completed.
+    fn read_ready(&mut self, ready: &[Readiness], now: Instant) -> usize {
         let mut ended = 0;
-        let mut dead = Vec::new();
-        for (index, (member, polled)) in self
-            .workers
-            .iter_mut()
-            .zip(polled.chunks_exact(2))
-            .enumerate()
-        {
-            if polled[0].revents != 0 {
-                ended += member.listen(now);
+        let mut requeued = Vec::new();
+        for (worker, ready) in self.workers.iter_mut().zip(ready) {
+            if ready.socket {
+                ended += worker.read_results(now);
             }
-            if polled[1].revents != 0 {
-                dead.push(index);
-            }
-            member.enforce(self.plan.task_timeout, now);
+            requeued.extend(worker.enforce(now));
         }
-        for index in dead.into_iter().rev() {
-            self.bury(index, now);
+        self.requeue(requeued);
+        for (index, _) in ready
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, ready)| ready.end)
+        {
+            self.reap(index, now);
         }
         ended
     }
 
-    /// Tasks that are stuck behind a long one go to workers that have nothing to do; results that are, come home.
-    fn look_behind(&mut self, now: Instant) -> usize {
-        let ended = self.workers.iter_mut().map(|member| member.peek(now)).sum();
-        let idle = self
+    /// Collects results not yet flushed to the socket, and reassigns tasks queued behind a long-running one to idle
+    /// workers.
+    fn reassign_stalled(&mut self, now: Instant) -> usize {
+        let workers = self.workers.iter_mut();
+        let ended = workers.map(|worker| worker.read_journal(now)).sum();
+        let others = self
             .workers
             .iter()
-            .any(|member| member.outstanding == 0 && member.room() > 0);
-        for member in &mut self.workers {
-            if member.is_stuck() && idle && self.pending.is_empty() {
-                let unbegun = member.take_back();
-                give_back(&mut self.pending, &mut self.pending_items, unbegun);
+            .any(|worker| worker.outstanding == 0 && worker.room() > 0)
+            || self.workers.len() + self.starting.len() < self.wanted();
+        let mut unbegun = Vec::new();
+        for worker in &mut self.workers {
+            if worker.is_stuck() && others && self.pending.is_empty() {
+                unbegun.extend(worker.revoke());
             }
         }
+        self.requeue(unbegun);
         ended
     }
 
-    fn bury(&mut self, index: usize, now: Instant) {
-        let Some(remains) = self.workers[index].bury(now) else {
+    fn reap(&mut self, index: usize, now: Instant) {
+        let Some(exit) = self.workers[index].reap(now) else {
             return;
         };
-        let member = self.workers.remove(index);
-        if self.workers.len() < self.wanted() {
+        let reported = self.workers[index].has_reported();
+        self.workers.remove(index);
+        if self.workers.len() + self.starting.len() < self.wanted() {
             self.shared.counters.restarted.fetch_add(1, Relaxed);
         }
-        self.publish_crew();
-        give_back(&mut self.pending, &mut self.pending_items, remains.unbegun);
-        if remains.untried {
-            self.hold_off(now);
+        self.publish_workers();
+        let WorkerExit {
+            start_error,
+            died_idle,
+            in_flight,
+            mut unbegun,
+            unlucky: (unlucky, limit),
+        } = exit;
+        if in_flight.is_none() {
+            self.count_unbegun(&mut unbegun, &unlucky, limit);
         }
-        if let Some(lost) = remains.lost {
-            self.thrive();
-            self.mourn(&member, lost, remains.died);
+        self.requeue(unbegun);
+        if died_idle {
+            self.backoff.died_early(now);
         }
-        if let Some(error) = remains.stillborn
+        if let Some((lost, error)) = in_flight {
+            self.backoff.reset();
+            self.fail_in_flight(lost, error);
+        }
+        if let Some(error) = start_error
             && !self.is_stopping()
         {
-            self.start_failed(error, now);
+            self.start_failed(error, !reported, now);
         }
     }
 
-    /// The task that a worker died of is tried again, if the pool may; otherwise it ends in an error that says why.
-    fn mourn(&mut self, member: &WorkerHandle, mut lost: BatchSlice, died: JobError) {
-        if lost.deaths < self.plan.retries && !self.is_stopping() {
+    /// Counts a death against the task that was first in line. One that has met too many counts as what they died of.
+    fn count_unbegun(&mut self, unbegun: &mut Vec<BatchSlice>, error: &JobError, limit: u32) {
+        let Some(first) = unbegun.first_mut() else {
+            return;
+        };
+        let mut suspect = first.split_front(1);
+        if first.count() == 0 {
+            unbegun.remove(0);
+        }
+        suspect.unbegun_deaths += 1;
+        if suspect.unbegun_deaths >= limit {
+            self.fail_in_flight(suspect, error.clone());
+        } else {
+            unbegun.insert(0, suspect);
+        }
+    }
+
+    /// The task that a worker died of is tried again, if the pool may; otherwise it ends in the error.
+    fn fail_in_flight(&mut self, mut lost: BatchSlice, error: JobError) {
+        if lost.deaths < self.config.retries && !self.is_stopping() {
             lost.deaths += 1;
+            lost.unbegun_deaths = 0;
             lost.take_back();
-            give_back(&mut self.pending, &mut self.pending_items, vec![lost]);
+            self.requeue(vec![lost]);
             return;
         }
-        let error = match self.plan.task_timeout {
-            _ if self.stop >= Stop::Terminate => JobError::Closed,
-            Some(limit) if member.overdue => JobError::TaskTimedOut {
-                limit,
-                pid: member.pid,
-            },
-            _ => died,
+        match self.mode {
+            Mode::Terminating { .. } | Mode::Killing => lost.fail(&JobError::Closed),
+            _ => lost.fail(&error),
+        }
+    }
+
+    // What to wait for.
+
+    fn has_several(&self) -> bool {
+        self.workers.iter().any(|worker| worker.outstanding > 1)
+    }
+
+    /// What to wait for next.
+    pub(in crate::pool) fn poll_set(&self) -> PollSet {
+        let now = Instant::now();
+        let quiet = self.is_quiet();
+        let workers = self.workers.iter().map(|worker| {
+            let [mut socket, end] = worker.interest();
+            if quiet {
+                // It has nothing to say. The thread that gives it a task reads its answer.
+                socket.fd = -1;
+            }
+            [socket, end]
+        });
+        let timeout = if self.shared.prepare_to_sleep() {
+            self.next_deadline(now)
+                .map(|deadline| deadline.saturating_duration_since(now))
+        } else {
+            // Commands have come meanwhile: only look at the descriptors.
+            Some(Duration::ZERO)
         };
-        lost.fail(&error);
+        let commands = sys::as_poll(self.shared.notifier.as_fd(), true, false);
+        PollSet::new(commands, workers, timeout, self.generation)
+    }
+
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let workers = self.workers.iter();
+        let limits = workers.filter_map(|worker| worker.next_look(now));
+        let missing = self.workers.len() + self.starting.len() < self.wanted();
+        let start = missing.then(|| self.backoff.next_start());
+        let tick = self
+            .has_several()
+            .then(|| self.next_look.max(now + SHORT_TICK / 2));
+        let kill = match self.mode {
+            Mode::Terminating { kill_at } => Some(kill_at),
+            _ => None,
+        };
+        let others = [start, tick, kill, self.next_idle(now), self.reporter.due()];
+        limits.chain(others.into_iter().flatten()).min()
+    }
+
+    /// When the next worker has had nothing to do for too long.
+    fn next_idle(&self, now: Instant) -> Option<Instant> {
+        let limit = self.config.idle_timeout?;
+        if !matches!(self.mode, Mode::Running) {
+            return None;
+        }
+        let workers = self.workers.iter();
+        let until = workers
+            .filter_map(|worker| worker.idle_until(limit))
+            .min()?;
+        // No worker is let go before all have come.
+        let starting = self.shared.is_starting();
+        Some(if starting {
+            until.max(now + SHORT_TICK)
+        } else {
+            until
+        })
+    }
+
+    /// Looks for results of short tasks for a moment before a sleep.
+    pub(in crate::pool) fn spin_for_result(&mut self) {
+        let begun = Instant::now();
+        let mut now = begun;
+        while now - begun < SPIN_BUDGET {
+            let mut short = self.workers.iter_mut().filter(|worker| worker.is_short());
+            let Some(worker) = short.next() else { return };
+            if worker.read_journal(now) > 0 {
+                self.backoff.reset();
+                return;
+            }
+            hint::spin_loop();
+            now = Instant::now();
+        }
     }
 }
 
 /// Nothing is left on the way when the supervisor ends, however it ends.
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let error = self
-            .broken
-            .take()
-            .map_or(JobError::Closed, JobError::Broken);
-        for work in self.pending.drain(..).chain(self.shared.finish(&error)) {
-            work.fail(&error);
+        let callbacks = Arc::clone(&self.shared.callbacks);
+        let deferral = Deferral::begin(&callbacks, true);
+        let error = match &self.mode {
+            Mode::Broken(error) => JobError::Broken(error.clone()),
+            _ => JobError::Closed,
+        };
+        for slice in self.pending.drain(..).chain(self.shared.finish(&error)) {
+            slice.fail(&error);
         }
-        // What a worker holds ends as its member is dropped: before anybody is told that all has ended.
+        // What a worker holds ends as its handle is dropped: before the end is announced.
         self.workers.clear();
+        drop(deferral);
         self.shared.announce_end();
     }
 }
@@ -312,13 +613,5 @@ fn take_front(pending: &mut VecDeque<BatchSlice>, count: usize) -> Option<BatchS
         Some(front.split_front(count))
     } else {
         pending.pop_front()
-    }
-}
-
-/// Puts work back to the front, in order.
-fn give_back(pending: &mut VecDeque<BatchSlice>, items: &mut usize, works: Vec<BatchSlice>) {
-    for work in works.into_iter().rev() {
-        *items += work.count();
-        pending.push_front(work);
     }
 }

@@ -1,114 +1,74 @@
 //! What a supervisor waits for.
 
-use std::hint;
-use std::os::fd::AsFd;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::sys::{self, PollFd};
 
-use super::{SHORT_TICK, Supervisor};
-use crate::pool::shared::Stop;
-
-/// How long a short task is looked for before its worker is waited for.
-const MOMENT: Duration = Duration::from_micros(8);
-
-/// What a supervisor waits for, so that it can be let go of meanwhile.
-pub(in crate::pool) struct Watch {
-    /// The orders' descriptor, then two of each worker.
-    pub(in crate::pool) polled: Vec<PollFd>,
+/// What a supervisor waits for, so that its lock can be released meanwhile.
+pub(in crate::pool) struct PollSet {
+    /// The descriptor of the commands, then two of each worker.
+    descriptors: Vec<PollFd>,
     timeout: Option<Duration>,
-    /// Whether a worker has several tasks.
-    pub(in crate::pool) several: bool,
-    /// Whose descriptors these are.
-    pub(in crate::pool) crew_number: u64,
-    pub(in crate::pool) failed: bool,
+    /// The generation of the workers to which the descriptors belong.
+    pub(in crate::pool) generation: u64,
+    failed: bool,
 }
 
-impl Watch {
-    /// Sleeps until something happens.
-    pub(in crate::pool) fn wait(&mut self) {
-        if sys::poll(&mut self.polled, self.timeout).is_err() {
-            // The kernel was out of memory. Everybody is looked at, a little later.
-            thread::sleep(Duration::from_millis(10));
-            self.failed = true;
-        }
-    }
+/// What was found at a worker's descriptors.
+#[derive(Clone, Copy)]
+pub(in crate::pool) struct Readiness {
+    pub(in crate::pool) socket: bool,
+    pub(in crate::pool) end: bool,
 }
 
-impl Supervisor {
-    /// What to wait for next.
-    pub(in crate::pool) fn watch(&self) -> Watch {
-        let now = Instant::now();
-        let several = self.workers.iter().any(|member| member.outstanding > 1);
-        let quiet = self.is_quiet();
-        let mut polled = vec![sys::as_poll(self.shared.wake.as_fd(), true, false)];
-        for member in &self.workers {
-            let [mut socket, end] = member.interest();
-            if quiet {
-                // It has nothing to say. Whoever gives it a task listens.
-                socket.fd = -1;
-            }
-            polled.extend([socket, end]);
-        }
-        let timeout = if self.shared.prepare_to_sleep() {
-            self.next_deadline(now, several)
-                .map(|deadline| deadline.saturating_duration_since(now))
-        } else {
-            // Commands have come meanwhile: only look at the descriptors.
-            Some(Duration::ZERO)
-        };
-        Watch {
-            polled,
+impl PollSet {
+    pub(in crate::pool) fn new(
+        commands: PollFd,
+        workers: impl Iterator<Item = [PollFd; 2]>,
+        timeout: Option<Duration>,
+        generation: u64,
+    ) -> Self {
+        Self {
+            descriptors: [commands].into_iter().chain(workers.flatten()).collect(),
             timeout,
-            several,
-            crew_number: self.crew_number,
+            generation,
             failed: false,
         }
     }
 
-    fn next_deadline(&self, now: Instant, several: bool) -> Option<Instant> {
-        let members = self
-            .workers
-            .iter()
-            .filter_map(|member| member.next_look(self.plan.task_timeout, now));
-        let start = (self.workers.len() < self.wanted()).then_some(self.next_start);
-        let tick = several.then_some(self.next_look.max(now + SHORT_TICK / 2));
-        let idle = self.plan.idle_timeout.filter(|_| self.stop == Stop::No);
-        let idle = idle.and_then(|limit| {
-            let workers = self.workers.iter();
-            let until = workers
-                .filter_map(|member| member.idle_until(limit))
-                .min()?;
-            // Nobody rests before all have come.
-            let starting = self.shared.is_starting();
-            Some(if starting {
-                until.max(now + SHORT_TICK)
-            } else {
-                until
-            })
-        });
-        let others = [self.kill_at, idle, self.reporter.due()];
-        members
-            .chain(start)
-            .chain(tick)
-            .chain(others.into_iter().flatten())
-            .min()
+    /// Sleeps until something happens.
+    pub(in crate::pool) fn wait(&mut self) {
+        if sys::poll(&mut self.descriptors, self.timeout).is_err() {
+            // The kernel was out of memory. All are looked at, a little later.
+            thread::sleep(Duration::from_millis(10));
+            self.failed = true;
+        }
     }
 
-    /// Looks for results of short tasks for a moment before a sleep, which would cost more than most of them take.
-    pub(in crate::pool) fn linger(&mut self) {
-        let begun = Instant::now();
-        let mut now = begun;
-        while now - begun < MOMENT {
-            let mut short = self.workers.iter_mut().filter(|member| member.is_short());
-            let Some(member) = short.next() else { return };
-            if member.peek(now) > 0 {
-                self.thrive();
-                return;
-            }
-            hint::spin_loop();
-            now = Instant::now();
+    /// Whether commands were announced.
+    pub(in crate::pool) fn has_commands(&self) -> bool {
+        self.descriptors[0].revents != 0
+    }
+
+    /// What was found at each of `count` workers. Where that is not known, or the workers are others by now, all count as
+    /// ready.
+    pub(in crate::pool) fn ready(&self, count: usize, generation: u64) -> Vec<Readiness> {
+        if self.failed || generation != self.generation {
+            let unknown = Readiness {
+                socket: true,
+                end: true,
+            };
+            return vec![unknown; count];
         }
+        let (pairs, _) = self.descriptors[1..].as_chunks::<2>();
+        let found = |descriptor: &PollFd| descriptor.revents != 0;
+        pairs
+            .iter()
+            .map(|[socket, end]| Readiness {
+                socket: found(socket),
+                end: found(end),
+            })
+            .collect()
     }
 }

@@ -1,74 +1,165 @@
-//! Time limits of a worker: to start, to run a task, to exit.
+//! The time limit of a worker's tasks: of the function itself, as the worker tells it, and of what moves before and after.
+//!
+//! | state | meaning | ends when | limit |
+//! |---|---|---|---|
+//! | `Idle` | the worker has no task | a task is sent | none |
+//! | `Waiting` | a task is on its way, is decoded, or its result is encoded or on its way back | the function is called; the last result arrives | no progress for [`transfer_limit`] |
+//! | `Running` | a task's function runs | it returns | `task_timeout` since the call |
+//!
+//! Progress is a byte sent or received, a claim, a call, a return. Time in which the parent itself did not look does not
+//! count: a parent that was stopped finds the same bytes as before and must not blame the worker.
 
 use std::time::{Duration, Instant};
 
-use crate::error::StartError;
 use crate::sys;
-use crate::wire::START_DEADLINE;
+use crate::wire::journal::Journal;
 
-use crate::pool::worker::{Stage, WorkerHandle};
+/// The shortest limit for a transfer in which nothing moves. A worker must have had a chance to run.
+const MIN_TRANSFER_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long a worker that has been told to stop, and has nothing left to do, may take to exit.
-const EXIT_DEADLINE: Duration = Duration::from_secs(5);
+/// The shortest limit for decoding arguments or encoding a result, in which no bytes move either.
+const MIN_CODING_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often a worker is looked at that has been given a task and not begun it.
-const GLANCE: Duration = Duration::from_millis(5);
+/// What a worker is at, for its time limit.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Idle,
+    Waiting {
+        /// A sum of everything that grows with progress.
+        progress: u64,
+        /// The time without progress.
+        waited: Duration,
+        looked: Instant,
+    },
+    Running {
+        number: u64,
+        /// When its function was called.
+        started: Instant,
+    },
+}
 
-impl WorkerHandle {
-    /// When it should be looked at again for the sake of its limits; `None` when it has none.
-    pub(in crate::pool) fn next_look(
-        &self,
-        limit: Option<Duration>,
-        now: Instant,
-    ) -> Option<Instant> {
-        let due = self.due(limit, now).filter(|_| !self.overdue)?;
-        // Nobody tells when the worker begins the task, and from then on the limit counts.
-        let on_its_way = self.outstanding > 0 && !self.has_begun();
-        Some(if on_its_way {
-            due.min(now + GLANCE)
-        } else {
-            due
-        })
+/// What a look at a worker's time finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pool) enum Verdict {
+    InTime,
+    /// The function of the task with this number has run too long.
+    TaskOverdue(u64),
+    /// A transfer, a decoder or an encoder makes no progress.
+    Stalled,
+}
+
+/// Watches the time of one worker's tasks.
+#[derive(Debug)]
+pub(in crate::pool) struct TaskClock {
+    limit: Duration,
+    state: State,
+}
+
+/// What a worker's parent knows about its tasks.
+#[derive(Clone, Copy)]
+pub(in crate::pool) struct Work {
+    /// Tasks that the worker was given and has not answered.
+    pub(in crate::pool) outstanding: usize,
+    /// The number of the first of them.
+    pub(in crate::pool) answered: u64,
+    /// Bytes sent and received.
+    pub(in crate::pool) moved: u64,
+}
+
+impl TaskClock {
+    pub(in crate::pool) fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            state: State::Idle,
+        }
     }
 
-    /// Kills it if its start, its task or its exit has taken too long.
-    pub(in crate::pool) fn enforce(&mut self, limit: Option<Duration>, now: Instant) {
-        if self.overdue || self.due(limit, now).is_none_or(|due| due > now) {
-            return;
+    /// A task is sent to the worker.
+    pub(in crate::pool) fn begin(&mut self, now: Instant) {
+        if matches!(self.state, State::Idle) {
+            self.state = State::Waiting {
+                // The first look finds progress.
+                progress: u64::MAX,
+                waited: Duration::ZERO,
+                looked: now,
+            };
         }
-        self.overdue = true;
-        let start = match self.stage {
-            Stage::Starting(_) => Some(START_DEADLINE),
-            Stage::Initializing(_) => self.initializer_limit,
-            Stage::Ready | Stage::Leaving => None,
+    }
+
+    /// When to look next. A state that has lasted for a quarter of its limit is looked at again.
+    pub(in crate::pool) fn next_look(&self, now: Instant) -> Option<Instant> {
+        match self.state {
+            State::Idle => None,
+            State::Waiting { .. } => Some(now + (self.limit / 4).max(Duration::from_millis(1))),
+            State::Running { started, .. } => started.checked_add(self.limit),
+        }
+    }
+
+    /// Looks at the journal.
+    pub(in crate::pool) fn look(&mut self, journal: &Journal, work: Work, now: Instant) -> Verdict {
+        if work.outstanding == 0 {
+            self.state = State::Idle;
+            return Verdict::InTime;
+        }
+        let next = journal.next();
+        let running = journal
+            .running()
+            .filter(|(number, _)| *number >= work.answered);
+        let Some((number, nanos)) = running else {
+            return self.wait(next, work, now);
         };
-        if let Some(limit) = start {
-            self.trouble.get_or_insert(StartError::TimedOut(limit));
+        let mut started = at(nanos, now);
+        if let State::Running {
+            number: before,
+            started: known,
+        } = self.state
+            && before == number
+        {
+            // The first look counts: a task may have overwritten the time since.
+            started = started.min(known);
         }
-        self.kill();
-    }
-
-    /// When it must be done with what it is at.
-    fn due(&self, limit: Option<Duration>, now: Instant) -> Option<Instant> {
-        match self.stage {
-            Stage::Starting(deadline) => Some(deadline),
-            Stage::Initializing(deadline) => deadline,
-            Stage::Leaving if self.outstanding == 0 => Some(self.waiting_since + EXIT_DEADLINE),
-            _ if self.outstanding == 0 => None,
-            _ if self.has_begun() => {
-                match sys::monotonic_nanos().checked_sub(self.page.started()) {
-                    Some(nanos) => Some(now + limit?.saturating_sub(Duration::from_nanos(nanos))),
-                    // A task has overwritten the time.
-                    None => Some(self.waiting_since + limit?),
-                }
-            }
-            // A worker that was stopped from outside never begins it.
-            _ => Some(self.waiting_since + limit?),
+        self.state = State::Running { number, started };
+        if now.saturating_duration_since(started) >= self.limit {
+            Verdict::TaskOverdue(number)
+        } else {
+            Verdict::InTime
         }
     }
 
-    /// Whether it is in the middle of a task.
-    fn has_begun(&self) -> bool {
-        self.page.next() > self.answered
+    fn wait(&mut self, next: u64, work: Work, now: Instant) -> Verdict {
+        let progress = work.moved.wrapping_add(next);
+        let minimum = if next == work.answered {
+            MIN_TRANSFER_LIMIT
+        } else {
+            MIN_CODING_LIMIT
+        };
+        let limit = self.limit.max(minimum);
+        let mut time = Duration::ZERO;
+        if let State::Waiting {
+            progress: before,
+            waited,
+            looked,
+        } = self.state
+            && before == progress
+        {
+            let passed = now.saturating_duration_since(looked);
+            time = waited + passed.min(limit / 4);
+        }
+        self.state = State::Waiting {
+            progress,
+            waited: time,
+            looked: now,
+        };
+        if time >= limit {
+            Verdict::Stalled
+        } else {
+            Verdict::InTime
+        }
     }
+}
+
+/// A moment of the monotonic clock, at most `now`: what a task has overwritten may lie in the future.
+fn at(nanos: u64, now: Instant) -> Instant {
+    let passed = sys::monotonic_nanos().saturating_sub(nanos);
+    now.checked_sub(Duration::from_nanos(passed)).unwrap_or(now)
 }

@@ -1,120 +1,169 @@
-//! What is taken from a worker again: what it has not begun, and what it leaves when it dies.
+//! What is taken from a worker again: what it has not begun, and what it leaves when it ends.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::error::{JobError, StartError};
 use crate::host::start;
-use crate::wire::frame;
+use crate::process::status::{ExitStatus, ResourceUsage};
+use crate::wire::{self, frame};
 
-use super::{Stage, WorkerHandle};
+use super::{Ending, Phase, WorkerHandle};
 use crate::pool::job::batch::BatchSlice;
 
-/// What a worker's death leaves behind.
-pub(in crate::pool) struct Remains {
-    /// What to say about that task.
-    pub(in crate::pool) died: JobError,
-    /// The task that it was running.
-    pub(in crate::pool) lost: Option<BatchSlice>,
+/// What a worker's end leaves behind.
+pub(in crate::pool) struct WorkerExit {
+    /// It ended before it could take tasks.
+    pub(in crate::pool) start_error: Option<StartError>,
+    /// It could take tasks, and ended before the first.
+    pub(in crate::pool) died_idle: bool,
+    /// The task that it was running, and why that has no result.
+    pub(in crate::pool) in_flight: Option<(BatchSlice, JobError)>,
     /// What it was given and had not begun, in order.
     pub(in crate::pool) unbegun: Vec<BatchSlice>,
-    /// It died before it could take tasks.
-    pub(in crate::pool) stillborn: Option<StartError>,
-    /// It could take tasks, and died before the first.
-    pub(in crate::pool) untried: bool,
+    /// What to say of an unbegun task that has waited in too many workers, and how many those are.
+    pub(in crate::pool) unlucky: (JobError, u32),
 }
 
+/// A task that waited first in line in this many workers that died before they began it is not given to another.
+const MAX_UNBEGUN_DEATHS: u32 = 10;
+/// The same for workers that were killed because nothing moved.
+const MAX_UNBEGUN_STALLS: u32 = 2;
+
 impl WorkerHandle {
-    /// Takes back all that it has not begun, in order.
-    pub(in crate::pool) fn take_back(&mut self) -> Vec<BatchSlice> {
-        let begun = self.page.revoke();
-        self.recalled = true;
-        self.link.out().push(frame::REVOKE_ACK);
-        let unbegun = self.split_from(begun);
+    /// Takes back everything that the worker has not begun, in order.
+    pub(in crate::pool) fn revoke(&mut self) -> Vec<BatchSlice> {
+        let next = self.journal.revoke();
+        match &mut self.phase {
+            Phase::Ready { revoking } => {
+                *revoking = true;
+                self.socket.out().push(frame::REVOKE_ACK);
+            }
+            // It reads nothing after the frame that told it to stop.
+            Phase::Draining { revoked, .. } => *revoked = true,
+            _ => {}
+        }
+        let unbegun = self.split_from(next);
         if let Some(left) = &mut self.lifetime {
             *left += unbegun.iter().map(BatchSlice::count).sum::<usize>();
         }
         unbegun
     }
 
-    /// Removes the items with this number and above. The page is not trusted: what is answered was begun.
-    fn split_from(&mut self, begun: u64) -> Vec<BatchSlice> {
+    /// Removes the items with this number and above. The journal is not trusted: what is answered was begun.
+    fn split_from(&mut self, next: u64) -> Vec<BatchSlice> {
         // A number that the worker cannot have reached was overwritten: everything may have begun.
-        let reached = begun.checked_sub(self.answered);
+        let reached = next.checked_sub(self.answered);
         let reached = reached.and_then(|begun| usize::try_from(begun).ok());
         let mut keep = reached
-            .filter(|_| begun >= self.begun_seen)
+            .filter(|_| next >= self.next_seen)
             .map_or(self.outstanding, |begun| begun.min(self.outstanding));
-        let mut kept = VecDeque::new();
         let mut unbegun = Vec::new();
         self.outstanding = keep;
-        for mut work in self.flights.drain(..) {
-            if keep >= work.count() {
-                keep -= work.count();
-                kept.push_back(work);
+        for mut slice in std::mem::take(&mut self.in_flight) {
+            if keep >= slice.count() {
+                keep -= slice.count();
+                self.in_flight.push_back(slice);
                 continue;
             }
             if keep > 0 {
-                kept.push_back(work.split_front(keep));
+                self.in_flight.push_back(slice.split_front(keep));
                 keep = 0;
             }
-            work.take_back();
-            unbegun.push(work);
+            slice.take_back();
+            unbegun.push(slice);
         }
-        self.flights = kept;
         unbegun
     }
 
     /// Whether it has begun nothing since the last look although it has more to do than what it runs.
     pub(in crate::pool) fn is_stuck(&mut self) -> bool {
-        let begun = self.page.next();
-        let idle = begun == self.begun_seen;
-        self.begun_seen = begun;
-        // One that was told to stop reads no frames that come later.
-        idle && self.stage == Stage::Ready
-            && !self.recalled
-            && self.answered + self.outstanding as u64 > begun
+        let next = self.journal.next();
+        let same = next == self.next_seen;
+        self.next_seen = self.next_seen.max(next);
+        let revocable = matches!(
+            self.phase,
+            Phase::Ready { revoking: false } | Phase::Draining { revoked: false, .. }
+        );
+        same && revocable && self.answered + self.outstanding as u64 > next
     }
 
-    /// Collects it, if it has ended, and sorts what it held.
+    /// Collects the worker, if it has ended, and sorts what it held.
     ///
     /// A worker commits a task's result before it claims the next one. So of what was begun, at most the last has no
-    /// result once the socket is drained and the page is read; everything after it was never begun, and nobody but this
+    /// result once the socket is drained and the journal is read; everything after it was never begun, and no other
     /// process can give it to a worker again: it is run exactly once.
-    pub(in crate::pool) fn bury(&mut self, now: Instant) -> Option<Remains> {
+    pub(in crate::pool) fn reap(&mut self, now: Instant) -> Option<WorkerExit> {
         let (status, usage) = start::collect(self.pid, &self.pidfd)?;
-        if self.trouble.is_none() {
-            self.link.drain();
-            if let Some(bytes) = self.page.remains(self.link.position()) {
-                self.link.append(&bytes);
-            }
-            self.parse(now);
+        if !self.is_corrupt() {
+            self.read_rest(now);
         }
-        self.closed = true;
-        let unbegun = self.split_from(self.page.next());
-        let mut flights = std::mem::take(&mut self.flights).into_iter();
-        let lost = flights.next();
-        let early = self.stage_is_early();
-        let untried = self.stage == Stage::Ready && self.answered == self.first && lost.is_none();
-        let stillborn = early.then(|| {
-            self.trouble
-                .take()
-                .unwrap_or(StartError::of_early_end(status))
-        });
-        let died = JobError::WorkerDied {
-            pid: self.pid,
-            signal: status.signal(),
-            code: status.code(),
-            usage,
+        let unbegun = self.split_from(self.journal.next());
+        let error = self.death(status, usage);
+        let mut in_flight = std::mem::take(&mut self.in_flight).into_iter();
+        let lost = in_flight.next();
+        let stalled = matches!(self.phase, Phase::Ending(Ending::Stalled));
+        let limit = if stalled {
+            MAX_UNBEGUN_STALLS
+        } else {
+            MAX_UNBEGUN_DEATHS
         };
-        // Only a worker whose page was overwritten can have more than one; they cannot be told from finished ones.
-        flights.for_each(|work| work.fail(&died));
-        Some(Remains {
-            died,
-            lost,
+        let died_idle = self.has_been_ready() && self.answered == self.first && lost.is_none();
+        let exit = WorkerExit {
+            start_error: self.start_error(status),
+            died_idle,
+            in_flight: lost.map(|lost| (lost, error.clone())),
             unbegun,
-            stillborn,
-            untried,
-        })
+            unlucky: (error.clone(), limit),
+        };
+        // Only a worker whose journal was overwritten has more than one; they cannot be told from finished ones.
+        in_flight.for_each(|slice| slice.fail(&error));
+        Some(exit)
+    }
+
+    /// Reads what a worker that has ended has left in its socket and in its journal.
+    fn read_rest(&mut self, now: Instant) {
+        self.socket.drain();
+        if let Some(bytes) = self.journal.remains(self.socket.position()) {
+            self.socket.append(&bytes);
+        }
+        self.parse(now);
+    }
+
+    /// Why the task that it was running has no result.
+    fn death(&self, status: ExitStatus, usage: ResourceUsage) -> JobError {
+        if let (Phase::Ending(Ending::Overdue | Ending::Stalled), Some(limit)) =
+            (&self.phase, self.task_timeout)
+        {
+            return JobError::TaskTimedOut {
+                limit,
+                pid: self.pid,
+            };
+        }
+        let panic = self
+            .journal
+            .report_of(self.answered)
+            .map(|report| wire::decode_panic(&report));
+        match panic {
+            // Where a panic aborts, it is the whole reason.
+            Some(panic) if cfg!(panic = "abort") => JobError::Panicked(panic),
+            panic => JobError::WorkerDied {
+                pid: self.pid,
+                status,
+                usage,
+                panic: panic.map(Box::new),
+            },
+        }
+    }
+
+    fn start_error(&mut self, status: ExitStatus) -> Option<StartError> {
+        match &self.phase {
+            Phase::Starting { .. } => Some(StartError::of_early_end(status)),
+            Phase::Initializing { .. } if self.has_initializer => {
+                Some(StartError::InitializerDied(status))
+            }
+            Phase::Initializing { .. } => Some(StartError::of_early_end(status)),
+            Phase::Ending(Ending::NotStarted(error)) => Some(error.clone()),
+            Phase::Ready { .. } | Phase::Draining { .. } | Phase::Ending(_) => None,
+        }
     }
 }

@@ -1,136 +1,168 @@
 //! One worker as its pool sees it: what it was given, what it answered, how fast it is.
+//!
+//! | phase | event | next phase | deadline |
+//! |---|---|---|---|
+//! | `Starting` | record `Ready` | `Initializing` | the start deadline: `Ending(NotStarted)`, killed |
+//! | `Starting` | record `Refused` | `Ending(NotStarted)` | |
+//! | `Initializing` | record `Initialized` | `Ready` | the task timeout: `Ending(NotStarted)`, killed |
+//! | `Initializing` | record of a failed initializer | `Ending(NotStarted)` | |
+//! | `Ready` | its share of tasks is given, it is idle too long, the pool drains | `Draining` | |
+//! | `Ready`, `Draining` | the task clock says overdue | `Ending(Overdue)` or `Ending(Stalled)`, killed | see `deadlines` |
+//! | `Draining`, nothing outstanding | | `Ending(Late)`, killed | 5 s |
+//! | any | bytes that are no record, or of another job | `Ending(Corrupt)`, killed | |
+//! | any | its end is seen (pidfd) | reaped: see `exit` | |
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use crate::error::{StartError, SystemError};
-use crate::host::socket::{BufferedSocket, Filled};
-use crate::host::start;
+use crate::error::{DecodeError, StartError, SystemError};
+use crate::host::socket::BufferedSocket;
+use crate::host::start::{self, Child};
 use crate::sys::{self, PollFd, SIGKILL};
 use crate::wire::journal::Journal;
-use crate::wire::{self, Corrupt, Tag, frame};
-use crate::wire::{START_DEADLINE, refusal_of};
+use crate::wire::{self, Corrupt, Tag, frame, refusal_of};
 
 use crate::pool::PoolConfig;
 use crate::pool::job::batch::BatchSlice;
-use crate::pool::worker::scan::{Results, Scan, scan};
+use crate::pool::job::scan::{Scan, ScannedResult, scan};
+use crate::pool::worker::deadlines::{TaskClock, Verdict, Work};
 
 mod deadlines;
 mod exit;
-mod scan;
 
-/// A worker is given about this much work in advance, so that it never waits for the next task.
+pub(in crate::pool) use exit::WorkerExit;
+
+/// A worker is given about this much work in advance, in nanoseconds, so that it does not wait for the next task.
 const AHEAD_NANOS: u64 = 500_000;
-/// A task that takes less is worth a look before a sleep.
+/// The result of a task that takes less, in nanoseconds, is looked for before a sleep.
 const SHORT_NANOS: u64 = 5_000;
-/// No worker holds more tasks than this.
+/// The largest number of tasks that a worker holds.
 const MAX_WINDOW: u64 = 1024;
-/// No more tasks are queued for a worker that has this many bytes still to come.
+/// A worker with more bytes still to be sent is given no more tasks.
 const MAX_BACKLOG: usize = 1 << 20;
+/// The time that a worker with nothing left to do may take to exit.
+const EXIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How far a worker has come.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::pool) enum Stage {
-    /// It has been started, and must say until then that it is there.
-    Starting(Instant),
-    /// It runs the initializer, if there is one, and must be done with it until then.
-    Initializing(Option<Instant>),
-    /// It takes tasks.
-    Ready,
-    /// It has been told to stop, and finishes what it has.
-    Leaving,
+#[derive(Debug)]
+enum Phase {
+    /// It has been started, and must report itself until the deadline.
+    Starting { deadline: Instant },
+    /// It runs the initializer, if there is one.
+    Initializing { deadline: Option<Instant> },
+    /// It takes tasks. `revoking`: its tasks were taken back, and it has not yet acknowledged that. New ones could not be
+    /// taken back meanwhile.
+    Ready { revoking: bool },
+    /// It was told to stop, and finishes what it has.
+    Draining { since: Instant, revoked: bool },
+    /// It has ended or was killed; only its end is awaited.
+    Ending(Ending),
 }
 
-/// A worker, from its start to its burial.
+/// Why a worker ends before it was told to stop.
+#[derive(Debug)]
+enum Ending {
+    /// It did not come so far as to take tasks.
+    NotStarted(StartError),
+    /// Killed: a task's function ran too long.
+    Overdue,
+    /// Killed: a transfer made no progress.
+    Stalled,
+    /// Killed: it sent bytes that are no record, or records of another job.
+    Corrupt,
+    /// Killed: it did not exit when it had nothing left to do.
+    Late,
+}
+
+/// A worker, from its start until it is reaped.
 pub(in crate::pool) struct WorkerHandle {
     pub(in crate::pool) name: String,
     pub(in crate::pool) pid: u32,
     pidfd: OwnedFd,
-    link: BufferedSocket,
-    pub(in crate::pool) page: Journal,
-    pub(in crate::pool) stage: Stage,
+    socket: BufferedSocket,
+    journal: Journal,
+    phase: Phase,
     /// What it has been given and not answered, oldest first. The first item has the number `answered`.
-    flights: VecDeque<BatchSlice>,
+    in_flight: VecDeque<BatchSlice>,
     pub(in crate::pool) outstanding: usize,
     /// The number of its first task.
     first: u64,
     /// The number of the first task that it has not answered.
     answered: u64,
+    /// The number of the next task that it would begin, when it was last looked at.
+    next_seen: u64,
     /// How many tasks it may still be given.
     lifetime: Option<usize>,
-    /// How long it may take from its first sign of life until it takes tasks; `None`: as long as it likes.
-    pub(in crate::pool) initializer_limit: Option<Duration>,
+    has_initializer: bool,
+    started_at: Instant,
+    start_limit: Duration,
+    initializer_limit: Option<Duration>,
+    task_timeout: Option<Duration>,
+    clock: Option<TaskClock>,
     /// Nanoseconds a task takes, as a running mean; `None` before the first.
-    pace: Option<u64>,
-    /// Its tasks were taken back, and it has not yet said that it noticed. What it would be given now could not be
-    /// taken back again, should it be stuck.
-    recalled: bool,
+    mean_task_time: Option<u64>,
     busy_seen: u64,
-    begun_seen: u64,
-    /// Since when it has had something to do and nothing has been heard.
-    pub(in crate::pool) waiting_since: Instant,
-    /// It was killed because it took too long.
-    pub(in crate::pool) overdue: bool,
-    pub(in crate::pool) trouble: Option<StartError>,
-    closed: bool,
+    /// When it last answered, or was given a task while it had none.
+    last_progress: Instant,
 }
 
 impl WorkerHandle {
-    /// Starts a worker and sends its set-up.
-    pub(in crate::pool) fn start(name: String, plan: &PoolConfig) -> Result<Self, StartError> {
-        let greeting = plan.greeting(&name)?;
-        let page =
+    /// Sends a new process its handshake.
+    pub(in crate::pool) fn new(
+        name: String,
+        child: Child,
+        config: &PoolConfig,
+        now: Instant,
+    ) -> Result<Self, StartError> {
+        let journal =
             Journal::new().map_err(SystemError::new("make memory to share with a worker"))?;
-        let first = page.next();
-        let child = start::start(&plan.options, &name)?;
-        let passed: Vec<_> = [page.as_fd()]
-            .into_iter()
-            .chain(plan.descriptors.iter().map(AsFd::as_fd))
-            .collect();
-        let sent = sys::send_with_descriptors(child.stream.as_fd(), &greeting, &passed);
-        let mut link = BufferedSocket::new(child.stream);
-        start::put_args(link.out(), &plan.initializer_args);
-        let now = Instant::now();
-        let member = Self {
+        if config.task_timeout.is_some() {
+            journal.keep_time();
+        }
+        let first = journal.next();
+        let mut socket = BufferedSocket::new(child.stream);
+        let start_limit = config.start_deadline;
+        let mut phase = Phase::Starting {
+            deadline: now + start_limit,
+        };
+        if let Err(error) = send_handshake(&mut socket, &journal, config, &name) {
+            phase = Phase::Ending(Ending::NotStarted(error));
+        }
+        let worker = Self {
             name,
             pid: child.pid,
             pidfd: child.pidfd,
-            link,
-            page,
-            stage: Stage::Starting(now + START_DEADLINE),
-            flights: VecDeque::new(),
+            socket,
+            journal,
+            phase,
+            in_flight: VecDeque::new(),
             outstanding: 0,
             first,
             answered: first,
-            lifetime: plan.max_tasks,
-            initializer_limit: plan.initializer_limit(),
-            pace: None,
-            recalled: false,
+            next_seen: first,
+            lifetime: config.max_tasks,
+            has_initializer: config.has_initializer(),
+            started_at: now,
+            start_limit,
+            initializer_limit: config.initializer_limit(),
+            task_timeout: config.task_timeout,
+            clock: config.task_timeout.map(TaskClock::new),
+            mean_task_time: None,
             busy_seen: 0,
-            begun_seen: first,
-            waiting_since: now,
-            overdue: false,
-            // One that has ended already did not get its set-up; its end says more than this error.
-            trouble: sent
-                .err()
-                .filter(|error| error.kind() != ErrorKind::BrokenPipe)
-                .map(|error| {
-                    StartError::System(SystemError::new("send a worker its set-up")(error))
-                }),
-            closed: false,
+            last_progress: now,
         };
-        if member.trouble.is_some() {
-            member.kill();
+        if matches!(worker.phase, Phase::Ending(_)) {
+            worker.kill();
         }
-        Ok(member)
+        Ok(worker)
     }
 
     /// What to wait for: its socket, its end.
     pub(in crate::pool) fn interest(&self) -> [PollFd; 2] {
-        let mut socket = self.link.interest();
-        if self.closed {
+        let mut socket = self.socket.interest();
+        if self.socket.is_closed() || self.is_corrupt() {
             // A closed socket is always ready; only the end is still news.
             socket.fd = -1;
         }
@@ -139,55 +171,105 @@ impl WorkerHandle {
 
     /// Until when it may have nothing to do; `None`: it has something to do.
     pub(in crate::pool) fn idle_until(&self, limit: Duration) -> Option<Instant> {
-        self.is_quiet().then(|| self.waiting_since + limit)
+        self.is_quiet().then(|| self.last_progress + limit)
     }
 
     /// Whether it waits for tasks, and nothing else is expected of it.
     pub(in crate::pool) fn is_quiet(&self) -> bool {
-        self.stage == Stage::Ready && self.outstanding == 0 && !self.recalled && !self.closed
+        matches!(self.phase, Phase::Ready { revoking: false })
+            && self.outstanding == 0
+            && self.socket.backlog() == 0
+            && !self.socket.is_closed()
+    }
+
+    /// Whether it has been started and does not take tasks yet.
+    pub(in crate::pool) fn is_early(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Starting { .. } | Phase::Initializing { .. }
+        )
+    }
+
+    /// Whether it has reported itself.
+    pub(in crate::pool) fn has_reported(&self) -> bool {
+        self.has_been_ready() || matches!(self.phase, Phase::Initializing { .. })
+    }
+
+    /// Whether it takes tasks, or has.
+    pub(in crate::pool) fn has_been_ready(&self) -> bool {
+        match &self.phase {
+            Phase::Starting { .. } | Phase::Initializing { .. } => false,
+            Phase::Ending(ending) => !matches!(ending, Ending::NotStarted(_)),
+            Phase::Ready { .. } | Phase::Draining { .. } => true,
+        }
+    }
+
+    /// Whether it takes tasks, or finishes the last of them.
+    pub(in crate::pool) fn takes_tasks(&self) -> bool {
+        matches!(self.phase, Phase::Ready { .. } | Phase::Draining { .. })
+    }
+
+    /// When its process was made.
+    pub(in crate::pool) fn started_at(&self) -> Instant {
+        self.started_at
+    }
+
+    fn is_corrupt(&self) -> bool {
+        matches!(self.phase, Phase::Ending(Ending::Corrupt))
     }
 
     pub(in crate::pool) fn signal(&self, number: i32) {
+        // One that has ended needs no signal.
         let _ = sys::signal(self.pidfd.as_fd(), number);
     }
 
-    pub(in crate::pool) fn kill(&self) {
+    fn kill(&self) {
         self.signal(SIGKILL);
     }
 
-    /// How many more items it should be given now.
+    fn end(&mut self, ending: Ending) {
+        self.phase = Phase::Ending(ending);
+        self.kill();
+    }
+
+    /// The number of items that it should be given now.
     pub(in crate::pool) fn room(&self) -> usize {
-        if self.stage != Stage::Ready || self.recalled || self.link.backlog() > MAX_BACKLOG {
+        if !matches!(self.phase, Phase::Ready { revoking: false })
+            || self.socket.is_closed()
+            || self.socket.backlog() > MAX_BACKLOG
+        {
             return 0;
         }
-        let window = match self.pace {
+        let window = match self.mean_task_time {
             None => 1,
-            Some(pace) => (AHEAD_NANOS / pace.max(1)).clamp(1, MAX_WINDOW) as usize,
+            Some(nanos) => (AHEAD_NANOS / nanos.max(1)).clamp(1, MAX_WINDOW) as usize,
         };
-        window
-            .min(
-                self.lifetime
-                    .map_or(usize::MAX, |left| left + self.outstanding),
-            )
-            .saturating_sub(self.outstanding)
+        let life = self
+            .lifetime
+            .map_or(usize::MAX, |left| left + self.outstanding);
+        window.min(life).saturating_sub(self.outstanding)
     }
 
     /// Queues items for it.
-    pub(in crate::pool) fn give(&mut self, mut work: BatchSlice, now: Instant) {
+    pub(in crate::pool) fn give(&mut self, mut slice: BatchSlice, now: Instant) {
         if self.outstanding == 0 {
-            self.waiting_since = now;
+            self.last_progress = now;
         }
-        let (task, count) = (work.task(), work.count());
-        let bytes = work.bytes();
-        let out = self.link.out();
+        if let Some(clock) = &mut self.clock {
+            clock.begin(now);
+        }
+        let number = self.answered + self.outstanding as u64;
+        let (task, count) = (slice.task(), slice.count());
+        let bytes = slice.bytes();
+        let out = self.socket.out();
         out.push(frame::TASKS);
-        out.extend_from_slice(&(self.answered + self.outstanding as u64).to_le_bytes());
+        out.extend_from_slice(&number.to_le_bytes());
         out.extend_from_slice(&task.to_le_bytes());
         out.extend_from_slice(&(count as u32).to_le_bytes());
         out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         out.extend_from_slice(bytes);
         self.outstanding += count;
-        self.flights.push_back(work);
+        self.in_flight.push_back(slice);
         if let Some(left) = &mut self.lifetime {
             *left -= count;
             if *left == 0 {
@@ -196,84 +278,154 @@ impl WorkerHandle {
         }
     }
 
-    /// Tells it to stop once it has done what it was given.
+    /// Tells it to stop once it has done what it was given. One that does not take tasks yet is ended at once.
     pub(in crate::pool) fn dismiss(&mut self) {
-        if self.stage != Stage::Leaving {
-            self.stage = Stage::Leaving;
-            self.waiting_since = Instant::now();
-            self.link.out().push(frame::STOP);
+        match self.phase {
+            Phase::Ready { .. } => {
+                self.phase = Phase::Draining {
+                    since: Instant::now(),
+                    revoked: false,
+                };
+                self.socket.out().push(frame::STOP);
+            }
+            Phase::Starting { .. } | Phase::Initializing { .. } => self.end(Ending::Late),
+            Phase::Draining { .. } | Phase::Ending(_) => {}
         }
     }
 
     pub(in crate::pool) fn flush(&mut self) {
-        self.link.flush();
+        self.socket.flush();
     }
 
-    /// Reads what it has sent. Returns how many tasks have ended.
-    pub(in crate::pool) fn listen(&mut self, now: Instant) -> usize {
-        let mut ended = 0;
-        while !self.closed {
-            let filled = self.link.fill();
-            self.closed = filled == Filled::Closed;
-            ended += self.parse(now);
-            if filled != Filled::More {
-                break;
-            }
+    /// Reads a bounded part of what it has sent. Returns the number of tasks that have ended.
+    pub(in crate::pool) fn read_results(&mut self, now: Instant) -> usize {
+        if self.socket.is_closed() || self.is_corrupt() {
+            return 0;
         }
-        ended
+        self.socket.fill();
+        self.parse(now)
     }
 
-    /// Looks for results that wait in the shared page, behind a long task or on their way. Returns how many tasks have
-    /// ended.
-    pub(in crate::pool) fn peek(&mut self, now: Instant) -> usize {
-        let Some(bytes) = self.page.peek(self.link.position()) else {
+    /// Looks for results in the journal, behind a long task or on their way. Returns the number of tasks that have ended.
+    pub(in crate::pool) fn read_journal(&mut self, now: Instant) -> usize {
+        if self.is_corrupt() {
+            return 0;
+        }
+        let Some(bytes) = self.journal.peek(self.socket.position()) else {
             return 0;
         };
-        self.link.append(&bytes);
+        self.socket.append(&bytes);
         let ended = self.parse(now);
         // What has been seen here comes once more, and must not fill the socket.
-        if self.link.is_far_ahead() {
-            self.listen(now);
+        if self.socket.is_far_ahead() {
+            self.socket.fill();
+            self.parse(now);
         }
         ended
     }
 
     /// Whether it is at a task that will not take long.
     pub(in crate::pool) fn is_short(&self) -> bool {
-        self.outstanding > 0 && self.pace.is_some_and(|pace| pace < SHORT_NANOS)
+        self.outstanding > 0 && self.mean_task_time.is_some_and(|nanos| nanos < SHORT_NANOS)
+    }
+
+    /// When its limits must be looked at; `None`: it has none.
+    pub(in crate::pool) fn next_look(&self, now: Instant) -> Option<Instant> {
+        match &self.phase {
+            Phase::Starting { deadline } => Some(*deadline),
+            Phase::Initializing { deadline } => *deadline,
+            Phase::Draining { since, .. } if self.outstanding == 0 => Some(*since + EXIT_DEADLINE),
+            Phase::Ready { .. } | Phase::Draining { .. } => self.clock.as_ref()?.next_look(now),
+            Phase::Ending(_) => None,
+        }
+    }
+
+    /// Kills it if its start, its task or its exit has taken too long. Returns the tasks behind that one.
+    pub(in crate::pool) fn enforce(&mut self, now: Instant) -> Vec<BatchSlice> {
+        match self.phase {
+            Phase::Starting { deadline } if deadline <= now => {
+                self.end(Ending::NotStarted(StartError::TimedOut(self.start_limit)));
+            }
+            Phase::Initializing {
+                deadline: Some(deadline),
+            } if deadline <= now => {
+                let limit = self.initializer_limit.unwrap_or(self.start_limit);
+                self.end(Ending::NotStarted(StartError::TimedOut(limit)));
+            }
+            Phase::Draining { since, .. }
+                if self.outstanding == 0 && since + EXIT_DEADLINE <= now =>
+            {
+                self.end(Ending::Late);
+            }
+            Phase::Ready { .. } | Phase::Draining { .. } => return self.enforce_task_limit(now),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn enforce_task_limit(&mut self, now: Instant) -> Vec<BatchSlice> {
+        let work = Work {
+            outstanding: self.outstanding,
+            answered: self.answered,
+            moved: self.socket.moved(),
+        };
+        let Some(clock) = &mut self.clock else {
+            return Vec::new();
+        };
+        match clock.look(&self.journal, work, now) {
+            Verdict::InTime => Vec::new(),
+            Verdict::Stalled => {
+                self.end(Ending::Stalled);
+                Vec::new()
+            }
+            Verdict::TaskOverdue(number) => {
+                // From here on it cannot begin another task, which would be killed in this one's place.
+                let unbegun = self.revoke_once();
+                let still = self.journal.running();
+                if still.is_some_and(|(running, _)| running == number) {
+                    self.end(Ending::Overdue);
+                }
+                unbegun
+            }
+        }
+    }
+
+    /// Takes back what the worker has not begun, if that is not being done already.
+    pub(in crate::pool) fn revoke_once(&mut self) -> Vec<BatchSlice> {
+        match self.phase {
+            Phase::Ready { revoking: false } | Phase::Draining { revoked: false, .. } => {
+                self.revoke()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn parse(&mut self, now: Instant) -> usize {
-        match self.records(now) {
-            Ok(ended) => ended,
-            Err(Corrupt) => {
-                // A task has written into its worker's socket or page. Nothing that it says can be trusted any more.
-                self.trouble.get_or_insert(StartError::Garbled);
-                self.closed = true;
-                self.kill();
-                0
-            }
-        }
+        self.records(now).unwrap_or_else(|Corrupt| {
+            // A task has written into its worker's socket or journal. Nothing that it sends can be trusted any more.
+            let early = self.is_early();
+            self.end(if early {
+                Ending::NotStarted(StartError::Garbled)
+            } else {
+                Ending::Corrupt
+            });
+            0
+        })
     }
 
     fn records(&mut self, now: Instant) -> Result<usize, Corrupt> {
         let mut ended = 0;
         loop {
-            let limit = self.flights.front().map_or(0, BatchSlice::count);
-            match scan(
-                self.link.unread(),
-                self.answered,
-                limit,
-                self.stage_is_early(),
-            )? {
+            let limit = self.in_flight.front().map_or(0, BatchSlice::count);
+            match scan(self.socket.unread(), self.answered, limit, self.is_early())? {
                 Scan::Nothing => break,
                 Scan::Notice { tag, payload, size } => {
-                    self.link.consume(size);
-                    self.notice(tag, &payload, now);
+                    self.socket.consume(size);
+                    self.notice(tag, &payload, now)?;
                 }
-                Scan::Results(results) => {
-                    self.deliver(results);
-                    ended += results.count;
+                Scan::Results { results, size } => {
+                    ended += results.len();
+                    self.deliver(results, size);
                 }
             }
         }
@@ -283,53 +435,87 @@ impl WorkerHandle {
         Ok(ended)
     }
 
-    /// The oldest `count` items, all of one batch, have ended in the next `size` bytes.
-    fn deliver(&mut self, results: Results) {
-        let Results { count, size, .. } = results;
-        if let Some(front) = self.flights.front_mut() {
-            front.deliver(count, results.failed, &self.link.unread()[..size]);
+    /// The oldest items, all of one batch, have ended in the next `size` bytes.
+    fn deliver(&mut self, results: Vec<ScannedResult>, size: usize) {
+        let count = results.len();
+        let bytes = self.socket.take(size);
+        if let Some(front) = self.in_flight.front_mut() {
+            front.deliver(bytes, results);
             if front.count() == 0 {
-                self.flights.pop_front();
+                self.in_flight.pop_front();
             }
         }
-        self.link.consume(size);
         self.outstanding -= count;
         self.answered += count as u64;
     }
 
-    fn stage_is_early(&self) -> bool {
-        matches!(self.stage, Stage::Starting(_) | Stage::Initializing(_))
-    }
-
     /// A record that is no task's.
-    fn notice(&mut self, tag: Tag, payload: &[u8], now: Instant) {
-        match tag {
-            Tag::Ready if self.stage_is_early() => {
-                let until = self.initializer_limit.map(|limit| now + limit);
-                self.stage = Stage::Initializing(until);
+    fn notice(&mut self, tag: Tag, payload: &[u8], now: Instant) -> Result<(), Corrupt> {
+        let text = || DecodeError::from_text(String::from_utf8_lossy(payload).into_owned());
+        let error = match (tag, &mut self.phase) {
+            (Tag::Ready, Phase::Starting { .. }) => {
+                self.phase = Phase::Initializing {
+                    deadline: self.initializer_limit.map(|limit| now + limit),
+                };
+                return Ok(());
             }
-            Tag::Initialized if matches!(self.stage, Stage::Initializing(_)) => {
-                self.stage = Stage::Ready;
-                self.waiting_since = now;
+            (Tag::Initialized, Phase::Initializing { .. }) => {
+                self.phase = Phase::Ready { revoking: false };
+                self.last_progress = now;
+                return Ok(());
             }
-            Tag::Resumed if self.recalled => self.recalled = false,
-            Tag::Refused => self.trouble = Some(refusal_of(payload)),
-            Tag::Panicked => {
-                self.trouble = Some(StartError::Initializer(wire::decode_panic(payload)))
+            (Tag::Resumed, Phase::Ready { revoking }) if *revoking => {
+                *revoking = false;
+                return Ok(());
             }
-            _ => {
-                self.trouble = Some(StartError::Garbled);
-                self.kill();
+            // It was told to stop after its tasks were revoked.
+            (Tag::Resumed, Phase::Draining { .. } | Phase::Ending(_)) => return Ok(()),
+            (Tag::Refused, Phase::Starting { .. } | Phase::Initializing { .. }) => {
+                refusal_of(payload)
             }
-        }
+            (Tag::Panicked, Phase::Initializing { .. }) => {
+                StartError::Initializer(wire::decode_panic(payload))
+            }
+            (Tag::BadArguments, Phase::Initializing { .. }) => StartError::Decode(text()),
+            _ => return Err(Corrupt),
+        };
+        // It exits by itself; the kill only makes sure of it.
+        self.end(Ending::NotStarted(error));
+        Ok(())
     }
 
     /// Learns how long its tasks take.
     fn measure(&mut self, ended: u64, now: Instant) {
-        self.waiting_since = now;
-        let busy = self.page.busy();
+        self.last_progress = now;
+        let busy = self.journal.busy();
         let mean = busy.wrapping_sub(self.busy_seen) / ended;
         self.busy_seen = busy;
-        self.pace = Some(self.pace.map_or(mean, |pace| (3 * pace + mean) / 4));
+        self.mean_task_time = Some(
+            self.mean_task_time
+                .map_or(mean, |before| before / 4 * 3 + mean / 4),
+        );
     }
+}
+
+/// Sends the handshake with its descriptors, and queues the initializer's arguments.
+fn send_handshake(
+    socket: &mut BufferedSocket,
+    journal: &Journal,
+    config: &PoolConfig,
+    name: &str,
+) -> Result<(), StartError> {
+    let handshake = config.handshake(name)?;
+    let passed: Vec<_> = [journal.as_fd()]
+        .into_iter()
+        .chain(config.descriptors.iter().map(AsFd::as_fd))
+        .collect();
+    match sys::send_with_descriptors(socket.as_fd(), &handshake, &passed) {
+        // One that has ended already did not get its handshake; its end says more than this error.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            return Err(SystemError::new("send a worker its handshake")(error).into());
+        }
+        _ => {}
+    }
+    start::put_args(socket.out(), &config.initializer_args);
+    Ok(())
 }
