@@ -107,7 +107,7 @@ pub use error::{
     WaitError,
 };
 pub use host::start::StartMethod;
-pub use ipc::channel::{Connection, channel};
+pub use ipc::channel::{Connection, ReceiveIter, TryReceiveIter, channel};
 pub use ipc::manager::{self, Manager};
 pub use ipc::queue::{JoinableQueue, Queue};
 pub use ipc::shm::{Plain, SharedArray, SharedMemory, SharedValue};

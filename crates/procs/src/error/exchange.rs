@@ -1,4 +1,4 @@
-//! Messages that are not sent, or do not come.
+//! Errors of sending and receiving messages.
 
 use std::error::Error;
 use std::fmt;
@@ -9,9 +9,9 @@ use super::{DecodeError, EncodeError, SystemError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Nobody holds the other end any more.
+    /// The other end is closed: every process that held it has dropped it or ended.
     Closed,
-    /// There is no room, because the other end does not receive, and the time to wait is over.
+    /// There was no room within the time limit. The other end receives too slowly, or not at all.
     TimedOut,
     /// The value could not be encoded.
     Encode(EncodeError),
@@ -22,10 +22,8 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("nobody holds the connection's other end: stop sending"),
-            Self::TimedOut => f.write_str(
-                "the connection is full and the time to wait is over: wait longer, or receive faster",
-            ),
+            Self::Closed => f.write_str("the other end of the connection is closed"),
+            Self::TimedOut => f.write_str("the connection had no room within the time limit"),
             Self::Encode(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
         }
@@ -35,9 +33,9 @@ impl fmt::Display for SendError {
 impl Error for SendError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Encode(error) => Some(error),
-            Self::System(error) => Some(error),
-            _ => None,
+            Self::Encode(error) => error.source(),
+            Self::System(error) => error.source(),
+            Self::Closed | Self::TimedOut => None,
         }
     }
 }
@@ -46,13 +44,13 @@ impl Error for SendError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// Every message has been received, and nobody holds the other end any more.
+    /// Every message has been received, and the other end is closed.
     Closed,
-    /// No message has come, and the time to wait is over.
+    /// No message arrived within the time limit.
     TimedOut,
-    /// A message came that is no value of the type; it is gone, and the next one can be received.
+    /// A message is not a value of the type. It is lost; the next one can be received.
     Decode(DecodeError),
-    /// A system call failed. If this process has no descriptors left for those in a message, that message is gone.
+    /// A system call failed. If this process had no descriptors left for those of a message, that message is lost.
     System(SystemError),
 }
 
@@ -60,11 +58,9 @@ impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str(
-                "nobody holds the connection's other end, and nothing is left to receive",
+                "the other end of the connection is closed, and every message was received",
             ),
-            Self::TimedOut => {
-                f.write_str("no message has come and the time to wait is over: wait longer")
-            }
+            Self::TimedOut => f.write_str("no message arrived within the time limit"),
             Self::Decode(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
         }
@@ -74,9 +70,9 @@ impl fmt::Display for ReceiveError {
 impl Error for ReceiveError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Decode(error) => Some(error),
-            Self::System(error) => Some(error),
-            _ => None,
+            Self::Decode(error) => error.source(),
+            Self::System(error) => error.source(),
+            Self::Closed | Self::TimedOut => None,
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Values that do not become bytes, or bytes values.
+//! Errors of encoding and decoding values.
 
 use std::error::Error;
 use std::fmt;
 
-/// A value could not be turned into bytes.
+/// A value could not be encoded. The text names its type, the field, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodeError {
     text: String,
@@ -12,7 +12,7 @@ pub struct EncodeError {
 impl EncodeError {
     pub(crate) fn new(type_name: &str, reason: String) -> Self {
         Self {
-            text: format!("a value of type {type_name} cannot be sent: {reason}"),
+            text: format!("a value of type {type_name} cannot be encoded: {reason}"),
         }
     }
 
@@ -29,7 +29,9 @@ impl fmt::Display for EncodeError {
 
 impl Error for EncodeError {}
 
-/// Bytes could not be turned back into a value: its `Serialize` and `Deserialize` do not agree.
+/// A value could not be decoded. The text names its type, the field, and the reason.
+///
+/// The usual cause is a `Serialize` and a `Deserialize` that do not agree, or a `Deserialize` that refuses the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     text: String,
@@ -38,7 +40,7 @@ pub struct DecodeError {
 impl DecodeError {
     pub(crate) fn new(type_name: &str, reason: String) -> Self {
         Self {
-            text: format!("a value of type {type_name} arrived but cannot be read: {reason}"),
+            text: format!("a value of type {type_name} cannot be decoded: {reason}"),
         }
     }
 

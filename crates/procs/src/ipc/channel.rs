@@ -1,16 +1,20 @@
 //! Two connected ends, in one process or in two, that send each other values.
 //!
-//! A message is one packet of the kernel's: either all of it arrives or nothing, whoever dies meanwhile and however many
-//! processes share an end. What does not fit into a packet goes into a memory file that travels with it.
+//! A message is one packet of a socket. The kernel delivers a packet whole or not at all, also when a process is killed
+//! meanwhile or several processes share an end.
 //!
 //! | bytes | of a packet |
 //! |---|---|
-//! | 8 | length of the value, whether in the packet or not |
-//! | up to [`INLINE`] | the value, or its beginning; the rest is in the last of the descriptors |
+//! | 8 | length of the value, in the packet or not |
+//! | 16 | its [`Place`] in the sender's arena, or zeros |
+//! | up to [`INLINE`] | the value, or its beginning; empty for a value in the arena |
+//!
+//! The last of the packet's descriptors is the arena, or the memory file with the rest of the value, where there is one.
 
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::iter::FusedIterator;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
@@ -19,32 +23,43 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::arena::{Incoming, Outgoing, Place, SLOT_SIZE};
 use crate::error::{DecodeError, ReceiveError, SendError, SystemError};
 use crate::sys::{self, Wait};
 use crate::wire::attachments;
 use crate::wire::codec::{self, MAX_BYTES};
 
-const HEADER: usize = size_of::<u64>();
+const LENGTH: usize = size_of::<u64>();
+const HEADER: usize = LENGTH + Place::SIZE;
 
-/// How much of a value travels in the packet. The kernel lets a sender run ahead by about three packets of this size, so
-/// that a large message also waits for its receiver.
+/// Largest part of a value in a packet, in bytes. The kernel queues about three packets of this size, so that a message
+/// outside the arena waits for its receiver.
 const INLINE: usize = 64 * 1024;
 
+/// Largest size with which a thread's buffer is kept, in bytes. The system takes longer to map fresh pages than to copy.
+const KEPT_BUFFER: usize = HEADER + SLOT_SIZE;
+
+/// Pause before a packet is sent again for which the system has too many descriptors in flight. It reports no end of that.
+const CROWDED_PAUSE: Duration = Duration::from_millis(1);
+
 thread_local! {
-    /// Where packets are received, kept from one call to the next.
+    /// The buffer for received packets, reused by later calls.
     static PACKET: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The buffer for encoded values, reused by later calls.
+    static ENCODED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Makes two connected ends: what one sends, the other receives.
 ///
-/// Each can be given to another process. For two types, one for each direction, see [`Connection::pair`].
+/// Each end can be given to another process. For a type of its own in each direction, see [`Connection::pair`].
 ///
 /// ```
 /// use procs::{Connection, ReceiveError};
 ///
 /// #[procs::task]
 /// fn answer(caller: Connection<u64>) {
-///     while let Ok(n) = caller.receive() {
+///     for n in &caller {
+///         let n = n.unwrap();
 ///         caller.send(&(n * n)).unwrap();
 ///     }
 /// }
@@ -63,21 +78,30 @@ thread_local! {
 /// # Errors
 ///
 /// When the system refuses: too many open files.
+#[doc(alias = "Pipe")]
+#[doc(alias = "socketpair")]
 pub fn channel<T>() -> Result<(Connection<T>, Connection<T>), SystemError> {
     Connection::pair()
 }
 
 /// One of two connected ends: sends values of type `T`, receives values of type `U`.
 ///
-/// An end can be sent to another process: among the arguments of a process or of a pool's initializer, and in a message
-/// of another connection. That duplicates it; drop the one that stays, or else the other side does not see when the
-/// process that got it ends. Several processes and threads may share an end: each message goes to one of the receivers,
-/// whole.
+/// An end can be sent to another process: in the arguments of a process or of a pool's initializer, and in a message of
+/// another connection. Sending duplicates it. Drop the end that stays, or the other side does not see the end of the
+/// process that received the duplicate. Several processes and threads may share an end: each message goes whole to one of
+/// the receivers.
 ///
-/// Values are encoded when they are sent, so that they are only borrowed. Dropping the end, or the death of the process
-/// that holds it, closes it for the other side, which can still receive what was sent.
+/// `send` borrows the value and encodes it at once. Dropping the last duplicate of an end, or the death of the process that
+/// holds it, closes it. The other side can still receive what was sent before.
+///
+/// Messages above 64 KiB travel in shared memory. Each end keeps at most 33 MiB of it for messages up to 8 MiB, as much as
+/// it has used. Larger messages take a memory file each. The largest value is 1 GiB.
+#[doc(alias = "Pipe")]
+#[must_use]
 pub struct Connection<T, U = T> {
     socket: OwnedFd,
+    outgoing: Outgoing,
+    incoming: Incoming,
     values: PhantomData<fn(T) -> U>,
 }
 
@@ -85,6 +109,8 @@ impl<T, U> Connection<T, U> {
     fn new(socket: OwnedFd) -> Self {
         Self {
             socket,
+            outgoing: Outgoing::default(),
+            incoming: Incoming::default(),
             values: PhantomData,
         }
     }
@@ -109,10 +135,9 @@ impl<T, U> Connection<T, U> {
         Ok((Self::new(one), Connection::new(other)))
     }
 
-    /// Waits until there is something to receive (the end of the connection counts), but no longer than `time`. False: the
-    /// time is over.
+    /// Waits at most `time` until there is a message or the other end is closed. Returns false when the time is over.
     ///
-    /// Where several receive from this end, another may be faster.
+    /// If several receive from this end, another of them may take the message first.
     ///
     /// # Errors
     ///
@@ -122,7 +147,7 @@ impl<T, U> Connection<T, U> {
             .map_err(SystemError::new("wait for a connection"))
     }
 
-    /// Waits until the socket can be read, or written. False: it is too late.
+    /// Waits until the socket can be read, or written. Returns false when the deadline has passed.
     fn await_ready(&self, read: bool, deadline: Option<Instant>) -> io::Result<bool> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -135,108 +160,209 @@ impl<T, U> Connection<T, U> {
             }
         }
     }
+
+    /// Sends one packet. Fails with `TimedOut` where there is no room until the deadline.
+    fn transmit(
+        &self,
+        parts: &[&[u8]],
+        descriptors: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        loop {
+            match sys::send_packet(self.as_fd(), parts, descriptors, Wait::No) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !self.await_ready(false, deadline)? {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                }
+                Err(error) if sys::is_crowded(&error) => {
+                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                    thread::sleep(CROWDED_PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Sends an encoded value: in the packet, in the arena, or in the packet and a memory file.
+    fn send_bytes(
+        &self,
+        bytes: &[u8],
+        descriptors: &[OwnedFd],
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let length = (bytes.len() as u64).to_le_bytes();
+        if bytes.len() > INLINE
+            && let Some(message) = self.outgoing.put(bytes, deadline)
+        {
+            let mut passed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+            passed.push(message.as_fd());
+            let place = Place::to_bytes(Some(message.place()));
+            self.transmit(&[&length, &place], &passed, deadline)?;
+            message.commit();
+            return Ok(());
+        }
+        let mut inline = INLINE;
+        loop {
+            let (beginning, rest) = bytes.split_at(bytes.len().min(inline));
+            let file = match rest {
+                [] => None,
+                rest => Some(sys::memory_file(rest)?),
+            };
+            let passed: Vec<_> = descriptors.iter().chain(&file).map(AsFd::as_fd).collect();
+            let parts: [&[u8]; 3] = [&length, &Place::to_bytes(None), beginning];
+            match self.transmit(&parts, &passed, deadline) {
+                // The socket's buffer is smaller than the system's usual one.
+                Err(error) if sys::is_too_long(&error) && inline > 0 => inline /= 8,
+                other => return other,
+            }
+        }
+    }
 }
 
 impl<T: Serialize, U> Connection<T, U> {
-    /// Sends a value; waits while there is no room.
+    /// Sends a value. Blocks while there is no room.
     ///
     /// # Errors
     ///
-    /// Nobody holds the other end, the value cannot be encoded, or the system refuses.
+    /// The other end is closed, the value cannot be encoded, or the system refuses. Nothing of the value was sent then.
     pub fn send(&self, value: &T) -> Result<(), SendError> {
-        self.send_until(value, None)
+        self.send_by(value, None)
     }
 
-    /// Sends a value; waits for room, but no longer than `time`.
+    /// Sends a value. Blocks for room at most for `time`.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`TimedOut`](SendError::TimedOut).
     pub fn send_for(&self, value: &T, time: Duration) -> Result<(), SendError> {
-        self.send_until(value, Instant::now().checked_add(time))
+        self.send_by(value, Instant::now().checked_add(time))
+    }
+
+    /// Sends a value. Blocks for room until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`TimedOut`](SendError::TimedOut).
+    pub fn send_until(&self, value: &T, deadline: Instant) -> Result<(), SendError> {
+        self.send_by(value, Some(deadline))
     }
 
     /// Sends a value if there is room.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`TimedOut`](SendError::TimedOut) where it would have to wait.
+    /// As [`send`](Self::send), and [`TimedOut`](SendError::TimedOut) where it would block.
     pub fn try_send(&self, value: &T) -> Result<(), SendError> {
-        self.send_until(value, Some(Instant::now()))
+        self.send_by(value, Some(Instant::now()))
     }
 
-    fn send_until(&self, value: &T, deadline: Option<Instant>) -> Result<(), SendError> {
-        let refused = |error| SendError::System(SystemError::new("send a message")(error));
-        let mut bytes = Vec::new();
-        // One place is the memory file's.
-        let mut descriptors = attachments::encode(value, &mut bytes, attachments::LIMIT - 1)
+    fn send_by(&self, value: &T, deadline: Option<Instant>) -> Result<(), SendError> {
+        let mut bytes = ENCODED.take();
+        bytes.clear();
+        // One place is the arena's, or the memory file's.
+        let descriptors = attachments::encode(value, &mut bytes, attachments::LIMIT - 1)
             .map_err(SendError::Encode)?;
-        let (inline, rest) = bytes.split_at(bytes.len().min(INLINE));
-        if !rest.is_empty() {
-            descriptors.push(sys::memory_file(rest).map_err(refused)?);
+        let sent = self.send_bytes(&bytes, &descriptors, deadline);
+        if bytes.capacity() <= KEPT_BUFFER {
+            ENCODED.set(bytes);
         }
-        let passed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-        let length = (bytes.len() as u64).to_le_bytes();
-        loop {
-            match sys::send_packet(self.as_fd(), &[&length, inline], &passed, Wait::No) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if !self.await_ready(false, deadline).map_err(refused)? {
-                        return Err(SendError::TimedOut);
-                    }
-                }
-                Err(error) if sys::is_crowded(&error) => {
-                    // Too many descriptors are under way, here or in other connections; nothing tells when that ends.
-                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                        return Err(SendError::TimedOut);
-                    }
-                    thread::sleep(Duration::from_millis(1));
-                }
-                Err(error) if is_closed(&error) => return Err(SendError::Closed),
-                Err(error) => return Err(refused(error)),
+        sent.map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => SendError::TimedOut,
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected => {
+                SendError::Closed
             }
-        }
+            _ => SendError::System(SystemError::new("send a message")(error)),
+        })
     }
 }
 
 impl<T, U: DeserializeOwned> Connection<T, U> {
-    /// Receives a value; waits until there is one.
+    /// Receives a value. Blocks until there is one.
     ///
     /// # Errors
     ///
-    /// Nobody holds the other end and everything has been received, a message cannot be decoded, or the system refuses.
+    /// The other end is closed and everything has been received, a message cannot be decoded, or the system refuses.
+    #[doc(alias = "recv")]
     pub fn receive(&self) -> Result<U, ReceiveError> {
-        self.receive_until(None)
+        self.receive_by(None)
     }
 
-    /// Receives a value; waits for it, but no longer than `time`.
+    /// Receives a value. Blocks at most for `time`.
     ///
     /// # Errors
     ///
     /// As [`receive`](Self::receive), and [`TimedOut`](ReceiveError::TimedOut).
+    #[doc(alias = "recv_timeout")]
     pub fn receive_for(&self, time: Duration) -> Result<U, ReceiveError> {
-        self.receive_until(Instant::now().checked_add(time))
+        self.receive_by(Instant::now().checked_add(time))
+    }
+
+    /// Receives a value. Blocks until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive), and [`TimedOut`](ReceiveError::TimedOut).
+    #[doc(alias = "recv_deadline")]
+    pub fn receive_until(&self, deadline: Instant) -> Result<U, ReceiveError> {
+        self.receive_by(Some(deadline))
     }
 
     /// Receives a value if there is one.
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive), and [`TimedOut`](ReceiveError::TimedOut) where it would have to wait.
+    /// As [`receive`](Self::receive), and [`TimedOut`](ReceiveError::TimedOut) where it would block.
+    #[doc(alias = "try_recv")]
     pub fn try_receive(&self) -> Result<U, ReceiveError> {
-        self.receive_until(Some(Instant::now()))
+        self.receive_by(Some(Instant::now()))
     }
 
-    fn receive_until(&self, deadline: Option<Instant>) -> Result<U, ReceiveError> {
+    /// Returns an iterator that receives values. It blocks for each, and ends when the other end is closed.
+    ///
+    /// A message that cannot be decoded is an error in its place; the iterator goes on. It ends after an error of the
+    /// system.
+    ///
+    /// ```
+    /// let (here, there) = procs::channel::<u8>()?;
+    /// here.send(&1)?;
+    /// here.send(&2)?;
+    /// drop(here);
+    /// let values: Vec<u8> = there.iter().collect::<Result<_, _>>()?;
+    /// assert_eq!(values, [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn iter(&self) -> ReceiveIter<'_, T, U> {
+        ReceiveIter {
+            connection: self,
+            has_ended: false,
+        }
+    }
+
+    /// Returns an iterator that receives the values that are there. It does not block; it ends when none is left.
+    pub fn try_iter(&self) -> TryReceiveIter<'_, T, U> {
+        TryReceiveIter {
+            connection: self,
+            has_ended: false,
+        }
+    }
+
+    fn receive_by(&self, deadline: Option<Instant>) -> Result<U, ReceiveError> {
         let mut packet = PACKET.take();
-        packet.resize(HEADER + INLINE, 0);
-        let result = match self.next_packet(&mut packet, deadline) {
+        if packet.len() < HEADER + INLINE {
+            packet.resize(HEADER + INLINE, 0);
+        }
+        let result = match self.next_packet(&mut packet[..HEADER + INLINE], deadline) {
             Ok((0, _)) => Err(ReceiveError::Closed),
-            Ok((count, descriptors)) => unpack(&packet[..count], descriptors),
+            Ok((count, descriptors)) => self.unpack(&mut packet, count, descriptors),
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(ReceiveError::TimedOut),
             Err(error) => Err(refused(error)),
         };
-        PACKET.set(packet);
+        if packet.capacity() <= KEPT_BUFFER {
+            PACKET.set(packet);
+        }
         result
     }
 
@@ -257,54 +383,144 @@ impl<T, U: DeserializeOwned> Connection<T, U> {
                         return Err(ErrorKind::TimedOut.into());
                     }
                 }
-                // The other side closed its end without having received everything; said once. What it sent is still here.
+                // The other side closed its end before it had received everything. The kernel reports that once; what
+                // the other side sent can still be received.
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
                 other => return other,
             }
         }
     }
+
+    /// Decodes the value of a packet of `count` bytes. What is not in the packet is read into the buffer.
+    fn unpack(
+        &self,
+        packet: &mut Vec<u8>,
+        count: usize,
+        mut descriptors: Vec<OwnedFd>,
+    ) -> Result<U, ReceiveError> {
+        let (length, place) = parse_header(&packet[..count])
+            .ok_or_else(|| garbled::<U>("it is not a message of a connection"))?;
+        if length > MAX_BYTES as u64 {
+            return Err(garbled::<U>("it is longer than the largest value"));
+        }
+        let (length, inline) = (length as usize, count - HEADER);
+        if let Some(place) = place {
+            let file = descriptors
+                .pop()
+                .ok_or_else(|| garbled::<U>("its arena is missing"))?;
+            let arena = self.incoming.arena(file).map_err(refused)?;
+            if length > SLOT_SIZE {
+                return Err(garbled::<U>("it is longer than its part of the arena"));
+            }
+            make_room(packet, length);
+            if !arena.take(place, &mut packet[HEADER..HEADER + length]) {
+                return Err(garbled::<U>("it is not where it is said to be"));
+            }
+        } else if length < inline {
+            return Err(garbled::<U>("it is longer than it states"));
+        } else if length > inline {
+            let file = descriptors
+                .pop()
+                .ok_or_else(|| garbled::<U>("a part is missing"))?;
+            let mut bytes = Vec::with_capacity(length);
+            bytes.extend_from_slice(&packet[HEADER..count]);
+            sys::append_file(file, length - inline, &mut bytes).map_err(refused)?;
+            return decode(&bytes, descriptors);
+        }
+        decode(&packet[HEADER..HEADER + length], descriptors)
+    }
+}
+
+/// Makes room in the packet buffer for a value of the arena.
+fn make_room(packet: &mut Vec<u8>, length: usize) {
+    if packet.len() < HEADER + length {
+        packet.reserve_exact(HEADER + length - packet.len());
+        packet.resize(HEADER + length, 0);
+    }
+}
+
+/// The length and the place of a packet's value.
+fn parse_header(packet: &[u8]) -> Option<(u64, Option<Place>)> {
+    let (length, rest) = packet.split_first_chunk::<LENGTH>()?;
+    let (place, _) = rest.split_first_chunk::<{ Place::SIZE }>()?;
+    Some((u64::from_le_bytes(*length), Place::from_bytes(*place)))
+}
+
+fn decode<U: DeserializeOwned>(bytes: &[u8], descriptors: Vec<OwnedFd>) -> Result<U, ReceiveError> {
+    attachments::with(descriptors, || codec::decode(bytes)).map_err(ReceiveError::Decode)
+}
+
+fn garbled<U>(reason: &str) -> ReceiveError {
+    let name = std::any::type_name::<U>();
+    ReceiveError::Decode(DecodeError::new(name, reason.to_owned()))
 }
 
 fn refused(error: io::Error) -> ReceiveError {
     ReceiveError::System(SystemError::new("receive a message")(error))
 }
 
-fn is_closed(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected
-    )
+/// Iterator over the values that a [`Connection`] receives; see [`Connection::iter`].
+#[derive(Debug)]
+#[must_use = "iterators receive nothing unless consumed"]
+pub struct ReceiveIter<'a, T, U> {
+    connection: &'a Connection<T, U>,
+    has_ended: bool,
 }
 
-/// The value in a packet.
-fn unpack<U: DeserializeOwned>(
-    packet: &[u8],
-    mut descriptors: Vec<OwnedFd>,
-) -> Result<U, ReceiveError> {
-    let garbled = |reason: &str| {
-        let name = std::any::type_name::<U>();
-        ReceiveError::Decode(DecodeError::new(name, reason.to_owned()))
-    };
-    let (length, inline) = packet
-        .split_first_chunk::<HEADER>()
-        .ok_or_else(|| garbled("it is no message"))?;
-    let length = u64::from_le_bytes(*length);
-    let decode = |bytes: &[u8], descriptors| {
-        attachments::with(descriptors, || codec::decode(bytes)).map_err(ReceiveError::Decode)
-    };
-    if length == inline.len() as u64 {
-        return decode(inline, descriptors);
+/// Iterator over the values that have reached a [`Connection`]; see [`Connection::try_iter`].
+#[derive(Debug)]
+#[must_use = "iterators receive nothing unless consumed"]
+pub struct TryReceiveIter<'a, T, U> {
+    connection: &'a Connection<T, U>,
+    has_ended: bool,
+}
+
+/// The item for a result of `receive`, and whether no other follows.
+fn item<U>(result: Result<U, ReceiveError>) -> (Option<Result<U, ReceiveError>>, bool) {
+    match result {
+        Err(ReceiveError::Closed | ReceiveError::TimedOut) => (None, true),
+        Err(ReceiveError::System(_)) => (Some(result), true),
+        _ => (Some(result), false),
     }
-    if length > MAX_BYTES as u64 {
-        return Err(garbled("it is too long"));
+}
+
+impl<T, U: DeserializeOwned> Iterator for ReceiveIter<'_, T, U> {
+    type Item = Result<U, ReceiveError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let (next, has_ended) = item(self.connection.receive());
+        self.has_ended = has_ended;
+        next
     }
-    let file = descriptors
-        .pop()
-        .ok_or_else(|| garbled("a part is missing"))?;
-    let mut bytes = Vec::with_capacity(length as usize);
-    bytes.extend_from_slice(inline);
-    sys::append_file(file, length as usize - inline.len(), &mut bytes).map_err(refused)?;
-    decode(&bytes, descriptors)
+}
+
+impl<T, U: DeserializeOwned> FusedIterator for ReceiveIter<'_, T, U> {}
+
+impl<T, U: DeserializeOwned> Iterator for TryReceiveIter<'_, T, U> {
+    type Item = Result<U, ReceiveError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let (next, has_ended) = item(self.connection.try_receive());
+        self.has_ended = has_ended;
+        next
+    }
+}
+
+impl<T, U: DeserializeOwned> FusedIterator for TryReceiveIter<'_, T, U> {}
+
+impl<'a, T, U: DeserializeOwned> IntoIterator for &'a Connection<T, U> {
+    type Item = Result<U, ReceiveError>;
+    type IntoIter = ReceiveIter<'a, T, U>;
+
+    fn into_iter(self) -> ReceiveIter<'a, T, U> {
+        self.iter()
+    }
 }
 
 impl<T, U> AsFd for Connection<T, U> {
@@ -321,7 +537,7 @@ impl<T, U> fmt::Debug for Connection<T, U> {
     }
 }
 
-/// Packs a duplicate of the end.
+/// Sends a duplicate of the end.
 impl<T, U> Serialize for Connection<T, U> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         attachments::pack(self.as_fd(), serializer)

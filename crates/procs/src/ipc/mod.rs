@@ -1,5 +1,6 @@
 //! Communication between processes.
 
+mod arena;
 pub(crate) mod channel;
 pub mod manager;
 pub(crate) mod queue;

@@ -111,6 +111,11 @@ pub(crate) fn is_crowded(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }
 
+/// Whether a packet is too long for its socket's buffer.
+pub(crate) fn is_too_long(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EMSGSIZE)
+}
+
 /// Fills the control buffer of a message header that has room for these descriptors.
 fn put_descriptors(message: &libc::msghdr, passed: &[BorrowedFd<'_>]) {
     if passed.is_empty() {
@@ -172,27 +177,36 @@ pub(crate) fn receive_packet(
     Ok((received, passed))
 }
 
-/// The descriptors in a message that recvmsg has just filled.
+/// Takes the descriptors out of a message that recvmsg has just filled: those of every control message.
 fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut descriptors = Vec::new();
     // SAFETY: CMSG_FIRSTHDR returns null or a header inside the control buffer, which the kernel has filled.
-    let first = unsafe { libc::CMSG_FIRSTHDR(message) };
-    // SAFETY: the pointer was checked; the kernel wrote a whole header there.
-    if first.is_null() || unsafe { (*first).cmsg_type } != libc::SCM_RIGHTS {
-        return Vec::new();
+    let mut control = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !control.is_null() {
+        // SAFETY: the pointer was checked; the kernel wrote a whole header there.
+        let header = unsafe { control.read() };
+        if header.cmsg_level == libc::SOL_SOCKET && header.cmsg_type == libc::SCM_RIGHTS {
+            take_rights(control, header.cmsg_len as usize, &mut descriptors);
+        }
+        // SAFETY: `control` is a header inside the control buffer of `message`; the result is null or the next one.
+        control = unsafe { libc::CMSG_NXTHDR(message, control) };
     }
-    // SAFETY: as above; CMSG_LEN only computes.
-    let length = unsafe { (*first).cmsg_len as usize - libc::CMSG_LEN(0) as usize };
-    (0..length / size_of::<RawFd>())
-        .map(|index| {
-            // SAFETY: the header says that so many descriptors follow it, and all lie inside the control buffer.
-            let raw = unsafe {
-                libc::CMSG_DATA(first)
-                    .cast::<RawFd>()
-                    .add(index)
-                    .read_unaligned()
-            };
-            // SAFETY: the kernel has just installed this descriptor for us alone.
-            unsafe { OwnedFd::from_raw_fd(raw) }
-        })
-        .collect()
+    descriptors
+}
+
+/// Takes the descriptors of one control message of this length.
+fn take_rights(control: *const libc::cmsghdr, length: usize, descriptors: &mut Vec<OwnedFd>) {
+    // SAFETY: CMSG_LEN only computes.
+    let size = length - unsafe { libc::CMSG_LEN(0) as usize };
+    for index in 0..size / size_of::<RawFd>() {
+        // SAFETY: the header states that these bytes follow it, and all lie inside the control buffer.
+        let raw = unsafe {
+            libc::CMSG_DATA(control)
+                .cast::<RawFd>()
+                .add(index)
+                .read_unaligned()
+        };
+        // SAFETY: the kernel has just installed this descriptor for this process; nothing else owns it.
+        descriptors.push(unsafe { OwnedFd::from_raw_fd(raw) });
+    }
 }

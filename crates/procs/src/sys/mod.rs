@@ -14,8 +14,8 @@ pub(crate) use descriptor::{
 pub(crate) use fork_mark::ForkMark;
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{
-    MAX_PASSED, Wait, is_crowded, receive_packet, receive_with_descriptors, send_packet,
-    send_with_descriptors,
+    MAX_PASSED, Wait, is_crowded, is_too_long, receive_packet, receive_with_descriptors,
+    send_packet, send_with_descriptors,
 };
 pub(crate) use process::{SIGKILL, SIGTERM};
 pub(crate) use process::{

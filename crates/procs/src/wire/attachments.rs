@@ -1,10 +1,10 @@
-//! Descriptors inside values: a value that holds one is encoded as its number in a list that travels beside the bytes.
+//! Descriptors inside values: a descriptor is encoded as its index in a list that travels beside the bytes.
 //!
-//! Serde has no place for such a list, so it belongs to the thread, for as long as one value is encoded or decoded.
+//! Serde has no place for such a list. It belongs to the thread while one value is encoded or decoded.
 
 use std::cell::RefCell;
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -13,21 +13,21 @@ use crate::error::EncodeError;
 use crate::sys;
 use crate::wire::codec;
 
-/// How many descriptors travel with one value.
+/// The largest number of descriptors that travel with one value.
 pub(crate) const LIMIT: usize = sys::MAX_PASSED;
 
 thread_local! {
-    /// What the value that is being encoded has so far; `None`: nothing can travel with it.
+    /// Descriptors of the value that is being encoded. `None`: none can travel with it.
     static PACKED: RefCell<Option<Vec<OwnedFd>>> = const { RefCell::new(None) };
-    /// What came with the value that is being decoded and is not yet taken.
+    /// Descriptors that came with the value that is being decoded. `None`: it was taken.
     static ARRIVED: RefCell<Vec<Option<OwnedFd>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Puts back what was there before, also after a panic of the value's own code.
+/// Restores the thread's former lists when it is dropped, also after a panic of the value's own code.
 struct Restore(Option<Vec<OwnedFd>>, Vec<Option<OwnedFd>>);
 
 impl Restore {
-    /// Exchanges the thread's lists.
+    /// Replaces the thread's lists.
     fn after(packed: Option<Vec<OwnedFd>>, arrived: Vec<Option<OwnedFd>>) -> Self {
         Self(PACKED.replace(packed), ARRIVED.replace(arrived))
     }
@@ -40,7 +40,7 @@ impl Drop for Restore {
     }
 }
 
-/// Appends a value to `bytes` and returns copies of the descriptors in it, of which there may be so many.
+/// Appends the encoded value to `bytes` and returns duplicates of the descriptors in it, at most `limit`.
 pub(crate) fn encode<T: Serialize>(
     value: &T,
     bytes: &mut Vec<u8>,
@@ -59,14 +59,14 @@ pub(crate) fn encode<T: Serialize>(
     Ok(descriptors)
 }
 
-/// Calls a function that decodes a value with which these descriptors came. Those that it does not take are closed.
+/// Calls a function that decodes a value with which these descriptors came, and closes those that it does not take.
 pub(crate) fn with<R>(descriptors: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
     let arrived = descriptors.into_iter().map(Some).collect();
     let _restore = Restore::after(None, arrived);
     decode()
 }
 
-/// Serializes a descriptor: packs a copy of it.
+/// Serializes a descriptor: adds a duplicate to the message's list.
 pub(crate) fn pack<S: Serializer>(
     descriptor: BorrowedFd<'_>,
     serializer: S,
@@ -135,16 +135,17 @@ fn missing<E: de::Error>() -> E {
     refuse("a descriptor in it did not come with it")
 }
 
-/// An error of a value that does not fit its descriptor.
+/// The error of a value whose descriptor is not of its kind.
 pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
     E::custom(reason)
 }
 
-/// An open file, socket or the like that can be sent to another process.
+/// An open file, socket or other descriptor that can be sent to another process.
 ///
-/// Serializing it sends a duplicate; it works where descriptors can travel: in the arguments of
-/// [`spawn`](crate::spawn) and of a pool's initializer, and in the messages of a [`Connection`](crate::Connection).
-/// Elsewhere it is an [`EncodeError`].
+/// Serializing it sends a duplicate. That works in the arguments of [`spawn`](crate::spawn) and of a pool's initializer,
+/// and in the messages of a [`Connection`](crate::Connection). Elsewhere it is an [`EncodeError`].
+///
+/// It is made from `OwnedFd`, `File`, the standard library's sockets, pipes and child streams, and turns into `OwnedFd`.
 ///
 /// ```
 /// use std::fs::File;
@@ -161,22 +162,64 @@ pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
 /// #[procs::main]
 /// fn main() {
 ///     let file = File::open("/proc/self/status").unwrap();
-///     let mut process = procs::spawn(length, Descriptor::new(file)).unwrap();
+///     let mut process = procs::spawn(length, Descriptor::from(file)).unwrap();
 ///     assert!(process.join().unwrap() > 0);
 /// }
 /// ```
 #[derive(Debug)]
+#[doc(alias = "fd")]
+#[doc(alias = "SCM_RIGHTS")]
 pub struct Descriptor(OwnedFd);
 
 impl Descriptor {
-    /// Takes over a file, a socket or another owner of a descriptor.
+    /// Takes over a file, a socket or another owner of a descriptor, of any type.
     pub fn new(owner: impl Into<OwnedFd>) -> Self {
         Self(owner.into())
     }
 
-    /// Gives the descriptor back; `File::from`, `TcpListener::from` and the like take it.
+    /// Returns the descriptor, for `File::from`, `TcpListener::from` and the like.
+    #[must_use]
     pub fn into_inner(self) -> OwnedFd {
         self.0
+    }
+}
+
+/// Conversions from the owners of descriptors. A blanket one would overlap with that from `Descriptor` to itself.
+macro_rules! from_owners {
+    ($($owner:path),* $(,)?) => {$(
+        impl From<$owner> for Descriptor {
+            fn from(owner: $owner) -> Self {
+                Self(owner.into())
+            }
+        }
+    )*};
+}
+
+from_owners!(
+    OwnedFd,
+    std::fs::File,
+    std::io::PipeReader,
+    std::io::PipeWriter,
+    std::net::TcpListener,
+    std::net::TcpStream,
+    std::net::UdpSocket,
+    std::os::unix::net::UnixDatagram,
+    std::os::unix::net::UnixListener,
+    std::os::unix::net::UnixStream,
+    std::process::ChildStderr,
+    std::process::ChildStdin,
+    std::process::ChildStdout,
+);
+
+impl From<Descriptor> for OwnedFd {
+    fn from(descriptor: Descriptor) -> Self {
+        descriptor.0
+    }
+}
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
 
 use procs::{Connection, Descriptor, JobError, Pool, ReceiveError, SendError, channel};
 use serde::{Deserialize, Serialize};
@@ -211,5 +212,253 @@ fn jobs_refuse_descriptors_and_initializers_take_them() {
             assert!(error.to_string().contains("descriptor"), "{error}")
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// A message whose every byte tells its number.
+fn numbered(number: u8, size: usize) -> Vec<u8> {
+    vec![number; size]
+}
+
+fn is_numbered(message: &[u8], number: u8) -> bool {
+    message.iter().all(|byte| *byte == number)
+}
+
+#[procs::task]
+fn count_whole(from: Connection<u8, (u8, Vec<u8>)>, results: Connection<(u64, u64)>) {
+    let (mut count, mut sum) = (0, 0);
+    while let Ok((number, message)) = from.receive() {
+        assert!(is_numbered(&message, number), "it is whole");
+        (count, sum) = (count + 1, sum + u64::from(number));
+    }
+    results.send(&(count, sum)).expect("the test listens");
+}
+
+#[procs::task]
+fn send_numbered(to: Connection<(u8, Vec<u8>), u8>, size: usize, count: u8) {
+    for number in 0..count {
+        to.send(&(number, numbered(number, size)))
+            .expect("the receivers live");
+    }
+}
+
+#[test]
+fn large_messages_reach_one_of_the_receivers_whole() {
+    // In the arena, and beyond it.
+    for (size, each) in [(100_000, 100), (1 << 20, 12), (9 << 20, 2)] {
+        let (to, from) = Connection::<(u8, Vec<u8>), u8>::pair().unwrap();
+        // Duplicates of the ends travel in messages.
+        let (give, take) = channel().unwrap();
+        let mut processes = Vec::new();
+        for _ in 0..3 {
+            give.send(&from).unwrap();
+            let from = take.receive().unwrap();
+            let (mine, its) = channel().unwrap();
+            processes.push((procs::spawn(count_whole, (from, its)).unwrap(), mine));
+        }
+        drop(from);
+        let (give, take) = channel().unwrap();
+        let senders: Vec<_> = (0..2)
+            .map(|_| {
+                give.send(&to).unwrap();
+                procs::spawn(send_numbered, (take.receive().unwrap(), size, each)).unwrap()
+            })
+            .collect();
+        drop(to);
+        for mut sender in senders {
+            sender.join_for(LIMIT).unwrap();
+        }
+        let (mut messages, mut sum) = (0, 0);
+        for (mut process, mine) in processes {
+            let result: (u64, u64) = mine.receive_for(LIMIT).unwrap();
+            (messages, sum) = (messages + result.0, sum + result.1);
+            process.join_for(LIMIT).unwrap();
+        }
+        let each = u64::from(each);
+        assert_eq!((messages, sum), (2 * each, each * (each - 1)));
+    }
+}
+
+#[procs::task]
+fn receive_whole(from: Connection<u8, (u8, Vec<u8>)>) {
+    while let Ok((number, message)) = from.receive() {
+        assert!(is_numbered(&message, number), "it is whole");
+        from.send(&number).expect("the test listens");
+    }
+}
+
+/// Each receiver that is killed may leave a part of the arena taken; there are more of them than parts.
+#[test]
+fn receivers_that_are_killed_cost_a_message_each_and_no_memory() {
+    let (here, there) = Connection::<(u8, Vec<u8>), u8>::pair().unwrap();
+    let (give, take) = channel().unwrap();
+    for round in 0..12_u8 {
+        give.send(&there).unwrap();
+        let receiver = procs::spawn(receive_whole, take.receive().unwrap()).unwrap();
+        here.send(&(round, numbered(round, 1 << 20))).unwrap();
+        assert_eq!(here.receive_for(LIMIT), Ok(round));
+        // The kill comes while it receives, at one step or another.
+        for number in 0..=round % 3 {
+            here.send(&(number, numbered(number, 1 << 20))).unwrap();
+        }
+        receiver.kill();
+        eventually("it is dead", || !receiver.is_alive());
+        while there.try_receive().is_ok() {}
+        while here.try_receive().is_ok() {}
+    }
+    for number in 0..30 {
+        here.send(&(number, numbered(number, 1 << 20))).unwrap();
+        let (arrived, message) = there.receive_for(LIMIT).unwrap();
+        assert!(arrived == number && is_numbered(&message, number));
+    }
+}
+
+#[test]
+fn senders_that_are_killed_leave_a_usable_end_to_others() {
+    let (here, there) = channel::<Vec<u8>>().unwrap();
+    let (give, take) = channel().unwrap();
+    for _ in 0..8 {
+        give.send(&there).unwrap();
+        let sender = procs::spawn(send_for_ever, (take.receive().unwrap(), 700_000)).unwrap();
+        for _ in 0..10 {
+            assert!(is_numbered(&here.receive_for(LIMIT).unwrap(), 7));
+        }
+        sender.kill();
+        eventually("it is dead", || !sender.is_alive());
+    }
+    while here.try_receive().is_ok() {}
+    there.send(&numbered(9, 1 << 20)).unwrap();
+    assert!(is_numbered(&here.receive_for(LIMIT).unwrap(), 9));
+}
+
+#[test]
+fn threads_share_an_end() {
+    let (here, there) = channel::<(u8, Vec<u8>)>().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..3_u8 {
+            let here = &here;
+            scope.spawn(move || {
+                for _ in 0..40 {
+                    here.send(&(thread, numbered(thread, 200_000))).unwrap();
+                }
+            });
+        }
+        let readers = [0; 2].map(|_| {
+            scope.spawn(|| {
+                for _ in 0..60 {
+                    let (number, message) = there.receive_for(LIMIT).unwrap();
+                    assert!(is_numbered(&message, number));
+                }
+            })
+        });
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+}
+
+/// Sends a packet past the connection's own code.
+fn inject(end: &impl AsFd, packet: &[u8]) {
+    let copy = end.as_fd().try_clone_to_owned().unwrap();
+    UnixDatagram::from(copy).send(packet).unwrap();
+}
+
+#[test]
+fn packets_that_lie_are_errors() {
+    let (here, there) = channel::<Vec<u8>>().unwrap();
+    let packet =
+        |length: u64, slot: u64, number: u64| [length, slot, number].map(u64::to_le_bytes).concat();
+    let lies = [
+        vec![1],
+        packet(7, 0, 0),
+        packet(u64::MAX, 0, 0),
+        packet(1 << 20, 0, 1),
+        packet(1 << 20, u64::MAX, 1),
+        [packet(0, 0, 0), vec![1]].concat(),
+    ];
+    for lie in lies {
+        inject(&here, &lie);
+        assert!(matches!(
+            there.receive_for(LIMIT),
+            Err(ReceiveError::Decode(_))
+        ));
+    }
+    here.send(&numbered(3, 1 << 20)).unwrap();
+    assert!(is_numbered(&there.receive_for(LIMIT).unwrap(), 3));
+}
+
+/// As on a system whose sockets have small buffers.
+#[test]
+fn large_messages_pass_a_socket_with_a_small_buffer() {
+    let (here, there) = channel::<Vec<u8>>().unwrap();
+    let size: libc::c_int = 4096;
+    // SAFETY: the descriptor is open; the option is an integer that lives until the call returns.
+    let set = unsafe {
+        libc::setsockopt(
+            here.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDBUF,
+            (&raw const size).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0);
+    for size in [10, 20_000, 65_000, 1 << 20, 9 << 20] {
+        here.send_for(&numbered(5, size), LIMIT).unwrap();
+        let message = there.receive_for(LIMIT).unwrap();
+        assert!(message.len() == size && is_numbered(&message, 5));
+    }
+}
+
+#[test]
+fn an_end_iterates_over_what_it_receives() {
+    let (here, there) = channel::<u32>().unwrap();
+    assert_eq!(there.try_iter().count(), 0);
+    (0..4).for_each(|n| here.send(&n).unwrap());
+    let there_now: Result<Vec<_>, _> = there.try_iter().collect();
+    assert_eq!(there_now, Ok(vec![0, 1, 2, 3]));
+    here.send(&4).unwrap();
+    let soon = Instant::now() + LIMIT;
+    here.send_until(&5, soon).unwrap();
+    assert_eq!(there.receive_until(soon), Ok(4));
+    let now = Instant::now();
+    inject(&here, &[0]);
+    drop(here);
+    let mut values = there.iter();
+    assert_eq!(values.next(), Some(Ok(5)));
+    assert!(matches!(values.next(), Some(Err(ReceiveError::Decode(_)))));
+    assert_eq!(values.next(), None);
+    assert_eq!(there.receive_until(now), Err(ReceiveError::Closed));
+    assert!((&there).into_iter().next().is_none());
+}
+
+#[test]
+fn descriptors_are_made_from_their_owners_and_turn_into_them() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let number = writer.as_raw_fd();
+    let descriptor = Descriptor::from(writer);
+    assert_eq!(descriptor.as_raw_fd(), number);
+    let (here, there) = channel::<Descriptor>().unwrap();
+    here.send(&descriptor).unwrap();
+    drop(descriptor);
+    let mut writer = File::from(OwnedFd::from(there.receive_for(LIMIT).unwrap()));
+    writer.write_all(b"by the copy").unwrap();
+    drop(writer);
+    assert_eq!(std::io::read_to_string(reader).unwrap(), "by the copy");
+    let file: Descriptor = File::open("/proc/self/stat").unwrap().into();
+    let socket: Descriptor = UnixDatagram::unbound().unwrap().into();
+    assert!(file.as_raw_fd() != socket.as_raw_fd());
+}
+
+#[test]
+fn an_error_prints_its_source_or_returns_it() {
+    use std::error::Error;
+    let (here, _there) = channel::<Vec<Descriptor>>().unwrap();
+    let copy = || Descriptor::from(here.as_fd().try_clone_to_owned().unwrap());
+    let error = here.send(&(0..254).map(|_| copy()).collect()).unwrap_err();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        assert!(!error.to_string().contains(&inner.to_string()), "{error}");
+        source = inner.source();
     }
 }

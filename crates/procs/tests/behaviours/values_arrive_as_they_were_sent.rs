@@ -813,6 +813,7 @@ fn bytes_from_elsewhere_are_errors_and_take_no_memory_that_they_do_not_have() {
     let raw = UnixDatagram::from(raw);
     let receive = |bytes: &[u8]| {
         let mut packet = (bytes.len() as u64).to_le_bytes().to_vec();
+        packet.extend_from_slice(&[0; 16]);
         packet.extend_from_slice(bytes);
         raw.send(&packet).expect("there is room");
         other.receive()
@@ -850,7 +851,7 @@ fn bytes_from_elsewhere_are_errors_and_take_no_memory_that_they_do_not_have() {
 #[test]
 fn a_value_of_more_than_a_gibibyte_is_refused() {
     let (one, _other) = procs::channel::<(u8, String)>().expect("there are descriptors");
-    let large = "x".repeat((1 << 30) + 1);
+    let large = String::from_utf8(vec![0; (1 << 30) + 1]).expect("it is ASCII");
     let error = one.send(&(1, large)).expect_err("it is too large");
     assert!(matches!(error, SendError::Encode(_)));
     assert!(
