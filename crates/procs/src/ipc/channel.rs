@@ -95,7 +95,8 @@ pub fn channel<T>() -> Result<(Connection<T>, Connection<T>), SystemError> {
 /// holds it, closes it. The other side can still receive what was sent before.
 ///
 /// Messages above 64 KiB travel in shared memory. Each end keeps at most 33 MiB of it for messages up to 8 MiB, as much as
-/// it has used. Larger messages take a memory file each. The largest value is 1 GiB.
+/// it has used. Larger messages take a memory file each. The largest value is 1 GiB. Each thread that sends or receives keeps
+/// two buffers, as large as its largest message up to 8 MiB.
 #[doc(alias = "Pipe")]
 #[must_use]
 pub struct Connection<T, U = T> {
