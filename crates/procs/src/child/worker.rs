@@ -357,11 +357,15 @@ thread_local! {
     static RUNNING: Cell<u64> = const { Cell::new(NO_JOB) };
 }
 
+/// Where the standard library panics only to abort after another panic.
+const ABORT_PLACE: &str = "library/core/src/panicking.rs";
+
 /// Writes the panics of tasks into the journal at once, in case that this process aborts.
 fn report_panics(journal: &'static Journal) {
     panic::report_early(move |panicked| {
-        // A copy of the worker does not speak for it.
-        if ORIGINAL.get().is_some_and(ForkMark::is_original) {
+        // A copy of the worker does not speak for it. "Panic in a destructor during cleanup" says less than that panic.
+        let place = panicked.location().unwrap_or_default();
+        if ORIGINAL.get().is_some_and(ForkMark::is_original) && !place.contains(ABORT_PLACE) {
             journal.report(RUNNING.get(), &wire::encode_report(panicked, MAX_REPORT));
         }
     });

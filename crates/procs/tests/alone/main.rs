@@ -9,6 +9,7 @@ mod fork_server;
 mod forking;
 mod orphans;
 mod owners;
+mod pools;
 mod storms;
 mod surroundings;
 
@@ -114,6 +115,18 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "a_program_replaced_on_disk_goes_on_as_it_was",
         surroundings::replaced,
+    ),
+    (
+        "a_worker_that_never_starts_fails_the_pool",
+        pools::second_never_starts,
+    ),
+    (
+        "a_fork_server_that_stands_still_does_not_stop_a_pool",
+        pools::server_stands_still,
+    ),
+    (
+        "waits_in_a_loop_leave_nothing_in_a_job",
+        pools::waits_leave_nothing,
     ),
     (
         "busy_threads_do_not_hinder_a_start",

@@ -13,6 +13,7 @@ mod memory_is_shared_and_leaves_nothing;
 mod pool_counts_and_rests;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;
+mod pool_waits_end;
 mod process_returns_result_or_reason;
 mod processes_have_streams_of_their_own;
 mod programs_run_without_deadlock;
