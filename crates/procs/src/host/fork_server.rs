@@ -91,7 +91,8 @@ fn watch(pid: u32) -> Result<OwnedFd, SystemError> {
 impl Server {
     fn start() -> Result<Self, StartError> {
         let marker = format!("{} {}", process::id(), marker::FORK_SERVER);
-        let (env, cwd) = (env::vars_os().collect(), env::current_dir().ok());
+        let env = env::vars_os().filter(|(key, _)| start::is_variable_name(key));
+        let (env, cwd) = (env.collect(), env::current_dir().ok());
         let mut options = SpawnOptions::default();
         if env::var_os(EAGER).is_none() {
             options.env.push((EAGER.into(), Some(OURS.into())));
@@ -198,6 +199,11 @@ impl Server {
         let bytes = |text: &OsStr| text.as_bytes().to_vec();
         let now: Vec<_> = env::vars_os().collect();
         let mut changes = Vec::new();
+        // An inherited entry whose name begins with `=` reached the server with its own environment; it cannot be set.
+        let now: Vec<_> = now
+            .into_iter()
+            .filter(|(key, _)| start::is_variable_name(key))
+            .collect();
         if now != self.env {
             let gone = self
                 .env

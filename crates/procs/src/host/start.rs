@@ -1,8 +1,9 @@
 //! Starts a child: this program once more, with a socket as its standard input.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -47,6 +48,36 @@ pub(crate) struct SpawnOptions {
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) limits: Vec<RawLimit>,
     pub(crate) streams: Streams,
+}
+
+impl SpawnOptions {
+    /// Checks what the system could not take.
+    ///
+    /// # Errors
+    ///
+    /// A variable whose name is empty or holds `=` or a zero byte, a value or a directory that holds a zero byte.
+    pub(crate) fn check(&self) -> Result<(), SpawnError> {
+        let has_zero = |text: &OsStr| text.as_bytes().contains(&0);
+        for (key, value) in &self.env {
+            if !is_variable_name(key) || value.as_deref().is_some_and(has_zero) {
+                return Err(SpawnError::InvalidVariable(key.clone()));
+            }
+        }
+        match &self.cwd {
+            Some(cwd) if has_zero(cwd.as_os_str()) => {
+                Err(SpawnError::InvalidDirectory(cwd.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the environment can hold a variable of this name: not empty, without `=`, without a zero byte.
+///
+/// An environment that was inherited can hold entries that begin with `=`. They cannot be set.
+pub(crate) fn is_variable_name(key: &OsStr) -> bool {
+    let bytes = key.as_bytes();
+    !bytes.is_empty() && !bytes.contains(&b'=') && !bytes.contains(&0)
 }
 
 /// A child that has been started, and nothing said to it yet.

@@ -230,6 +230,7 @@ impl PoolBuilder {
 
     fn build_by(self, deadline: Option<Instant>) -> Result<Pool, SpawnError> {
         let depth = marker::permit()?;
+        self.options.check()?;
         let workers = self.workers.unwrap_or_else(cpu_count);
         if workers == 0 {
             return Err(SpawnError::NoWorkers);

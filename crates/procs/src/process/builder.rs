@@ -41,6 +41,8 @@ impl ProcessBuilder {
     }
 
     /// Sets a variable in the environment of the process.
+    ///
+    /// [`spawn`](Self::spawn) fails with [`SpawnError::InvalidVariable`] when the name is empty or holds `=` or a zero byte.
     #[must_use]
     pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.options.env.push((key.into(), Some(value.into())));
@@ -108,6 +110,7 @@ impl ProcessBuilder {
     ) -> Result<Process<T::Output>, SpawnError> {
         static COUNTER: AtomicU64 = AtomicU64::new(1);
         let depth = marker::permit()?;
+        self.options.check()?;
         let mut encoded = Vec::new();
         let (replaced, mut descriptors, pipes) = self
             .options

@@ -129,6 +129,10 @@ const SCENARIOS: &[(&str, fn())] = &[
         pools::waits_leave_nothing,
     ),
     (
+        "variables_that_cannot_be_set_are_errors_and_break_no_start",
+        surroundings::odd_variables,
+    ),
+    (
         "busy_threads_do_not_hinder_a_start",
         surroundings::busy_threads,
     ),

@@ -8,7 +8,7 @@ use std::process::{self, Command};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use procs::{Pool, Process, StartMethod};
+use procs::{Pool, Process, SpawnError, StartMethod};
 
 use crate::{LIMIT, SCENARIO, double};
 
@@ -98,4 +98,42 @@ pub fn busy_threads() {
         }
         done.store(true, Relaxed);
     });
+}
+
+/// Names that the environment cannot hold are errors for both start methods, and an inherited one breaks no start.
+pub fn odd_variables() {
+    procs::init();
+    if env::var_os("PROCS_TEST_ODD").is_none() {
+        let program = env::current_exe().expect("this program has a file");
+        // env(1) passes on an entry whose name begins with `=`, as some shells and wrappers do.
+        let status = std::process::Command::new("env")
+            .args(["=C:=C:/", "PROCS_TEST_ODD=1"])
+            .arg(program)
+            .status();
+        assert!(status.expect("env(1) exists").success());
+        return;
+    }
+    // SAFETY: no other thread of this program uses the environment.
+    unsafe { env::set_var("PROCS_TEST_CHANGED", "1") };
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        let builder = Process::builder().start_method(method);
+        let mut process = builder.spawn(double, 4).expect("it starts");
+        assert_eq!(process.join_for(LIMIT).expect("it returns"), 8);
+        for name in ["", "A=B", "=A", "A\0B"] {
+            for builder in [
+                builder.clone().env(name, "x"),
+                builder.clone().env_remove(name),
+            ] {
+                let error = builder.spawn(double, 4).expect_err("it cannot be set");
+                assert!(
+                    matches!(&error, SpawnError::InvalidVariable(key) if key == name),
+                    "{error:?}"
+                );
+            }
+        }
+        let error = builder.clone().env("A", "x\0y").spawn(double, 4);
+        assert!(matches!(error, Err(SpawnError::InvalidVariable(_))));
+        let error = builder.clone().cwd("/a\0b").spawn(double, 4);
+        assert!(matches!(error, Err(SpawnError::InvalidDirectory(_))));
+    }
 }
