@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use serde::de::DeserializeOwned;
+
 use crate::error::JobError;
 use crate::task::{self, Task};
 use crate::wire::codec;
@@ -14,8 +16,11 @@ use crate::pool::shared;
 
 /// Items travel from the caller to the pool in batches of at most this many, and about this many bytes. The pool splits
 /// them as its workers want them.
-const BATCH_ITEMS: usize = 512;
-const BATCH_BYTES: usize = 32 * 1024;
+const BATCH_ITEMS: usize = 2048;
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// The caller is not woken to decode fewer results than these, unless they are the last.
+const COLLECT_ITEMS: usize = 4096;
 
 /// The results of a map, as runs of records.
 #[derive(Default)]
@@ -66,13 +71,16 @@ impl Results {
         }
     }
 
-    /// Waits for all of `count` items; `None`: the deadline passes first.
-    fn wait(&self, count: usize, deadline: Option<Instant>) -> Option<BTreeMap<usize, Run>> {
+    /// Waits until `count` items or more have arrived since the last call, and takes them out; `None`: the deadline passes
+    /// first.
+    fn take_some(&self, count: usize, deadline: Option<Instant>) -> Option<BTreeMap<usize, Run>> {
         let mut arrived = self.lock();
         while arrived.items < count {
             arrived.wanted = Some(count);
             arrived = shared::wait(&self.more, arrived, deadline)?;
         }
+        arrived.wanted = None;
+        arrived.items = 0;
         Some(std::mem::take(&mut arrived.runs))
     }
 
@@ -182,23 +190,44 @@ pub(in crate::pool) fn map<T: Task>(
         batcher.add(&item);
     }
     batcher.send();
-    let total = batcher.first;
+    collect(&results, batcher.first, deadline)
+}
+
+/// Decodes the results of `total` items while others are still on their way.
+fn collect<R: DeserializeOwned>(
+    results: &Results,
+    total: usize,
+    deadline: Option<Instant>,
+) -> Result<Vec<R>, JobError> {
     let mut values = Vec::with_capacity(total);
-    let runs = results.wait(total, deadline).ok_or(JobError::TimedOut)?;
-    for run in runs.into_values() {
-        match run {
-            Run::Failed(error) => return Err(error),
-            Run::Results(run) => decode_run(&run, &mut values)?,
+    let mut failure = None;
+    let mut ahead = BTreeMap::new();
+    let (mut arrived, mut next) = (0, 0);
+    while arrived < total {
+        // Woken a few times in all, and for the last one.
+        let count = (total / 16).max(COLLECT_ITEMS).min(total - arrived);
+        let runs = results
+            .take_some(count, deadline)
+            .ok_or(JobError::TimedOut)?;
+        arrived += runs.values().map(Run::len).sum::<usize>();
+        ahead.extend(runs);
+        while let Some(run) = ahead.remove(&next) {
+            next += run.len();
+            let decoded = match &run {
+                Run::Failed(error) => Err(error.clone()),
+                Run::Results(run) if failure.is_none() => decode_run(run, &mut values),
+                Run::Results(_) => Ok(()),
+            };
+            if let Err(error) = decoded {
+                failure.get_or_insert(error);
+            }
         }
     }
-    Ok(values)
+    failure.map_or(Ok(values), Err)
 }
 
 /// Appends the values of a run.
-fn decode_run<R: serde::de::DeserializeOwned>(
-    run: &ResultRun,
-    values: &mut Vec<R>,
-) -> Result<(), JobError> {
+fn decode_run<R: DeserializeOwned>(run: &ResultRun, values: &mut Vec<R>) -> Result<(), JobError> {
     for index in 0..run.len() {
         let value = codec::decode(run.get(index)?).map_err(JobError::Decode)?;
         values.push(value);

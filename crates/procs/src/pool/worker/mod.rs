@@ -39,7 +39,7 @@ const AHEAD_NANOS: u64 = 500_000;
 /// The result of a task that takes less, in nanoseconds, is looked for before a sleep.
 const SHORT_NANOS: u64 = 5_000;
 /// The largest number of tasks that a worker holds.
-const MAX_WINDOW: u64 = 1024;
+const MAX_WINDOW: u64 = 8192;
 /// A worker with more bytes still to be sent is given no more tasks.
 const MAX_BACKLOG: usize = 1 << 20;
 /// The time that a worker with nothing left to do may take to exit.
@@ -247,7 +247,10 @@ impl WorkerHandle {
         let life = self
             .lifetime
             .map_or(usize::MAX, |left| left + self.outstanding);
-        window.min(life).saturating_sub(self.outstanding)
+        let window = window.min(life);
+        let room = window.saturating_sub(self.outstanding);
+        // A worker with many short tasks is not given a few at a time: each time costs a system call on both sides.
+        if room < window / 4 { 0 } else { room }
     }
 
     /// Queues items for it.
