@@ -99,12 +99,13 @@ pub use procs_macros::main;
 pub use procs_macros::task;
 pub use task::Task;
 
-pub use command::{Command, Output, command};
+pub use command::output::Output;
+pub use command::{Command, command};
 pub use error::{
-    Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError, JobError,
-    LockError, ManagerError, OverRelease, Panicked, ProcessError, PutError, ReceiveError, Recover,
-    SendError, SpawnError, StartError, SubmitError, SystemError, TaskDoneError, TimedOut,
-    WaitError,
+    Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError,
+    InvalidOption, JobError, LockError, ManagerError, OverRelease, Panicked, ProcessError,
+    PutError, ReceiveError, Recover, SendError, SpawnError, StartError, SubmitError, SystemError,
+    TaskDoneError, TimedOut, WaitError,
 };
 pub use host::start::StartMethod;
 pub use ipc::channel::{Connection, ReceiveIter, TryReceiveIter, channel};
@@ -119,7 +120,9 @@ pub use pool::{
 pub use process::builder::ProcessBuilder;
 pub use process::cpu::cpu_count;
 pub use process::fork::{Fork, ForkedChild, fork, fork_checked};
+pub use process::group::ProcessGroup;
 pub use process::info::{ProcessInfo, active_children, current, parent};
+
 pub use process::limits::Limit;
 pub use process::status::{ExitStatus, ResourceUsage};
 pub use process::stdio::Stdio;

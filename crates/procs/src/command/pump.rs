@@ -1,194 +1,307 @@
-//! Moves a program's input and outputs at the same time, until it ends or its time is up.
+//! The standard streams of a program, served until it ends.
+//!
+//! A program's streams are served in turns. A turn writes at most [`STEP`] bytes of input and reads at most as many of each
+//! output, and the deadline is checked in each: a program that never stops writing cannot postpone it.
+//!
+//! | state | event | action | next state |
+//! |---|---|---|---|
+//! | `Running` | the program ends | its input is closed | `Draining(Exited)` |
+//! | `Running` | an output exceeds the limit | its tree is killed | `Draining(OutputLimit)` |
+//! | `Running` | the deadline passes | its tree is killed | `Draining(TimedOut)` |
+//! | `Draining(Exited)` | an output exceeds the limit | | `Draining(OutputLimit)` |
+//! | `Draining(_)` | both outputs are closed, or [`DRAIN`] has passed and what was in them is read | the program is collected | end |
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::Child;
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::process::status::ExitStatus;
+use crate::command::lines::LineSplitter;
+use crate::command::output::Output;
+use crate::command::program::{Pipes, Program};
 use crate::sys::{self, PollFd};
 
-/// After the program's end its outputs are read for so long. Only processes that it left behind, and that hold them open,
-/// make a limit necessary.
+/// Maximum time for which the outputs are read after the program's end. Only processes that it left behind, and that hold
+/// the outputs open, make a limit necessary.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// How much is moved at once.
+/// Maximum number of bytes that are moved at once.
 const STEP: usize = 64 * 1024;
 
-/// Whether the program ended in time, how it ended, and its two outputs.
-type Ended = (bool, ExitStatus, Vec<u8>, Vec<u8>);
-
-/// A program that runs, and what moves between it and us. It is killed and collected if this is dropped early.
-pub(crate) struct Pump {
-    child: Child,
-    /// Tells the program's end: the outputs' end comes later when others hold them.
-    pidfd: OwnedFd,
-    stdin: Option<File>,
-    input: Vec<u8>,
-    written: usize,
-    outputs: [(Option<File>, Vec<u8>); 2],
-    collected: bool,
+/// How the run of a program came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself, or by a signal that this process did not send.
+    Exited,
+    TimedOut,
+    OutputLimit,
 }
 
-impl Pump {
-    /// Runs a program that has been started, to its end.
-    pub(crate) fn run(
-        mut child: Child,
+/// See the table of this module.
+enum State {
+    Running,
+    Draining { end: End, until: Instant },
+}
+
+/// Limits of a run.
+pub(super) struct Bounds {
+    pub(super) deadline: Option<Instant>,
+    /// Maximum number of bytes that are held of one output.
+    pub(super) output: usize,
+}
+
+/// A program that runs, and the bytes on their way to it and from it.
+pub(super) struct Pump<'a> {
+    program: Program,
+    bounds: Bounds,
+    state: State,
+    input: Input,
+    outputs: [Captured; 2],
+    lines: Option<LineSplitter<'a>>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Pump<'a> {
+    /// Serves a program that was started, until its end. Complete lines of its standard output go to `lines`.
+    ///
+    /// The program is killed and collected if this fails or panics.
+    pub(super) fn run(
+        program: Program,
+        pipes: Pipes,
         input: Vec<u8>,
-        deadline: Option<Instant>,
-        on_output: &mut dyn FnMut(&mut Vec<u8>),
-    ) -> io::Result<Ended> {
-        let stdin = child
-            .stdin
-            .take()
-            .map(|pipe| File::from(OwnedFd::from(pipe)));
-        let stdout = child
-            .stdout
-            .take()
-            .map(|pipe| File::from(OwnedFd::from(pipe)));
-        let stderr = child
-            .stderr
-            .take()
-            .map(|pipe| File::from(OwnedFd::from(pipe)));
-        for pipe in [&stdin, &stdout, &stderr].into_iter().flatten() {
+        bounds: Bounds,
+        lines: Option<LineSplitter<'a>>,
+    ) -> io::Result<(End, Output)> {
+        let mut pump = Self {
+            program,
+            bounds,
+            state: State::Running,
+            input: Input {
+                pipe: pipes.stdin,
+                bytes: input,
+                written: 0,
+            },
+            outputs: [pipes.stdout, pipes.stderr].map(Captured::new),
+            lines,
+            buffer: vec![0; STEP],
+        };
+        pump.set_nonblocking()?;
+        let end = loop {
+            if let Some(end) = pump.turn()? {
+                break end;
+            }
+        };
+        Ok((end, pump.finish(end)))
+    }
+
+    fn set_nonblocking(&self) -> io::Result<()> {
+        if let Some(pipe) = &self.input.pipe {
             sys::set_nonblocking(pipe.as_fd())?;
         }
-        let pidfd = sys::pidfd_open(child.id()).inspect_err(|_| sys::discard(child.id()))?;
-        let outputs = [(stdout, Vec::new()), (stderr, Vec::new())];
-        let mut pump = Self {
-            child,
-            pidfd,
-            stdin,
-            input,
-            written: 0,
-            outputs,
-            collected: false,
-        };
-        let in_time = pump.until_end(deadline, on_output)?;
-        if !in_time {
-            sys::kill_group(pump.child.id());
-        }
-        pump.until_closed(on_output)?;
-        let status = pump.collect()?;
-        let [(_, stdout), (_, stderr)] = std::mem::take(&mut pump.outputs);
-        Ok((in_time, status, stdout, stderr))
-    }
-
-    /// Moves bytes until the program ends (true) or the time is up (false).
-    fn until_end(
-        &mut self,
-        deadline: Option<Instant>,
-        on_output: &mut dyn FnMut(&mut Vec<u8>),
-    ) -> io::Result<bool> {
-        loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let mut polled = vec![sys::as_poll(self.pidfd.as_fd(), true, false)];
-            self.wait(&mut polled, left)?;
-            self.transfer(on_output)?;
-            if polled[0].revents != 0 {
-                return Ok(true);
-            }
-            if left.is_some_and(|left| left.is_zero()) {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Reads what the program has left in its outputs.
-    fn until_closed(&mut self, on_output: &mut dyn FnMut(&mut Vec<u8>)) -> io::Result<()> {
-        let deadline = Instant::now() + DRAIN;
-        self.stdin = None;
-        loop {
-            self.transfer(on_output)?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.outputs.iter().all(|(pipe, _)| pipe.is_none()) {
-                return Ok(());
-            }
-            self.wait(&mut Vec::new(), Some(left))?;
-        }
-    }
-
-    /// Waits until something can be moved, or what is `polled` already is ready.
-    fn wait(&self, polled: &mut Vec<PollFd>, timeout: Option<Duration>) -> io::Result<()> {
-        polled.extend(
-            self.stdin
-                .as_ref()
-                .map(|pipe| sys::as_poll(pipe.as_fd(), false, true)),
-        );
-        let outputs = self.outputs.iter().filter_map(|(pipe, _)| pipe.as_ref());
-        polled.extend(outputs.map(|pipe| sys::as_poll(pipe.as_fd(), true, false)));
-        sys::poll(polled, timeout).map(drop)
-    }
-
-    /// Moves what can be moved now.
-    fn transfer(&mut self, on_output: &mut dyn FnMut(&mut Vec<u8>)) -> io::Result<()> {
-        if let Some(stdin) = &mut self.stdin {
-            match write_some(stdin, &self.input[self.written..]) {
-                // A program that closes its input wants no more of it.
-                None => self.stdin = None,
-                Some(count) => self.written += count,
-            }
-            if self.written == self.input.len() {
-                self.stdin = None;
-            }
-        }
-        for (index, (pipe, bytes)) in self.outputs.iter_mut().enumerate() {
-            let Some(open) = pipe else { continue };
-            if read_all(open, bytes)? {
-                *pipe = None;
-            }
-            if index == 0 {
-                on_output(bytes);
-            }
+        for pipe in self
+            .outputs
+            .iter()
+            .filter_map(|output| output.pipe.as_ref())
+        {
+            sys::set_nonblocking(pipe.as_fd())?;
         }
         Ok(())
     }
 
-    fn collect(&mut self) -> io::Result<ExitStatus> {
-        self.collected = true;
-        let status = self.child.wait()?;
-        Ok(ExitStatus::from_parts(status.code(), status.signal()))
+    /// Waits until something can be moved, and moves one step of it. Returns the end once there is nothing more to do.
+    fn turn(&mut self) -> io::Result<Option<End>> {
+        let has_ended = self.wait()?;
+        self.input.write_step();
+        for output in &mut self.outputs {
+            output.read_step(&mut self.buffer)?;
+        }
+        self.hand_over_lines();
+        Ok(self.advance(has_ended))
     }
-}
 
-impl Drop for Pump {
-    fn drop(&mut self) {
-        if !self.collected {
-            sys::kill_group(self.child.id());
-            let _ = self.collect();
+    /// Waits for a stream, the program's end or the next deadline. Returns whether the program has ended.
+    fn wait(&self) -> io::Result<bool> {
+        let deadline = match &self.state {
+            State::Running => self.bounds.deadline,
+            State::Draining { until, .. } => Some(*until),
+        };
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let mut polled: Vec<PollFd> = Vec::with_capacity(4);
+        if matches!(self.state, State::Running) {
+            polled.push(sys::as_poll(self.program.as_fd(), true, false));
+        }
+        let outputs = self
+            .outputs
+            .iter()
+            .filter_map(|output| output.pipe.as_ref());
+        polled.extend(outputs.map(|pipe| sys::as_poll(pipe.as_fd(), true, false)));
+        let input = self.input.pipe.as_ref();
+        polled.extend(input.map(|pipe| sys::as_poll(pipe.as_fd(), false, true)));
+        sys::poll(&mut polled, left)?;
+        Ok(matches!(self.state, State::Running) && polled[0].revents != 0)
+    }
+
+    /// Hands over the lines that are complete. The deadline is that of the program: one that has ended is not late.
+    fn hand_over_lines(&mut self) {
+        let Some(lines) = &mut self.lines else { return };
+        let (program, deadline) = (&self.program, self.bounds.deadline);
+        let bytes = &mut self.outputs[0].bytes;
+        match &self.state {
+            State::Running => lines.take_lines(bytes, || {
+                deadline.is_none_or(|deadline| Instant::now() < deadline) || program.has_ended()
+            }),
+            State::Draining {
+                end: End::Exited, ..
+            } => lines.take_lines(bytes, || true),
+            State::Draining { .. } => {}
+        }
+    }
+
+    /// Moves to the next state. Returns the end once everything is read.
+    fn advance(&mut self, has_ended: bool) -> Option<End> {
+        let mut over = false;
+        for output in &mut self.outputs {
+            over |= output.cut_to(self.bounds.output);
+        }
+        let now = Instant::now();
+        match &mut self.state {
+            State::Running => {
+                let is_late = self.bounds.deadline.is_some_and(|deadline| deadline <= now);
+                // It may have ended since, while lines were handed over.
+                let has_ended = has_ended || (is_late && self.program.has_ended());
+                let end = match (over, has_ended) {
+                    (true, _) => End::OutputLimit,
+                    (false, true) => End::Exited,
+                    (false, false) if is_late => End::TimedOut,
+                    (false, false) => return None,
+                };
+                if !has_ended {
+                    self.program.kill_tree();
+                }
+                self.drain(end, now);
+            }
+            State::Draining { end, .. } if over => *end = End::OutputLimit,
+            State::Draining { .. } => {}
+        }
+        self.drained(now)
+    }
+
+    /// The end, once both outputs are closed, or the time to read them is over and nothing of the program's is left there.
+    fn drained(&self, now: Instant) -> Option<End> {
+        let State::Draining { end, until } = &self.state else {
+            return None;
+        };
+        let is_read =
+            |output: &Captured| output.pipe.is_none() || (*until <= now && output.owed == 0);
+        self.outputs.iter().all(is_read).then_some(*end)
+    }
+
+    /// Begins to read what is left in the outputs.
+    fn drain(&mut self, end: End, now: Instant) {
+        self.input.pipe = None;
+        for output in &mut self.outputs {
+            output.owed = match &output.pipe {
+                Some(pipe) => sys::readable_bytes(pipe.as_fd()),
+                None => 0,
+            };
+        }
+        self.state = State::Draining {
+            end,
+            until: now + DRAIN,
+        };
+    }
+
+    /// Collects the program and hands over the last line, which has no end.
+    fn finish(mut self, end: End) -> Output {
+        let status = self.program.collect();
+        if let (Some(lines), End::Exited) = (&mut self.lines, end) {
+            lines.take_rest(&mut self.outputs[0].bytes);
+        }
+        let [stdout, stderr] = self.outputs;
+        Output {
+            status,
+            stdout: stdout.bytes,
+            stderr: stderr.bytes,
         }
     }
 }
 
-/// Writes what a pipe takes now; `None` when nobody reads it.
-fn write_some(mut pipe: &File, bytes: &[u8]) -> Option<usize> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match pipe.write(&bytes[written..]) {
-            Ok(count) => written += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(_) => return None,
-        }
-    }
-    Some(written)
+/// A program's standard input.
+struct Input {
+    /// `None` once all is written, or the program does not read any more.
+    pipe: Option<PipeWriter>,
+    bytes: Vec<u8>,
+    written: usize,
 }
 
-/// Appends what is in a pipe now; true when all its writers have closed it.
-fn read_all(mut pipe: &File, bytes: &mut Vec<u8>) -> io::Result<bool> {
-    loop {
-        let end = bytes.len();
-        bytes.resize(end + STEP, 0);
-        let read = pipe.read(&mut bytes[end..]);
-        bytes.truncate(end + read.as_ref().map_or(0, |count| *count));
-        match read {
-            Ok(0) => return Ok(true),
-            Ok(_) => {}
+impl Input {
+    /// Writes what the pipe takes, at most [`STEP`] bytes.
+    fn write_step(&mut self) {
+        let Some(pipe) = &self.pipe else { return };
+        let left = &self.bytes[self.written..];
+        match sys::write_without_sigpipe(pipe.as_fd(), &left[..left.len().min(STEP)]) {
+            Ok(count) => self.written += count,
+            Err(error) if is_temporary(&error) => {}
+            // A program that closes its input does not want the rest.
+            Err(_) => self.pipe = None,
+        }
+        if self.written == self.bytes.len() {
+            self.pipe = None;
+        }
+    }
+}
+
+/// One of a program's outputs.
+struct Captured {
+    /// `None` once all its writers have closed it.
+    pipe: Option<PipeReader>,
+    bytes: Vec<u8>,
+    /// The number of bytes that were in the pipe when the program ended, and are not read yet.
+    owed: usize,
+}
+
+impl Captured {
+    fn new(pipe: PipeReader) -> Self {
+        Self {
+            pipe: Some(pipe),
+            bytes: Vec::new(),
+            owed: 0,
+        }
+    }
+
+    /// Reads what the pipe holds, at most [`STEP`] bytes.
+    fn read_step(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        let Some(pipe) = &mut self.pipe else {
+            return Ok(());
+        };
+        match pipe.read(buffer) {
+            Ok(0) => {
+                self.pipe = None;
+                self.owed = 0;
+            }
+            Ok(count) => {
+                self.bytes.extend_from_slice(&buffer[..count]);
+                self.owed = self.owed.saturating_sub(count);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.owed = 0,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
         }
+        Ok(())
     }
+
+    /// Returns whether more than `limit` bytes are held, and if so cuts them to the limit and closes the pipe.
+    fn cut_to(&mut self, limit: usize) -> bool {
+        let is_over = self.bytes.len() > limit;
+        if is_over {
+            self.bytes.truncate(limit);
+            self.pipe = None;
+            self.owed = 0;
+        }
+        is_over
+    }
+}
+
+/// Whether the same call may succeed later.
+fn is_temporary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

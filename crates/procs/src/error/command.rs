@@ -1,63 +1,89 @@
-//! Programs that do not end well.
+//! Errors of the programs that [`command`](crate::command()) runs.
 
 use std::error::Error;
 use std::fmt;
 
-use crate::command::Output;
+use crate::command::output::Output;
 
-use super::SystemError;
+use super::{InvalidOption, SystemError};
 
-/// Another program could not be run, or did not end as wished.
+/// Running a program failed, or the program did not end as required.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// A system call failed: the program was not found, may not be executed, or the machine has run out of something.
+    /// An option cannot be represented by the system. The program was not started.
+    Invalid(InvalidOption),
+    /// A system call failed. The text names the program, and the working directory if that is the cause.
     System(SystemError),
-    /// Its time was up, and it was killed. What it wrote until then is inside.
+    /// The program did not end within its [`timeout`](crate::Command::timeout) and was killed. Holds what it wrote until
+    /// then.
     TimedOut(Box<Output>),
-    /// It exited with another code than 0, or was killed.
+    /// The program exceeded its [`output_limit`](crate::Command::output_limit) and was killed. Holds what it wrote up to
+    /// the limit.
+    OutputLimit(Box<Output>),
+    /// The program exited with a code other than 0, or was killed by a signal.
     Failed(Box<Output>),
+}
+
+impl CommandError {
+    /// The output and the exit status of the program, if it was started.
+    pub fn output(&self) -> Option<&Output> {
+        match self {
+            Self::TimedOut(output) | Self::OutputLimit(output) | Self::Failed(output) => {
+                Some(output)
+            }
+            Self::Invalid(_) | Self::System(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Invalid(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
             Self::TimedOut(output) => write!(
                 f,
-                "the program took too long and was killed{}",
-                Complaint(output)
+                "the program exceeded its time limit and was killed{}",
+                LastLines(output)
+            ),
+            Self::OutputLimit(output) => write!(
+                f,
+                "the program exceeded its output limit and was killed{}",
+                LastLines(output)
             ),
             Self::Failed(output) => write!(
                 f,
                 "the program failed: {}{}",
                 output.status(),
-                Complaint(output)
+                LastLines(output)
             ),
         }
     }
 }
 
-/// The last of what a program wrote to its standard error.
-struct Complaint<'a>(&'a Output);
+/// The last three lines of a program's standard error.
+struct LastLines<'a>(&'a Output);
 
-impl fmt::Display for Complaint<'_> {
+impl fmt::Display for LastLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = String::from_utf8_lossy(self.0.stderr());
-        let lines: Vec<_> = text.lines().rev().take(3).collect();
+        let mut lines: Vec<_> = text.lines().rev().take(3).collect();
+        lines.reverse();
         if lines.is_empty() {
             return Ok(());
         }
-        f.write_str("; it said: ")?;
-        f.write_str(&lines.into_iter().rev().collect::<Vec<_>>().join(" / "))
+        write!(f, "; standard error: {}", lines.join(" / "))
     }
 }
 
 impl Error for CommandError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::System(error) => Some(error),
-            _ => None,
+            // The text above is the inner error's own.
+            Self::System(error) => error.source(),
+            Self::Invalid(error) => error.source(),
+            Self::TimedOut(_) | Self::OutputLimit(_) | Self::Failed(_) => None,
         }
     }
 }
@@ -65,5 +91,11 @@ impl Error for CommandError {
 impl From<SystemError> for CommandError {
     fn from(error: SystemError) -> Self {
         Self::System(error)
+    }
+}
+
+impl From<InvalidOption> for CommandError {
+    fn from(error: InvalidOption) -> Self {
+        Self::Invalid(error)
     }
 }

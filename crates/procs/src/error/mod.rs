@@ -3,6 +3,7 @@
 mod command;
 mod exchange;
 mod fork;
+mod invalid;
 mod job;
 mod manager;
 mod panicked;
@@ -16,6 +17,8 @@ mod value;
 pub use command::CommandError;
 pub use exchange::{ReceiveError, SendError};
 pub use fork::ForkError;
+pub use invalid::InvalidOption;
+pub(crate) use invalid::check_variable;
 pub use job::{JobError, SubmitError, TimedOut};
 pub use manager::ManagerError;
 pub use panicked::Panicked;

@@ -1,5 +1,6 @@
 //! The system refuses.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -10,12 +11,13 @@ use std::sync::Arc;
 /// Names the call and what it was for; the system's own error is the [`source`](Error::source).
 #[derive(Clone, Debug)]
 pub struct SystemError {
-    doing: &'static str,
+    doing: Cow<'static, str>,
     source: Arc<io::Error>,
 }
 
 impl SystemError {
-    pub(crate) fn new(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn new(doing: impl Into<Cow<'static, str>>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
         move |source| Self {
             doing,
             source: Arc::new(source),

@@ -3,6 +3,7 @@
 pub(crate) mod builder;
 pub(crate) mod cpu;
 pub(crate) mod fork;
+pub(crate) mod group;
 pub(crate) mod info;
 pub(crate) mod limits;
 pub(crate) mod status;

@@ -5,6 +5,7 @@ mod fork_mark;
 mod memory;
 mod message;
 mod process;
+mod program;
 mod robust;
 
 pub(crate) use descriptor::{
@@ -17,10 +18,13 @@ pub(crate) use message::{
     MAX_PASSED, Wait, is_crowded, is_too_long, receive_packet, receive_with_descriptors,
     send_packet, send_with_descriptors,
 };
-pub(crate) use process::{SIGKILL, SIGTERM};
+pub(crate) use process::{SIGKILL, SIGSTOP, SIGTERM};
 pub(crate) use process::{
     clone_sibling, die_with_parent, discard, exit_now, fill_random, ignore_sigpipe, is_main_thread,
-    kill_group, monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
+    monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
+};
+pub(crate) use program::{
+    Execution, FailedStep, readable_bytes, search_paths, start_program, write_without_sigpipe,
 };
 pub(crate) use robust::{
     Found, Relock, SPINS, futex_wait, futex_wake, init_mutex, init_mutex_as, lock_mutex, repaired,

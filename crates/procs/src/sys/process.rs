@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::process::status::ResourceUsage;
 
 pub(crate) const SIGKILL: i32 = libc::SIGKILL;
+pub(crate) const SIGSTOP: i32 = libc::SIGSTOP;
 pub(crate) const SIGTERM: i32 = libc::SIGTERM;
 
 /// A descriptor for a process, which becomes readable when it ends. The caller must know that the pid is not recycled.
@@ -121,12 +122,6 @@ pub(crate) fn discard(pid: u32) {
         libc::kill(pid.cast_signed(), libc::SIGKILL);
         libc::waitpid(pid.cast_signed(), ptr::null_mut(), 0);
     }
-}
-
-/// Ends a process group whose leader is a child of this process that has not been collected.
-pub(crate) fn kill_group(leader: u32) {
-    // SAFETY: the leader has not been collected, so the number of its group is not recycled.
-    unsafe { libc::kill(-leader.cast_signed(), libc::SIGKILL) };
 }
 
 /// Limits a resource of this process, for good. A lower limit that is there already stays.

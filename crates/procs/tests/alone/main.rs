@@ -10,6 +10,7 @@ mod forking;
 mod orphans;
 mod owners;
 mod pools;
+mod programs;
 mod storms;
 mod surroundings;
 
@@ -135,6 +136,34 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "busy_threads_do_not_hinder_a_start",
         surroundings::busy_threads,
+    ),
+    (
+        "programs_run_where_sigchld_is_ignored",
+        programs::sigchld_ignored,
+    ),
+    (
+        "programs_run_where_children_are_collected_elsewhere",
+        programs::children_collected_elsewhere,
+    ),
+    (
+        "programs_that_end_early_raise_no_sigpipe",
+        programs::sigpipe_at_its_default,
+    ),
+    (
+        "the_time_limit_of_a_program_ends_its_tree",
+        programs::time_limit_ends_the_tree,
+    ),
+    (
+        "a_program_ends_with_a_killed_process",
+        programs::killed_host,
+    ),
+    (
+        "a_program_ends_with_an_exiting_process",
+        programs::exited_host,
+    ),
+    (
+        "a_program_ends_with_the_worker_of_its_task",
+        programs::killed_worker,
     ),
 ];
 

@@ -44,7 +44,7 @@ fn note(folder: &Path) {
 }
 
 /// Plays the victim, or starts it, waits for its `count` processes, has it end, and looks whether all are gone.
-fn scenario(count: usize, play: fn(PathBuf), end: fn(&mut process::Child)) {
+pub fn scenario(count: usize, play: fn(PathBuf), end: fn(&mut process::Child)) {
     procs::init();
     if let Some(folder) = env::var_os(VICTIM) {
         return play(folder.into());
@@ -75,7 +75,7 @@ fn scenario(count: usize, play: fn(PathBuf), end: fn(&mut process::Child)) {
 }
 
 /// Whether a process exists and is not a zombie: those are for a new parent to collect.
-fn is_running(pid: u32) -> bool {
+pub fn is_running(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')')
         .is_some_and(|(_, rest)| !rest.starts_with(" Z") && !rest.starts_with(" X"))

@@ -16,6 +16,7 @@ mod pool_stops_without_hanging;
 mod pool_waits_end;
 mod process_returns_result_or_reason;
 mod processes_have_streams_of_their_own;
+mod programs_are_started_as_told;
 mod programs_run_without_deadlock;
 mod queue_survives_its_users;
 mod results_belong_to_their_jobs;

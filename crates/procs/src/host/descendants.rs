@@ -1,0 +1,99 @@
+//! The end of a whole tree of processes: a process and everything below it.
+//!
+//! A subreaper's descendants stay below it whatever they do: those that begin a session of their own, and those whose parent
+//! has ended. The tree is stopped first, so that it cannot grow while it is killed. Every signal goes through a pidfd: a
+//! process id may belong to another process by the time of the signal.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::{self, SIGKILL, SIGSTOP};
+
+/// Upper bound of the looks for new processes in a tree that is being stopped. The second look of an ordinary tree finds
+/// nothing new.
+const MAX_LOOKS: u32 = 100;
+
+/// Kills a process and all its descendants. The caller holds a pidfd of the process, which must be a subreaper.
+///
+/// Processes that this one may not signal, such as set-user-ID programs, stay.
+pub(crate) fn kill_tree(pid: u32, pidfd: BorrowedFd<'_>) {
+    let _ = sys::signal(pidfd, SIGSTOP);
+    kill_descendants(pid);
+    let _ = sys::signal(pidfd, SIGKILL);
+}
+
+/// Kills all descendants of a process that stands still, or of this one.
+pub(crate) fn kill_descendants(pid: u32) {
+    let mut found: HashMap<u32, OwnedFd> = HashMap::new();
+    for _ in 0..MAX_LOOKS {
+        let before = found.len();
+        stop_below(pid, &mut found);
+        if found.len() == before {
+            break;
+        }
+    }
+    for pidfd in found.values() {
+        let _ = sys::signal(pidfd.as_fd(), SIGKILL);
+    }
+}
+
+/// Stops the descendants that are not known yet, level by level.
+fn stop_below(root: u32, found: &mut HashMap<u32, OwnedFd>) {
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        for child in children(parent) {
+            if let Entry::Vacant(entry) = found.entry(child) {
+                let Some(pidfd) = open_child(parent, child) else {
+                    continue;
+                };
+                let _ = sys::signal(pidfd.as_fd(), SIGSTOP);
+                entry.insert(pidfd);
+            }
+            parents.push(child);
+        }
+    }
+}
+
+/// Opens a child of a process. `None` when the id belongs to another process by now.
+fn open_child(parent: u32, child: u32) -> Option<OwnedFd> {
+    let pidfd = sys::pidfd_open(child).ok()?;
+    // The id cannot be reused between these two lines unless the process has ended; then the signal finds nothing.
+    (parent_of(child)? == parent).then_some(pidfd)
+}
+
+/// The children of a process, those that have ended but are not collected included.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let mut children = Vec::new();
+    for thread in threads.flatten() {
+        match fs::read_to_string(thread.path().join("children")) {
+            Ok(list) => children.extend(
+                list.split_whitespace()
+                    .filter_map(|pid| pid.parse::<u32>().ok()),
+            ),
+            // A thread that has ended since; or a kernel without CONFIG_PROC_CHILDREN.
+            Err(_) if thread.path().exists() => return scan_for_children(pid),
+            Err(_) => {}
+        }
+    }
+    children
+}
+
+/// The children of a process, by a look at every process.
+fn scan_for_children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+/// The parent of a process, as `/proc` has it.
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; the state and the parent follow it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok()
+}
