@@ -110,7 +110,7 @@ pub use error::{
 pub use host::start::StartMethod;
 pub use ipc::channel::{Connection, ReceiveIter, TryReceiveIter, channel};
 pub use ipc::manager::{self, Manager};
-pub use ipc::queue::{JoinableQueue, Queue};
+pub use ipc::queue::{self, JoinableQueue, Queue};
 pub use ipc::shm::{Plain, SharedArray, SharedMemory, SharedValue};
 pub use ipc::sync;
 pub use pool::{

@@ -1,32 +1,34 @@
-//! Queues that are full, empty, closed.
+//! Errors of queues.
 
 use std::error::Error;
 use std::fmt;
 
 use super::{DecodeError, EncodeError};
 
-const BROKEN: &str =
-    "the queue's memory was overwritten by a process that has it: drop it and make a new one";
+const BROKEN: &str = "the queue is broken: a process has overwritten its memory";
 
-/// A value was not put into a queue.
+/// Error of putting a value into a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PutError {
-    /// There is no room, and the time to wait is over.
+    /// `try_put`: there is no room now.
     Full,
+    /// The time limit passed before there was room.
+    TimedOut,
     /// The queue is closed.
     Closed,
-    /// The value could not be encoded, or is larger than the whole queue.
+    /// The value cannot be encoded, or is larger than the whole queue.
     Encode(EncodeError),
-    /// A process has overwritten the queue's memory.
+    /// A process has overwritten the queue's memory. A new queue has to be made.
     Broken,
 }
 
 impl fmt::Display for PutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("the queue is full: wait longer, or get faster"),
-            Self::Closed => f.write_str("the queue is closed: put before you close it"),
+            Self::Full => f.write_str("the queue is full"),
+            Self::TimedOut => f.write_str("timed out: the queue is full"),
+            Self::Closed => f.write_str("the queue is closed"),
             Self::Encode(error) => error.fmt(f),
             Self::Broken => f.write_str(BROKEN),
         }
@@ -36,31 +38,34 @@ impl fmt::Display for PutError {
 impl Error for PutError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Encode(error) => Some(error),
+            Self::Encode(error) => error.source(),
             _ => None,
         }
     }
 }
 
-/// No value was got from a queue.
+/// Error of getting a value from a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GetError {
-    /// There is none, and the time to wait is over.
+    /// `try_get`: there is no value now.
     Empty,
-    /// The queue is closed, and everything in it was got.
+    /// The time limit passed before there was a value.
+    TimedOut,
+    /// The queue is closed and empty.
     Closed,
-    /// What was got is no value of the type; the next one can be got.
+    /// The bytes that were got are no value of the type. The next value can be got.
     Decode(DecodeError),
-    /// A process has overwritten the queue's memory.
+    /// A process has overwritten the queue's memory. A new queue has to be made.
     Broken,
 }
 
 impl fmt::Display for GetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("the queue is empty: wait longer, or put something"),
-            Self::Closed => f.write_str("the queue is closed and empty: nothing will come"),
+            Self::Empty => f.write_str("the queue is empty"),
+            Self::TimedOut => f.write_str("timed out: the queue is empty"),
+            Self::Closed => f.write_str("the queue is closed and empty"),
             Self::Decode(error) => error.fmt(f),
             Self::Broken => f.write_str(BROKEN),
         }
@@ -70,28 +75,26 @@ impl fmt::Display for GetError {
 impl Error for GetError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Decode(error) => Some(error),
+            Self::Decode(error) => error.source(),
             _ => None,
         }
     }
 }
 
-/// A task was not reported as done.
+/// Error of reporting a value as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskDoneError {
-    /// As many were reported as were got.
+    /// As many values were reported as done as were got.
     TooMany,
-    /// A process has overwritten the queue's memory.
+    /// A process has overwritten the queue's memory. A new queue has to be made.
     Broken,
 }
 
 impl fmt::Display for TaskDoneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TooMany => {
-                "task_done was called more often than get: call it once for each value"
-            }
+            Self::TooMany => "task_done was called more often than values were got",
             Self::Broken => BROKEN,
         })
     }
@@ -99,22 +102,20 @@ impl fmt::Display for TaskDoneError {
 
 impl Error for TaskDoneError {}
 
-/// Not all tasks of a queue are done.
+/// Error of closing a queue, or of waiting until all its values are done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The time to wait is over.
+    /// The time limit passed before all values were reported as done.
     TimedOut,
-    /// A process has overwritten the queue's memory.
+    /// A process has overwritten the queue's memory. A new queue has to be made.
     Broken,
 }
 
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TimedOut => {
-                "not all tasks are done and the time to wait is over: wait longer, or look for a reader that died"
-            }
+            Self::TimedOut => "timed out: not all values of the queue are done",
             Self::Broken => BROKEN,
         })
     }

@@ -3,6 +3,6 @@
 mod arena;
 pub(crate) mod channel;
 pub mod manager;
-pub(crate) mod queue;
+pub mod queue;
 pub(crate) mod shm;
 pub mod sync;

@@ -1,37 +1,41 @@
-//! Memory shared by two processes: anonymous, sealed, gone with its last user.
+//! Memory shared by processes: anonymous, sealed, freed with its last user.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-/// A mapping of a memory file. Two processes see the same bytes.
+const WORD: usize = size_of::<u64>();
+
+/// From this size on, a copy uses the processor's string instruction. Below it, a loop over words is faster.
+#[cfg(target_arch = "x86_64")]
+const STRING_COPY: usize = 1024;
+
+/// A mapping of a memory file. All processes that map the file see the same bytes.
 ///
-/// The file is sealed against shrinking and growing, so that touching the map can never raise SIGBUS.
+/// The file is sealed against shrinking and growing, so an access to the map never raises SIGBUS. Other processes may
+/// change the bytes at any moment. Every access through a safe function is atomic, by words or by bytes; none lends out a
+/// plain reference.
 pub(crate) struct SharedMap {
     file: OwnedFd,
     start: NonNull<u8>,
     length: usize,
 }
 
-// SAFETY: the map is plain memory that belongs to no thread.
+// SAFETY: the mapping belongs to the process, not to a thread; any thread may access and unmap it.
 unsafe impl Send for SharedMap {}
-// SAFETY: shared access goes through atomics, or through `read` and `write`, whose callers take turns by them.
+// SAFETY: every access through a shared reference is atomic (`word`, `half_word`, `read`, `write`). `at` hands out an
+// address only; its users state their own conditions.
 unsafe impl Sync for SharedMap {}
 
 impl SharedMap {
-    /// New zeroed memory; `length` is rounded up to whole pages by the kernel.
+    /// Makes zeroed memory. The kernel rounds `length` up to whole pages.
     pub(crate) fn new(length: usize) -> io::Result<Self> {
-        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        // SAFETY: the name is a C string; memfd_create copies it.
-        let raw = unsafe { libc::memfd_create(c"procs".as_ptr(), flags) };
-        if raw < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: on success the descriptor is new and nobody else owns it.
-        let file = unsafe { File::from_raw_fd(raw) };
+        check_file_size(length)?;
+        let file = create_file(libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING)?;
         file.set_len(length as u64)?;
         let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
         // SAFETY: F_ADD_SEALS takes an integer and touches no memory.
@@ -41,7 +45,11 @@ impl SharedMap {
         Self::map(file.into(), length)
     }
 
-    /// Maps memory that another process made. Refuses a file that is shorter or could still shrink.
+    /// Maps memory that another process made.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidData` when the file is shorter than `length` or could still shrink.
     pub(crate) fn attach(file: OwnedFd, length: usize) -> io::Result<Self> {
         let file = File::from(file);
         // SAFETY: F_GET_SEALS touches no memory.
@@ -80,66 +88,157 @@ impl SharedMap {
         })
     }
 
-    /// The word at a byte offset, which must be a multiple of eight inside the map.
+    /// Returns the word at a byte offset, which must be a multiple of eight inside the map.
+    #[inline]
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         assert!(
-            offset.is_multiple_of(8) && offset + 8 <= self.length,
-            "word outside the shared memory"
+            offset.is_multiple_of(WORD),
+            "word at an offset that is not aligned"
         );
-        // SAFETY: the offset was checked to be aligned and inside the mapping, which is page-aligned, writable, and lives
-        // as long as self; all access to this word, here and in the other process, is atomic.
-        unsafe { AtomicU64::from_ptr(self.start.as_ptr().add(offset).cast()) }
+        // SAFETY: `at` has checked that the word is inside the mapping, which is page-aligned, writable, and lives as long
+        // as self. All access to the word, here and in other processes, is atomic.
+        unsafe { AtomicU64::from_ptr(self.at(offset, WORD).cast()) }
     }
 
-    /// Half a word at a byte offset, which must be a multiple of four inside the map; for futexes.
+    /// Returns half a word at a byte offset, which must be a multiple of four inside the map. Futexes are half words.
+    #[inline]
     pub(crate) fn half_word(&self, offset: usize) -> &AtomicU32 {
-        assert!(offset.is_multiple_of(4), "an aligned offset");
-        // SAFETY: the place is inside the mapping and aligned; it lives as long as self, and all access to it is atomic.
+        assert!(
+            offset.is_multiple_of(4),
+            "half word at an offset that is not aligned"
+        );
+        // SAFETY: as in `word`, with the size of half a word.
         unsafe { AtomicU32::from_ptr(self.at(offset, 4).cast()) }
     }
 
-    /// The address of so many bytes inside the map, which is valid for as long as the map lives.
+    /// Returns the address of `count` bytes at `offset`, which is valid while the map lives.
+    ///
+    /// # Panics
+    ///
+    /// When the range is not inside the map.
+    #[inline]
     pub(crate) fn at(&self, offset: usize, count: usize) -> *mut u8 {
         assert!(
             offset
                 .checked_add(count)
                 .is_some_and(|end| end <= self.length),
-            "place outside the shared memory"
+            "range outside the shared memory"
         );
         // SAFETY: the offset was checked to be inside the mapping, or at its end.
         unsafe { self.start.as_ptr().add(offset) }
     }
 
-    /// Copies bytes into the map. The caller publishes them by a release store to a word afterwards.
+    /// Copies bytes into the map, atomically by words and bytes. A release store to a word afterwards publishes them.
+    #[inline]
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(
-            offset
-                .checked_add(bytes.len())
-                .is_some_and(|end| end <= self.length),
-            "write outside the shared memory"
-        );
-        // SAFETY: the range was checked; a caller's buffer never lies in the map, of which only words are lent out.
-        unsafe {
-            ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.as_ptr().add(offset), bytes.len())
+        let to = self.at(offset, bytes.len());
+        #[cfg(target_arch = "x86_64")]
+        if bytes.len() >= STRING_COPY {
+            // SAFETY: `at` has checked the destination; the source is a slice. They do not overlap, because the map never
+            // lends out slices through safe functions.
+            unsafe { string_copy(to, bytes.as_ptr(), bytes.len()) };
+            return;
+        }
+        let unaligned = bytes.len().min(offset.wrapping_neg() % WORD);
+        let (head, rest) = bytes.split_at(unaligned);
+        let (words, tail) = rest.as_chunks::<WORD>();
+        for (index, byte) in head.iter().enumerate() {
+            // SAFETY: inside the range that `at` has checked; all access to the map is atomic.
+            unsafe { AtomicU8::from_ptr(to.add(index)) }.store(*byte, Relaxed);
+        }
+        for (index, word) in words.iter().enumerate() {
+            // SAFETY: as above; the address is a multiple of eight, because the mapping is page-aligned.
+            unsafe { AtomicU64::from_ptr(to.add(unaligned + index * WORD).cast()) }
+                .store(u64::from_ne_bytes(*word), Relaxed);
+        }
+        let done = bytes.len() - tail.len();
+        for (index, byte) in tail.iter().enumerate() {
+            // SAFETY: as for the first bytes.
+            unsafe { AtomicU8::from_ptr(to.add(done + index)) }.store(*byte, Relaxed);
         }
     }
 
-    /// Copies bytes out of the map, after the words that publish them were read with acquire ordering.
+    /// Appends bytes of the map to `bytes`, as [`read`](Self::read) does. Does not allocate if there is room.
+    #[inline]
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>, offset: usize, count: usize) {
+        let start = bytes.len();
+        bytes.reserve(count);
+        self.at(offset, count);
+        // SAFETY: `reserve` has made room for `count` more bytes.
+        let to = unsafe { bytes.as_mut_ptr().add(start) };
+        // SAFETY: the range of the map was checked; the other is the vector's spare room.
+        unsafe { self.copy_out(to, offset, count) };
+        // SAFETY: the copy has initialized these bytes, for which there is room.
+        unsafe { bytes.set_len(start + count) };
+    }
+
+    /// Copies bytes out of the map, atomically by words and bytes.
+    ///
+    /// An acquire load of the word that publishes them comes first. If another process writes meanwhile, the copy mixes old
+    /// and new bytes; the caller validates it afterwards.
+    #[inline]
     pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) {
-        assert!(
-            offset
-                .checked_add(bytes.len())
-                .is_some_and(|end| end <= self.length),
-            "read outside the shared memory"
-        );
-        // SAFETY: as in `write`, with the directions exchanged.
-        unsafe {
-            ptr::copy_nonoverlapping(
-                self.start.as_ptr().add(offset),
-                bytes.as_mut_ptr(),
-                bytes.len(),
-            )
+        self.at(offset, bytes.len());
+        // SAFETY: the range of the map was checked; the other is a slice, which does not lie in the map.
+        unsafe { self.copy_out(bytes.as_mut_ptr(), offset, bytes.len()) };
+    }
+
+    /// # Safety
+    ///
+    /// `offset` and `count` are a range of the map. `to` is writable for `count` bytes, initialized or not, outside the map.
+    #[inline]
+    unsafe fn copy_out(&self, to: *mut u8, offset: usize, count: usize) {
+        // SAFETY: the caller vouches for the range.
+        let from = unsafe { self.start.as_ptr().add(offset) };
+        #[cfg(target_arch = "x86_64")]
+        if count >= STRING_COPY {
+            // SAFETY: the caller vouches for both ranges.
+            unsafe { string_copy(to, from, count) };
+            return;
         }
+        let byte = |index| {
+            // SAFETY: below `count`, so in both ranges; all access to the map is atomic.
+            unsafe {
+                to.add(index)
+                    .write(AtomicU8::from_ptr(from.add(index)).load(Relaxed));
+            }
+        };
+        let unaligned = count.min(offset.wrapping_neg() % WORD);
+        let words_end = count - (count - unaligned) % WORD;
+        (0..unaligned).for_each(byte);
+        for index in (unaligned..words_end).step_by(WORD) {
+            // SAFETY: as for a byte, for eight of them; the map's address is a multiple of eight, because the mapping is
+            // page-aligned.
+            unsafe {
+                let word = AtomicU64::from_ptr(from.add(index).cast()).load(Relaxed);
+                to.add(index).cast::<u64>().write_unaligned(word);
+            }
+        }
+        (words_end..count).for_each(byte);
+    }
+}
+
+/// Copies bytes with one string instruction, as fast as `memcpy`.
+///
+/// The compiler does not see the accesses, so it can assume nothing about them: to the other processes they are relaxed
+/// atomic accesses of single bytes, in any order.
+///
+/// # Safety
+///
+/// Both ranges are valid for `count` bytes and do not overlap. If one of them is shared, all its other users access it
+/// atomically.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+unsafe fn string_copy(to: *mut u8, from: *const u8, count: usize) {
+    // SAFETY: the caller vouches for both ranges; the direction flag is clear at every call, by the platform's ABI.
+    unsafe {
+        std::arch::asm!(
+            "rep movsb",
+            inout("rcx") count => _,
+            inout("rdi") to => _,
+            inout("rsi") from => _,
+            options(nostack, preserves_flags)
+        );
     }
 }
 
@@ -156,20 +255,42 @@ impl Drop for SharedMap {
     }
 }
 
-/// A memory file with this content, for somebody to whom it is passed.
-pub(crate) fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
+/// Makes an empty memory file.
+fn create_file(flags: libc::c_uint) -> io::Result<File> {
     // SAFETY: the name is a C string; memfd_create copies it.
-    let raw = unsafe { libc::memfd_create(c"procs".as_ptr(), libc::MFD_CLOEXEC) };
+    let raw = unsafe { libc::memfd_create(c"procs".as_ptr(), flags) };
     if raw < 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: on success the descriptor is new and nobody else owns it.
-    let mut file = unsafe { File::from_raw_fd(raw) };
+    Ok(unsafe { File::from_raw_fd(raw) })
+}
+
+/// Returns `EFBIG` for a size above the process's file-size limit, where the kernel would raise SIGXFSZ: memory files count
+/// as files.
+fn check_file_size(length: usize) -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: `limit` is a live value of the type that getrlimit writes.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    if limit.rlim_cur == libc::RLIM_INFINITY || length as u64 <= limit.rlim_cur {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(libc::EFBIG))
+    }
+}
+
+/// Makes a memory file with this content, to be passed to another process.
+pub(crate) fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
+    check_file_size(content.len())?;
+    let mut file = create_file(libc::MFD_CLOEXEC)?;
     file.write_all(content)?;
     Ok(file.into())
 }
 
-/// Appends the first bytes of a file.
+/// Appends the first `length` bytes of a file to `bytes`.
 pub(crate) fn append_file(file: OwnedFd, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
     let start = bytes.len();
     bytes.resize(start + length, 0);

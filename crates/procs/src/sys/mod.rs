@@ -2,6 +2,7 @@
 
 mod descriptor;
 mod fork_mark;
+mod lock_word;
 mod memory;
 mod message;
 mod process;
@@ -13,6 +14,7 @@ pub(crate) use descriptor::{
     peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use fork_mark::ForkMark;
+pub(crate) use lock_word::{AcquireError, Acquired, acquire, futex_sleep, futex_wake_up, release};
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{
     MAX_PASSED, Wait, is_crowded, is_too_long, receive_packet, receive_with_descriptors,

@@ -179,7 +179,7 @@ fn a_full_queue_whose_reader_died_says_so_and_goes_on_with_another() {
     eventually_ended(&reader);
     assert_eq!(queue.try_put(&4), Err(PutError::Full));
     let short = Duration::from_millis(20);
-    assert_eq!(queue.put_for(&4, short), Err(PutError::Full));
+    assert_eq!(queue.put_for(&4, short), Err(PutError::TimedOut));
     // One who waits goes on as soon as there is another reader.
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| queue.put_for(&4, LIMIT));

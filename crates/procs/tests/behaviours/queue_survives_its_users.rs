@@ -40,15 +40,16 @@ fn values_of_any_size_keep_their_order() {
 fn full_and_empty_and_closed_are_told() {
     let queue = Queue::<u32>::new(2).unwrap();
     let short = Duration::from_millis(3);
-    assert_eq!(queue.get_for(short), Err(GetError::Empty));
+    assert_eq!(queue.get_for(short), Err(GetError::TimedOut));
+    assert_eq!(queue.try_get(), Err(GetError::Empty));
     queue.put(&1).unwrap();
     queue.put(&2).unwrap();
     assert_eq!((queue.len(), queue.capacity()), (2, 2));
     assert_eq!(queue.try_put(&3), Err(PutError::Full));
-    assert_eq!(queue.put_for(&3, short), Err(PutError::Full));
+    assert_eq!(queue.put_for(&3, short), Err(PutError::TimedOut));
     assert_eq!(
         queue.put_until(&3, Instant::now() + short),
-        Err(PutError::Full)
+        Err(PutError::TimedOut)
     );
     queue.close().unwrap();
     queue.close().unwrap();

@@ -1,374 +1,667 @@
-//! The shared memory of a queue: a ring of items behind a mutex that survives its owners.
+//! The shared memory of a queue: a ring of items between two positions.
 //!
-//! Everything is changed under the mutex. Each change takes effect by *one* store, of `TAIL` when an item is put and of
-//! `HEAD` when one is taken: whoever is killed before it has done nothing, whoever is killed after it has done everything
-//! but counting. The next one who gets the mutex learns of the death and counts again.
+//! Putting and taking have a lock each, so a putter and a taker do not wait for one another. `TAIL` is stored under the put
+//! lock, `HEAD` under the take lock. Each change takes effect by *one* store: a process that is killed before the store has
+//! done nothing, and after it everything except waking others. The locks are released by the kernel when their owner dies;
+//! the next owner then notifies all waiters. Nothing has to be repaired.
 //!
-//! | word | says |
+//! | word | meaning |
 //! |---|---|
-//! | `HEAD`, `TAIL` | where the oldest item begins and the newest ends; never less than before, a place is the rest modulo the size |
-//! | `PUTS`, `TAKES`, `DONES` | how many items were put, taken, and reported as done |
-//! | `CLOSED` | no more will be put |
-//! | `LIMIT` | how many items may wait |
+//! | `MAGIC`, `SIZE`, `LIMIT` | identify a ring; size in bytes, greatest number of items |
+//! | `CLOSED` | 1: no item is put any more |
+//! | `TAIL` | position behind the newest item |
+//! | `HEAD` | position of the oldest item |
+//! | `SEEN_HEAD`, `SEEN_TAIL` | copies that the other side made some time ago: read instead of the word that the others write |
+//! | `TURN_SINCE`, `TURN_UNTIL` | the writer that waits for much room, and until when its turn counts, see [`turn`](super::turn) |
+//! | `DONES` | number of the items that were reported as done |
 //!
-//! An item is its length (u64), its number (u64), its bytes; rounded up to [`UNIT`]. It lies in one piece: what remains at
-//! the end of the ring is left out, with `SKIP` for a length.
+//! A *position* is the number of an item in the upper bits, and its place in the ring, in units of [`UNIT`], in the lower
+//! bits. Equal numbers mean an empty ring. An item is a header (upper 24 bits: its number; lower 40 bits: its length in
+//! bytes) and its bytes, rounded up to whole units. It lies in one piece: a header with the length [`SKIP`] sends the taker
+//! to the beginning of the ring.
 //!
-//! Those who wait count themselves in a [`Bell`] and sleep on its futex; whoever has news takes the count and wakes them
-//! after unlocking. One who is killed between the two wakes nobody: so nobody sleeps longer than a [`NAP`] at a time.
+//! # What other processes can do
+//!
+//! Every process that has the queue can write to this memory. Offsets and lengths that are read from it are verified before
+//! they are used, items are copied out before they are decoded, and nothing in it is an address. So an overwritten ring
+//! gives errors ([`RingError::Broken`]), wrong items, or a lost wake-up, but no access outside the ring.
 
 use std::hint;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sys::{self, Found, SharedMap};
+use crate::ipc::queue::futex_event::FutexEvent;
+use crate::ipc::queue::turn::{self, Turn};
+use crate::sys::{self, AcquireError, Acquired, SharedMap};
 
-const MUTEX: usize = 0;
-const HEAD: usize = 64;
-const TAKES: usize = 72;
-const TAIL: usize = 128;
-const PUTS: usize = 136;
-const DONES: usize = 192;
-const CLOSED: usize = 200;
-const LIMIT: usize = 208;
+/// Identifies a ring, and the version of its layout.
+const MAGIC_VALUE: u64 = u64::from_le_bytes(*b"procs-q2");
+
+// Written once, and by `close`: all processors keep a copy of this cache line.
+const MAGIC: usize = 0;
+const SIZE: usize = 8;
+const LIMIT: usize = 16;
+const CLOSED: usize = 24;
+// Written by putters.
+const PUT_LOCK: usize = 128;
+const TAIL: usize = 136;
+const SEEN_HEAD: usize = 144;
+const TURN_SINCE: usize = 152;
+const TURN_UNTIL: usize = 160;
+// Written by takers.
+const TAKE_LOCK: usize = 256;
+const HEAD: usize = 264;
+const SEEN_TAIL: usize = 272;
+const DONES: usize = 384;
 const DATA: usize = 4096;
 
 const UNIT: usize = 16;
-const HEADER: usize = 16;
-const SKIP: u64 = u64::MAX;
+const HEADER: usize = 8;
 
-/// Where a ring that is empty begins anew, so that a queue that is never full stays in the processor's cache.
-const WARM: usize = 64 * 1024;
+const LENGTH_BITS: u32 = 40;
+const SKIP: u64 = (1 << LENGTH_BITS) - 1;
 
-/// See above.
-const NAP: Duration = Duration::from_millis(100);
+/// `SEEN_HEAD` holds no position.
+const UNSEEN: u64 = u64::MAX;
 
-/// How long one waits for the mutex who does not want to wait: it is held for microseconds, unless its owner was stopped.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// An empty ring starts again at its beginning from this place on, so that a short queue stays in the processor's cache.
+const WARM: usize = 64 * 1024 / UNIT;
 
-/// Who waits for what: a futex, and behind it the number of waiters.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bell {
-    Items = 256,
-    Room = 320,
-    Done = 384,
+/// Distance, in units, between two looks at `HEAD` behind the warm part.
+const LOOK_DISTANCE: usize = 4096 / UNIT;
+
+/// Longest single sleep of a waiter. A process that is killed between a change and the wake-up leaves waiters asleep, so
+/// they look again.
+pub(super) const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Upper bound for which a call with a time limit waits for a lock beyond the limit. Locks are held for microseconds
+/// unless their owner is stopped (SIGSTOP, debugger).
+const TRY_LOCK_BUDGET: Duration = Duration::from_millis(100);
+
+/// What threads wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Items = 512,
+    Room = 576,
+    /// Room for the writer whose turn it is.
+    Turn = 592,
+    Done = 640,
 }
 
-/// Why nothing was done.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// It is too late.
-    Late,
+/// Reason why an operation did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RingError {
+    TimedOut,
     Closed,
     /// A process has overwritten the ring.
     Broken,
 }
 
+/// How long an operation may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    Forever,
+    Until(Instant),
+    /// It does not wait for items or room.
+    None,
+}
+
+impl Patience {
+    /// `time` from now; for ever if the clock cannot show that moment.
+    pub(crate) fn lasting(time: Duration) -> Self {
+        Instant::now()
+            .checked_add(time)
+            .map_or(Self::Forever, Self::Until)
+    }
+
+    /// Time that is left; zero when nothing is.
+    fn left(self) -> Duration {
+        match self {
+            Self::Forever => Duration::MAX,
+            Self::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
+            Self::None => Duration::ZERO,
+        }
+    }
+
+    fn lock_deadline(self) -> Option<Instant> {
+        let soonest = Instant::now() + TRY_LOCK_BUDGET;
+        match self {
+            Self::Forever => None,
+            Self::Until(deadline) => Some(deadline.max(soonest)),
+            Self::None => Some(soonest),
+        }
+    }
+}
+
+/// Result of one attempt.
+pub(super) enum Step {
+    Done,
+    /// Not possible before this event, or before so much time has passed.
+    Wait(Event, Duration),
+}
+
+impl Step {
+    fn wait(event: Event) -> Self {
+        Self::Wait(event, RECHECK_INTERVAL)
+    }
+}
+
+/// The number of an item and its place, in units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Position {
+    number: u64,
+    place: usize,
+}
+
+/// How positions are written as words: depends on the size of the ring only.
+#[derive(Clone, Copy)]
+struct Layout {
+    units: usize,
+    place_bits: u32,
+}
+
+impl Layout {
+    fn new(size: usize) -> Self {
+        let units = size / UNIT;
+        Self {
+            units,
+            place_bits: usize::BITS - (units - 1).leading_zeros(),
+        }
+    }
+
+    fn pack(self, position: Position) -> u64 {
+        position.number << self.place_bits | position.place as u64
+    }
+
+    fn unpack(self, word: u64) -> Result<Position, RingError> {
+        let place = (word & ((1 << self.place_bits) - 1)) as usize;
+        if place >= self.units {
+            return Err(RingError::Broken);
+        }
+        Ok(Position {
+            number: word >> self.place_bits,
+            place,
+        })
+    }
+
+    /// The number of items from one number to the next; numbers begin again at zero.
+    fn distance(self, from: u64, to: u64) -> u64 {
+        to.wrapping_sub(from) & (u64::MAX >> self.place_bits)
+    }
+
+    /// The position behind an item.
+    fn behind(self, number: u64, place: usize, room: usize) -> Position {
+        let end = place + room;
+        Position {
+            number: number.wrapping_add(1) & (u64::MAX >> self.place_bits),
+            place: if end == self.units { 0 } else { end },
+        }
+    }
+}
+
+/// The room of an item of so many bytes, in units.
+fn room_of(length: usize) -> usize {
+    (HEADER + length).div_ceil(UNIT)
+}
+
+fn header_of(number: u64, length: u64) -> u64 {
+    number << LENGTH_BITS | length
+}
+
 /// The shared memory of a queue.
 #[derive(Clone)]
 pub(crate) struct Ring {
-    map: Arc<SharedMap>,
-    size: usize,
+    shared: Arc<Shared>,
+    layout: Layout,
+    limit: u64,
 }
 
-/// The mutex, held.
-struct Held<'a>(&'a Ring);
+struct Shared {
+    map: SharedMap,
+    /// A lock was found to be overwritten: nothing is tried any more by this process.
+    is_broken: AtomicBool,
+}
 
-impl Drop for Held<'_> {
+/// A lock of the ring, held.
+pub(super) struct LockGuard<'a> {
+    ring: &'a Ring,
+    lock: usize,
+}
+
+impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
-        sys::unlock_mutex(&self.0.map, MUTEX);
+        if !sys::release(self.ring.map().half_word(self.lock)) {
+            self.ring.shared.is_broken.store(true, Relaxed);
+        }
     }
 }
 
 impl Ring {
-    /// For up to `limit` items that together take up to `size` bytes (a multiple of [`UNIT`]).
+    /// Makes memory for up to `limit` items that together take up to `size` bytes, a multiple of [`UNIT`].
     pub(crate) fn new(limit: usize, size: usize) -> io::Result<Self> {
         let length = size.checked_add(DATA).ok_or(io::ErrorKind::OutOfMemory)?;
+        if size as u64 >= SKIP {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         let map = SharedMap::new(length)?;
-        sys::init_mutex(&map, MUTEX)?;
+        map.word(SIZE).store(size as u64, Relaxed);
         map.word(LIMIT).store(limit as u64, Relaxed);
-        Ok(Self {
-            map: Arc::new(map),
-            size,
-        })
+        map.word(SEEN_HEAD).store(UNSEEN, Relaxed);
+        map.word(MAGIC).store(MAGIC_VALUE, Release);
+        Ok(Self::of(map, limit as u64, size))
     }
 
+    /// Maps the memory that another process made.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidData` when the file does not hold a ring of this size.
     pub(crate) fn attach(file: OwnedFd, size: usize) -> io::Result<Self> {
         let length = size.checked_add(DATA).ok_or(io::ErrorKind::InvalidData)?;
-        let map = Arc::new(SharedMap::attach(file, length)?);
-        Ok(Self { map, size })
+        if size == 0 || !size.is_multiple_of(UNIT) || size as u64 >= SKIP {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let map = SharedMap::attach(file, length)?;
+        let is_ring = map.word(MAGIC).load(Acquire) == MAGIC_VALUE
+            && map.word(SIZE).load(Relaxed) == size as u64;
+        let limit = map.word(LIMIT).load(Relaxed);
+        if !is_ring || limit == 0 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Self::of(map, limit, size))
+    }
+
+    fn of(map: SharedMap, limit: u64, size: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                map,
+                is_broken: AtomicBool::new(false),
+            }),
+            layout: Layout::new(size),
+            limit,
+        }
     }
 
     pub(crate) fn map(&self) -> &SharedMap {
-        &self.map
+        &self.shared.map
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.layout.units * UNIT
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.get(LIMIT) as usize
+        self.limit as usize
     }
 
-    /// The largest value that finds room.
+    /// The length of the largest item, in bytes.
     pub(crate) fn largest(&self) -> usize {
-        self.size - HEADER
+        self.size() - HEADER
     }
 
     fn get(&self, word: usize) -> u64 {
-        self.map.word(word).load(Acquire)
+        self.map().word(word).load(Acquire)
     }
 
     fn set(&self, word: usize, value: u64) {
-        // Release, so that the compiler and the processor keep everything before it there, also for one who is killed.
-        self.map.word(word).store(value, Release);
+        // Release: the compiler and the processor keep everything before it there, also for a process that is killed.
+        self.map().word(word).store(value, Release);
     }
 
-    /// Where a position lies in the ring. A division is as slow as all the rest of a put; most sizes need none.
-    fn rest(&self, at: u64) -> usize {
-        let size = self.size as u64;
-        let rest = if size.is_power_of_two() {
-            at & (size - 1)
-        } else {
-            at % size
-        };
-        rest as usize
+    fn position(&self, word: usize) -> Result<Position, RingError> {
+        self.layout.unpack(self.get(word))
     }
 
-    /// How many items wait, at this moment.
+    pub(super) fn event(&self, event: Event) -> FutexEvent<'_> {
+        FutexEvent::new(self.map(), event as usize)
+    }
+
+    fn turn(&self) -> Turn<'_> {
+        Turn::new(self.map().word(TURN_SINCE), self.map().word(TURN_UNTIL))
+    }
+
+    /// The number of items at this moment.
     pub(crate) fn count(&self) -> u64 {
-        // Takes first: items that are put in between make the number too large rather than negative.
-        let takes = self.get(TAKES);
-        self.get(PUTS).saturating_sub(takes)
+        // The head first: items that are put in between make the number too large rather than negative.
+        let head = self.get(HEAD) >> self.layout.place_bits;
+        let tail = self.get(TAIL) >> self.layout.place_bits;
+        self.layout.distance(head, tail).min(self.limit)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.get(CLOSED) != 0
     }
 
-    fn lock(&self, deadline: Option<Instant>) -> Result<Held<'_>, Stop> {
-        let deadline = deadline.map(|deadline| deadline.max(Instant::now() + PATIENCE));
-        let found = sys::lock_mutex(&self.map, MUTEX, deadline).map_err(|_| Stop::Broken)?;
-        let found = found.ok_or(Stop::Late)?;
-        let held = Held(self);
-        if found == Found::OwnerDied {
-            let counted = self.recount();
-            // Also a ring that cannot be counted must stay lockable, so that all see that it is broken.
-            sys::repaired(&self.map, MUTEX);
-            counted?;
+    /// Whether it is closed, as putters and takers read it.
+    fn closed(&self) -> Result<bool, RingError> {
+        match self.get(CLOSED) {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(RingError::Broken),
         }
-        Ok(held)
     }
 
-    /// Counts again what the dead may not have counted.
-    fn recount(&self) -> Result<(), Stop> {
-        let (mut at, tail) = (self.get(HEAD), self.get(TAIL));
-        let mut count = 0;
-        while at != tail {
-            match self.item(at, tail)? {
-                (start, None) => at = start,
-                (start, Some((length, number))) => {
-                    count += 1;
-                    // Items are numbered by `PUTS`: only the newest may not be in it.
-                    self.set(PUTS, self.get(PUTS).max(number + 1));
-                    at = start + room_of(length) as u64;
-                }
+    fn lock(&self, lock: usize, patience: Patience) -> Result<LockGuard<'_>, RingError> {
+        if self.shared.is_broken.load(Relaxed) {
+            return Err(RingError::Broken);
+        }
+        let word = self.map().half_word(lock);
+        let acquired = match sys::acquire(word, || patience.lock_deadline()) {
+            Ok(acquired) => acquired,
+            Err(AcquireError::TimedOut) => return Err(RingError::TimedOut),
+            Err(AcquireError::Overwritten) => {
+                self.shared.is_broken.store(true, Relaxed);
+                return Err(RingError::Broken);
             }
+        };
+        let guard = LockGuard { ring: self, lock };
+        if self.get(MAGIC) != MAGIC_VALUE {
+            return Err(RingError::Broken);
         }
-        self.set(
-            TAKES,
-            self.get(PUTS).checked_sub(count).ok_or(Stop::Broken)?,
-        );
-        Ok(())
+        if acquired == Acquired::OwnerDied {
+            self.notify_everyone();
+        }
+        Ok(guard)
     }
 
-    /// What lies at a position before the tail: an item's length and number, or a gap and where it ends.
-    fn item(&self, at: u64, tail: u64) -> Result<(u64, Option<(usize, u64)>), Stop> {
-        let place = self.rest(at);
-        let left = self.size - place;
-        if tail.wrapping_sub(at) > self.size as u64 || !place.is_multiple_of(UNIT) {
-            return Err(Stop::Broken);
+    /// Wakes all waiters: a dead owner may have changed something without waking them.
+    #[cold]
+    fn notify_everyone(&self) {
+        for event in [Event::Items, Event::Room, Event::Turn] {
+            self.event(event).notify(i32::MAX);
         }
-        let length = self.get(DATA + place);
-        let end = at + left as u64;
-        if length == SKIP {
-            return if end <= tail {
-                Ok((end, None))
-            } else {
-                Err(Stop::Broken)
-            };
-        }
-        let length = usize::try_from(length).map_err(|_| Stop::Broken)?;
-        let fits = length <= left - HEADER && at + room_of(length) as u64 <= tail;
-        if !fits {
-            return Err(Stop::Broken);
-        }
-        Ok((at, Some((length, self.get(DATA + place + 8)))))
-    }
-
-    /// Leaves out what remains at the end of the ring after a position.
-    fn skip(&self, at: u64) -> u64 {
-        let place = self.rest(at);
-        self.set(DATA + place, SKIP);
-        at + (self.size - place) as u64
-    }
-
-    /// Where an item of this size begins if there is room.
-    fn place(&self, room: usize) -> Option<u64> {
-        let (mut head, mut tail) = (self.get(HEAD), self.get(TAIL));
-        let left = |at: u64| self.size - self.rest(at);
-        if self.count() == 0 {
-            if left(tail) < room || self.size - left(tail) > WARM {
-                // First the gap, then the two ends: each of the three leaves a ring without items.
-                tail = self.skip(tail);
-                self.set(TAIL, tail);
-            }
-            head = tail;
-            self.set(HEAD, head);
-        }
-        let gap = if left(tail) < room { left(tail) } else { 0 };
-        let free = self.size - (tail - head) as usize;
-        if gap + room > free {
-            return None;
-        }
-        Some(if gap > 0 { self.skip(tail) } else { tail })
     }
 
     /// Puts an item that is not larger than the largest.
-    pub(crate) fn put(&self, bytes: &[u8], deadline: Option<Instant>) -> Result<(), Stop> {
-        let room = room_of(bytes.len());
-        self.repeat(Bell::Room, deadline, || {
-            let held = self.lock(deadline)?;
-            if self.is_closed() {
-                return Err(Stop::Closed);
-            }
-            let (puts, full) = (self.get(PUTS), self.count() >= self.get(LIMIT));
-            let Some(at) = (if full { None } else { self.place(room) }) else {
-                return Ok(Err(held));
-            };
-            let place = DATA + self.rest(at);
-            self.set(place, bytes.len() as u64);
-            self.set(place + 8, puts);
-            self.map.write(place + HEADER, bytes);
-            self.set(TAIL, at + room as u64);
-            self.set(PUTS, puts + 1);
-            self.ring(Bell::Items, held, 1);
-            Ok(Ok(()))
-        })
+    pub(crate) fn put(&self, bytes: &[u8], patience: Patience) -> Result<(), RingError> {
+        let mut writer = Writer::default();
+        let result = self.repeat(patience, |asleep| {
+            writer.has_slept |= asleep;
+            self.try_put(bytes, patience, &mut writer)
+        });
+        if writer.has_slept {
+            self.pass_on(&writer);
+        }
+        result
     }
 
-    /// Takes the oldest item, into `bytes`, whatever was there. (Bytes that are there already need not be cleared first.)
-    pub(crate) fn take(&self, bytes: &mut Vec<u8>, deadline: Option<Instant>) -> Result<(), Stop> {
-        self.repeat(Bell::Items, deadline, || {
-            let held = self.lock(deadline)?;
-            if self.count() == 0 {
-                return if self.is_closed() {
-                    Err(Stop::Closed)
+    fn try_put(
+        &self,
+        bytes: &[u8],
+        patience: Patience,
+        writer: &mut Writer,
+    ) -> Result<Step, RingError> {
+        let guard = self.lock(PUT_LOCK, patience)?;
+        if self.closed()? {
+            return Err(RingError::Closed);
+        }
+        let turn = self.turn();
+        if let Some(wait) = turn.is_other_than(writer.since) {
+            return Ok(Step::Wait(Event::Room, wait));
+        }
+        let (number, place) = match self.place(room_of(bytes.len()))? {
+            Place::Free(number, place) => (number, place),
+            Place::TooManyItems => return Ok(Step::wait(Event::Room)),
+            // Items that came later have taken the room.
+            Place::NoRoom if writer.has_slept => {
+                if turn.take(writer.age()) {
+                    // The writer that has lost its turn waits with the others from now on.
+                    self.event(Event::Turn).notify(i32::MAX);
+                }
+                return Ok(Step::Wait(Event::Turn, turn::RENEWAL_INTERVAL));
+            }
+            Place::NoRoom => return Ok(Step::wait(Event::Room)),
+        };
+        let at = DATA + place * UNIT;
+        self.set(at, header_of(number, bytes.len() as u64));
+        self.map().write(at + HEADER, bytes);
+        let tail = self.layout.behind(number, place, room_of(bytes.len()));
+        turn.end(writer.since);
+        self.set(TAIL, self.layout.pack(tail));
+        drop(guard);
+        self.event(Event::Items).notify(1);
+        Ok(Step::Done)
+    }
+
+    /// Wakes the next writer: the one that has slept may have received a wake-up that another could use.
+    #[cold]
+    fn pass_on(&self, writer: &Writer) {
+        self.turn().end(writer.since);
+        if self.count() < self.limit {
+            self.event(Event::Room).notify(1);
+        }
+    }
+
+    /// Finds the place of an item of so many units.
+    fn place(&self, room: usize) -> Result<Place, RingError> {
+        let tail = self.position(TAIL)?;
+        let seen = self.get(SEEN_HEAD);
+        let is_far = tail.place >= WARM && (tail.place % LOOK_DISTANCE) < room;
+        if seen != UNSEEN && !is_far {
+            let place = self.place_between(self.layout.unpack(seen)?, tail, room);
+            if let Place::Free(..) = place {
+                return Ok(place);
+            }
+        }
+        let word = self.get(HEAD);
+        let mut head = self.layout.unpack(word)?;
+        if head.number == tail.number {
+            // Takers store the head only while there are items, so here it is the putter's to store.
+            let fits = self.layout.units - tail.place >= room;
+            head.place = if fits && !is_far { tail.place } else { 0 };
+            self.set(SEEN_HEAD, UNSEEN);
+            self.set(HEAD, self.layout.pack(head));
+            self.set(SEEN_HEAD, self.layout.pack(head));
+            return Ok(Place::Free(tail.number, head.place));
+        }
+        self.set(SEEN_HEAD, word);
+        Ok(self.place_between(head, tail, room))
+    }
+
+    /// Finds the place of an item while there are others from `head` to `tail`, or were.
+    fn place_between(&self, head: Position, tail: Position, room: usize) -> Place {
+        let count = self.layout.distance(head.number, tail.number);
+        if count >= self.limit {
+            return Place::TooManyItems;
+        }
+        if count == 0 {
+            // The place of the head does not follow from the copy: see `place`.
+            return Place::NoRoom;
+        }
+        let at_end = self.layout.units - tail.place;
+        if tail.place <= head.place {
+            if head.place - tail.place >= room {
+                return Place::Free(tail.number, tail.place);
+            }
+        } else if at_end >= room {
+            return Place::Free(tail.number, tail.place);
+        } else if head.place >= room {
+            self.set(DATA + tail.place * UNIT, header_of(tail.number, SKIP));
+            return Place::Free(tail.number, 0);
+        }
+        Place::NoRoom
+    }
+
+    /// Takes the oldest item; its bytes replace what is in `bytes`.
+    pub(crate) fn take(&self, bytes: &mut Vec<u8>, patience: Patience) -> Result<(), RingError> {
+        self.repeat(patience, |_| self.try_take(bytes, patience))
+    }
+
+    fn try_take(&self, bytes: &mut Vec<u8>, patience: Patience) -> Result<Step, RingError> {
+        loop {
+            let guard = self.lock(TAKE_LOCK, patience)?;
+            let Some(head) = self.oldest()? else {
+                // In this order: after the mark no item is put.
+                let is_closed = self.closed()?;
+                self.set(SEEN_TAIL, self.get(TAIL));
+                return match self.oldest()? {
+                    Some(_) => continue,
+                    None if is_closed => Err(RingError::Closed),
+                    None => Ok(Step::wait(Event::Items)),
+                };
+            };
+            let (place, length) = self.item(head)?;
+            if bytes.capacity() < length {
+                // The allocator does not run under the lock.
+                drop(guard);
+                bytes.clear();
+                bytes.reserve(length);
+                continue;
+            }
+            bytes.clear();
+            self.map()
+                .append_to(bytes, DATA + place * UNIT + HEADER, length);
+            let next = self.layout.behind(head.number, place, room_of(length));
+            self.set(HEAD, self.layout.pack(next));
+            drop(guard);
+            if !self.event(Event::Turn).notify(i32::MAX) {
+                self.event(Event::Room).notify(1);
+            }
+            return Ok(Step::Done);
+        }
+    }
+
+    /// The position of the oldest item, if there is one. The caller holds the take lock.
+    fn oldest(&self) -> Result<Option<Position>, RingError> {
+        let seen = self.get(SEEN_TAIL) >> self.layout.place_bits;
+        let head = self.position(HEAD)?;
+        if head.number != seen {
+            return Ok(Some(head));
+        }
+        // The tail first: a putter moves the head of an empty ring before it stores the tail.
+        let tail = self.get(TAIL);
+        let head = self.position(HEAD)?;
+        if head.number == tail >> self.layout.place_bits {
+            return Ok(None);
+        }
+        self.set(SEEN_TAIL, tail);
+        Ok(Some(head))
+    }
+
+    /// The place of an item and its length. Verifies that it lies in the ring.
+    fn item(&self, head: Position) -> Result<(usize, usize), RingError> {
+        let number = header_of(head.number, 0);
+        for place in [head.place, 0] {
+            let header = self.get(DATA + place * UNIT);
+            let length = header & SKIP;
+            if header & !SKIP != number {
+                break;
+            }
+            if length != SKIP {
+                let fits = place + room_of(length as usize) <= self.layout.units;
+                return if fits {
+                    Ok((place, length as usize))
                 } else {
-                    Ok(Err(held))
+                    Err(RingError::Broken)
                 };
             }
-            let tail = self.get(TAIL);
-            let (mut at, mut item) = self.item(self.get(HEAD), tail)?;
-            if item.is_none() {
-                (at, item) = self.item(at, tail)?;
+        }
+        Err(RingError::Broken)
+    }
+
+    /// Reports an item that was taken as done. False: none is open.
+    pub(crate) fn done(&self) -> Result<bool, RingError> {
+        let dones = self.map().word(DONES);
+        let mut seen = dones.load(SeqCst);
+        loop {
+            if self.get(MAGIC) != MAGIC_VALUE {
+                return Err(RingError::Broken);
             }
-            let (length, _) = item.ok_or(Stop::Broken)?;
-            bytes.resize(length, 0);
-            let place = DATA + self.rest(at);
-            self.map.read(place + HEADER, bytes);
-            self.set(HEAD, at + room_of(length) as u64);
-            self.set(TAKES, self.get(TAKES) + 1);
-            // All of them: the first may need more room than there is, and the second less.
-            self.ring(Bell::Room, held, i32::MAX);
-            Ok(Ok(()))
+            if seen == self.position(HEAD)?.number {
+                return Ok(false);
+            }
+            let next = self.layout.behind(seen, 0, 0).number;
+            match dones.compare_exchange_weak(seen, next, SeqCst, SeqCst) {
+                Ok(_) if next == self.position(TAIL)?.number => {
+                    self.event(Event::Done).notify(i32::MAX);
+                    return Ok(true);
+                }
+                Ok(_) => return Ok(true),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Waits until every item that was put is reported as done.
+    pub(crate) fn join(&self, patience: Patience) -> Result<(), RingError> {
+        self.repeat(patience, |_| {
+            if self.get(MAGIC) != MAGIC_VALUE {
+                return Err(RingError::Broken);
+            }
+            // In this order: if they are equal, all was done when the tail was read.
+            let dones = self.map().word(DONES).load(SeqCst);
+            let tail = self.position(TAIL)?;
+            if dones > u64::MAX >> self.layout.place_bits {
+                return Err(RingError::Broken);
+            }
+            Ok(if dones == tail.number {
+                Step::Done
+            } else {
+                Step::wait(Event::Done)
+            })
         })
     }
 
-    /// Says that an item that was taken is done. False: none is open.
-    pub(crate) fn done(&self) -> Result<bool, Stop> {
-        let held = self.lock(None)?;
-        let dones = self.get(DONES) + 1;
-        if dones > self.get(TAKES) {
-            return Ok(false);
-        }
-        self.set(DONES, dones);
-        if dones == self.get(PUTS) {
-            self.ring(Bell::Done, held, i32::MAX);
-        }
-        Ok(true)
-    }
-
-    /// Waits until all that was put is done.
-    pub(crate) fn join(&self, deadline: Option<Instant>) -> Result<(), Stop> {
-        self.repeat(Bell::Done, deadline, || {
-            let held = self.lock(deadline)?;
-            let all_done = self.get(DONES) == self.get(PUTS);
-            Ok(if all_done { Ok(()) } else { Err(held) })
-        })
-    }
-
-    /// Lets nobody put anything more.
-    pub(crate) fn close(&self) -> Result<(), Stop> {
-        let held = self.lock(None)?;
+    /// Lets no more items in.
+    pub(crate) fn close(&self) -> Result<(), RingError> {
+        let guard = self.lock(PUT_LOCK, Patience::Forever)?;
         self.set(CLOSED, 1);
-        self.ring(Bell::Items, held, i32::MAX);
-        let held = self.lock(None)?;
-        self.ring(Bell::Room, held, i32::MAX);
+        drop(guard);
+        self.notify_everyone();
         Ok(())
     }
 
-    /// Tries until it succeeds, fails, or is too late. `step` gives back the mutex where it wants to wait.
-    fn repeat<'a>(
-        &'a self,
-        bell: Bell,
-        deadline: Option<Instant>,
-        mut step: impl FnMut() -> Result<Result<(), Held<'a>>, Stop>,
-    ) -> Result<(), Stop> {
-        let mut first = true;
+    /// Repeats `step` until it is done, fails, or runs out of time. The step learns whether the thread has slept since the
+    /// last one.
+    fn repeat(
+        &self,
+        patience: Patience,
+        mut step: impl FnMut(bool) -> Result<Step, RingError>,
+    ) -> Result<(), RingError> {
+        let Step::Wait(mut event, _) = step(false)? else {
+            return Ok(());
+        };
+        if patience.left().is_zero() {
+            return Err(RingError::TimedOut);
+        }
+        self.linger(event);
+        let mut has_slept = false;
         loop {
-            let held = match step()? {
-                Ok(()) => return Ok(()),
-                Err(held) => held,
+            let waiter = self.event(event).register();
+            let Step::Wait(wanted, nap) = step(has_slept)? else {
+                return Ok(());
             };
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(Stop::Late);
+            let left = patience.left();
+            if left.is_zero() {
+                return Err(RingError::TimedOut);
             }
-            if std::mem::take(&mut first) {
-                drop(held);
-                self.linger(bell);
-                continue;
+            has_slept = wanted == event;
+            if has_slept {
+                waiter.sleep(nap.min(left));
             }
-            let waiters = self.map.half_word(bell as usize + 4);
-            waiters.store(waiters.load(Relaxed).saturating_add(1), Relaxed);
-            // Read under the mutex: whoever has news after it changes this number before waking.
-            let seen = self.map.half_word(bell as usize).load(Relaxed);
-            drop(held);
-            let nap = left.map_or(NAP, |left| left.min(NAP));
-            sys::futex_wait(&self.map, bell as usize, seen, nap);
+            event = wanted;
         }
     }
 
     /// Looks for news for a moment before sleeping: a sleep and a wake-up cost more than most waits.
-    fn linger(&self, bell: Bell) {
-        let word = match bell {
-            Bell::Items => TAIL,
-            Bell::Room => HEAD,
-            Bell::Done => DONES,
+    fn linger(&self, event: Event) {
+        let word = match event {
+            Event::Items => TAIL,
+            Event::Room | Event::Turn => HEAD,
+            Event::Done => DONES,
         };
         let before = self.get(word);
         for look in 0..54 {
             if look < 4 {
-                // Meanwhile the other processor does several items: to pass the ring's memory to and fro takes longer.
+                // Meanwhile the other processor handles several items: passing the memory to and fro takes longer.
                 (0..sys::SPINS).for_each(|_| hint::spin_loop());
             } else {
-                // Yielding lets the one run that is waited for.
+                // Yielding lets the process run that this one waits for.
                 thread::yield_now();
             }
             if self.get(word) != before {
@@ -376,25 +669,29 @@ impl Ring {
             }
         }
     }
-
-    /// Unlocks, and wakes up to so many of those who wait.
-    fn ring(&self, bell: Bell, held: Held<'_>, count: i32) {
-        let waiters = self.map.half_word(bell as usize + 4);
-        let waiting = waiters.load(Relaxed);
-        if waiting > 0 {
-            let woken = u32::try_from(count).unwrap_or(u32::MAX);
-            waiters.store(waiting.saturating_sub(woken), Relaxed);
-            let number = self.map.half_word(bell as usize);
-            number.store(number.load(Relaxed).wrapping_add(1), Relaxed);
-        }
-        drop(held);
-        if waiting > 0 {
-            sys::futex_wake(&self.map, bell as usize, count);
-        }
-    }
 }
 
-/// How much of the ring an item takes.
-fn room_of(length: usize) -> usize {
-    (HEADER + length).next_multiple_of(UNIT)
+/// Where an item can lie.
+enum Place {
+    /// Its number and place.
+    Free(u64, usize),
+    TooManyItems,
+    NoRoom,
+}
+
+/// A putter that may have to wait.
+#[derive(Default)]
+struct Writer {
+    has_slept: bool,
+    /// When it wanted to have a turn for the first time. Zero: never.
+    since: u64,
+}
+
+impl Writer {
+    fn age(&mut self) -> u64 {
+        if self.since == 0 {
+            self.since = sys::monotonic_nanos();
+        }
+        self.since
+    }
 }
