@@ -49,9 +49,9 @@ mod wire;
 
 pub use child::init::init;
 
-/// Calls [`init`] first in `main`.
+/// Calls [`init`] first in `main`, so that a child process is recognised before anything else happens.
 ///
-/// Write it above every other attribute of `main`, so that a child is recognised before anything else happens.
+/// It stands above or below the attribute of an async runtime: the runtime starts after the check.
 ///
 /// ```
 /// #[procs::main]
@@ -59,19 +59,52 @@ pub use child::init::init;
 ///     assert!(procs::parent().is_none());
 /// }
 /// ```
+///
+/// ```
+/// #[procs::main]
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() {
+///     assert!(procs::parent().is_none());
+/// }
+/// ```
 pub use procs_macros::main;
 
 /// Makes a free function a task: a function that can be called in another process.
 ///
-/// It can still be called as usual. Its name becomes a value that stands for it, for [`spawn`], [`Pool::submit`] and the
-/// like. (To pass it as a function, write `*name`. Since it is a value, a local variable in its scope cannot have the same
-/// name.)
+/// The function can still be called as usual. Its name becomes a value of a type of its own, which implements [`Task`] and is
+/// passed to [`spawn`], [`Pool::submit`] and the like. So the compiler refuses a function that is not a task. A function
+/// item cannot offer that: stable Rust has no name for its type, for which [`Task`] could be implemented.
+///
+/// Two consequences, each with its cure:
+///
+/// - The value is not a function: `items.map(square)` on an iterator is an error (E0277). Write `items.map(*square)`.
+/// - A local variable in its scope cannot have the same name: `let square = …` is an error (E0308 or E0530). Choose another
+///   name.
+///
+/// With `#[procs::task(value = Name)]` the function stays a plain function and the value gets that name. Neither error
+/// occurs then:
+///
+/// ```
+/// #[procs::task(value = Square)]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// #[procs::main]
+/// fn main() {
+///     let squares: Vec<_> = [1, 2, 3].into_iter().map(square).collect();
+///     assert_eq!(squares, [1, 4, 9]);
+///     let square = procs::spawn(Square, 7).unwrap().join().unwrap();
+///     assert_eq!(square, 49);
+/// }
+/// ```
 ///
 /// Arguments and result are owned values that serde can serialize, because they travel as bytes. Several arguments are
 /// given as a tuple, none as `()`. A task may return a `Result`, which arrives as it is; a panic in it arrives as an error.
 ///
 /// The compiler refuses generic functions, `async`, `unsafe` and `extern` ones, methods with `self`, and borrowed
-/// arguments, each with a sentence that says what to do instead.
+/// arguments, each with a sentence that says what to do instead. An associated function that does not name `Self` cannot be
+/// told from a free one: the compiler says there that a struct is not supported in an `impl` block. Move the function out.
 ///
 /// `#[procs::task(crate = path)]` names the crate where it is not called `procs`.
 ///

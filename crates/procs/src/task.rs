@@ -33,7 +33,7 @@ use crate::wire::journal::TaskTimer;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task: another process would not find it",
     label = "this is not a task",
-    note = "write `#[procs::task]` above the function, and pass the function's name"
+    note = "write `#[procs::task]` above the function and pass the function's name; if it has `#[procs::task(value = Name)]`, pass `Name`"
 )]
 pub trait Task: Copy + Send + Sync + 'static {
     /// What the function takes: `()` for nothing, the type itself for one argument, a tuple for several.

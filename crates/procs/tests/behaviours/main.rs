@@ -20,6 +20,7 @@ mod programs_are_started_as_told;
 mod programs_run_without_deadlock;
 mod queue_survives_its_users;
 mod results_belong_to_their_jobs;
+mod tasks_are_functions;
 mod values_arrive_as_they_were_sent;
 mod waiters_are_woken_whoever_dies;
 mod waits_end_when_they_should;
