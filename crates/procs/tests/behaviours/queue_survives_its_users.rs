@@ -119,6 +119,46 @@ fn join_waits_for_what_was_put() {
     assert_eq!(queue.task_done(), Err(TaskDoneError::TooMany));
 }
 
+#[test]
+fn joins_have_time_limits() {
+    let queue = JoinableQueue::<u32>::with_bytes(10, 4096).unwrap();
+    queue.put(&1).unwrap();
+    let soon = Instant::now() + Duration::from_millis(3);
+    assert_eq!(queue.join_until(soon), Err(WaitError::TimedOut));
+    assert_eq!(queue.join_for(Duration::ZERO), Err(WaitError::TimedOut));
+}
+
+#[test]
+fn iterators_end_when_the_queue_is_closed_or_empty() {
+    let queue = JoinableQueue::<u32>::new(10).unwrap();
+    assert_eq!(queue.try_iter().count(), 0);
+    (0..3).for_each(|n| queue.put(&n).unwrap());
+    let values: Result<Vec<_>, _> = queue.try_iter().collect();
+    assert_eq!(values, Ok(vec![0, 1, 2]));
+    (3..5).for_each(|n| queue.put(&n).unwrap());
+    queue.close().unwrap();
+    let mut values = Vec::new();
+    for value in &queue {
+        values.push(value.unwrap());
+    }
+    assert_eq!(values, [3, 4]);
+}
+
+#[test]
+fn values_without_bytes_and_queues_without_room() {
+    let queue = Queue::<()>::new(3).unwrap();
+    (0..3).for_each(|_| queue.put(&()).unwrap());
+    assert_eq!(queue.try_put(&()), Err(PutError::Full));
+    assert_eq!(queue.iter().take(3).filter(Result::is_ok).count(), 3);
+    let error = Queue::<()>::new(0).unwrap_err();
+    assert!(error.to_string().contains("at least one item"), "{error}");
+    assert!(JoinableQueue::<u8>::with_bytes(0, 4096).is_err());
+    assert_eq!(
+        Queue::<u8>::with_bytes(usize::MAX, 1).unwrap().capacity(),
+        usize::MAX
+    );
+}
+
 /// A number and bytes that depend on it: whoever reads a torn value sees it.
 type Ticket = (u32, Vec<u8>);
 
