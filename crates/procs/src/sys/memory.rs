@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
 const WORD: usize = size_of::<u64>();
 
-/// From this size on, a copy uses the processor's string instruction. Below it, a loop over words is faster.
+/// From this size on, a copy uses vector registers. Below it, a loop over words is as fast.
 #[cfg(target_arch = "x86_64")]
-const STRING_COPY: usize = 1024;
+const VECTOR_COPY: usize = 128;
 
 /// A mapping of a memory file. All processes that map the file see the same bytes.
 ///
@@ -133,10 +133,10 @@ impl SharedMap {
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
         let to = self.at(offset, bytes.len());
         #[cfg(target_arch = "x86_64")]
-        if bytes.len() >= STRING_COPY {
+        if bytes.len() >= VECTOR_COPY {
             // SAFETY: `at` has checked the destination; the source is a slice. They do not overlap, because the map never
             // lends out slices through safe functions.
-            unsafe { string_copy(to, bytes.as_ptr(), bytes.len()) };
+            unsafe { vector_copy(to, bytes.as_ptr(), bytes.len()) };
             return;
         }
         let unaligned = bytes.len().min(offset.wrapping_neg() % WORD);
@@ -191,9 +191,9 @@ impl SharedMap {
         // SAFETY: the caller vouches for the range.
         let from = unsafe { self.start.as_ptr().add(offset) };
         #[cfg(target_arch = "x86_64")]
-        if count >= STRING_COPY {
+        if count >= VECTOR_COPY {
             // SAFETY: the caller vouches for both ranges.
-            unsafe { string_copy(to, from, count) };
+            unsafe { vector_copy(to, from, count) };
             return;
         }
         let byte = |index| {
@@ -218,26 +218,56 @@ impl SharedMap {
     }
 }
 
-/// Copies bytes with one string instruction, as fast as `memcpy`.
+/// Copies bytes through vector registers, nearly as fast as `memcpy`.
+///
+/// `rep movsb` would be as short, but takes 14 times as long on some processors when the destination lies a few bytes
+/// behind the source, counted within a page.
 ///
 /// The compiler does not see the accesses, so it can assume nothing about them: to the other processes they are relaxed
 /// atomic accesses of single bytes, in any order.
 ///
 /// # Safety
 ///
-/// Both ranges are valid for `count` bytes and do not overlap. If one of them is shared, all its other users access it
-/// atomically.
+/// Both ranges are valid for `count` bytes, at least 64, and do not overlap. If one of them is shared, all its other users
+/// access it atomically.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-unsafe fn string_copy(to: *mut u8, from: *const u8, count: usize) {
-    // SAFETY: the caller vouches for both ranges; the direction flag is clear at every call, by the platform's ABI.
+unsafe fn vector_copy(to: *mut u8, from: *const u8, count: usize) {
+    // SAFETY: each step of the loop copies 64 bytes, `count / 64` times; the last one, which may overlap with the step
+    // before, copies the last 64 bytes. The caller vouches for both ranges. The loop runs at least once.
     unsafe {
         std::arch::asm!(
-            "rep movsb",
-            inout("rcx") count => _,
-            inout("rdi") to => _,
-            inout("rsi") from => _,
-            options(nostack, preserves_flags)
+            "2:",
+            "movups {a}, [{from}]",
+            "movups {b}, [{from} + 16]",
+            "movups {c}, [{from} + 32]",
+            "movups {d}, [{from} + 48]",
+            "movups [{to}], {a}",
+            "movups [{to} + 16], {b}",
+            "movups [{to} + 32], {c}",
+            "movups [{to} + 48], {d}",
+            "add {from}, 64",
+            "add {to}, 64",
+            "dec {steps}",
+            "jnz 2b",
+            "movups {a}, [{from_last}]",
+            "movups {b}, [{from_last} + 16]",
+            "movups {c}, [{from_last} + 32]",
+            "movups {d}, [{from_last} + 48]",
+            "movups [{to_last}], {a}",
+            "movups [{to_last} + 16], {b}",
+            "movups [{to_last} + 32], {c}",
+            "movups [{to_last} + 48], {d}",
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            from = inout(reg) from => _,
+            to = inout(reg) to => _,
+            steps = inout(reg) count / 64 => _,
+            from_last = in(reg) from.add(count - 64),
+            to_last = in(reg) to.add(count - 64),
+            options(nostack)
         );
     }
 }

@@ -76,6 +76,27 @@ fn parts_of_words_are_written_without_their_neighbours() {
 }
 
 #[test]
+fn copies_of_every_length_and_alignment_are_exact() {
+    let memory = SharedMemory::new(1200).unwrap();
+    for length in (0..300).chain(1000..1100) {
+        for offset in [0, 1, 7, 8, 9, 63] {
+            memory.write(0, &[0xEE; 1200]);
+            let bytes: Vec<u8> = (0..length).map(|n| (n * 7 + offset) as u8).collect();
+            memory.write(offset, &bytes);
+            let mut all = vec![0; 1200];
+            memory.read(0, &mut all);
+            let (before, rest) = all.split_at(offset);
+            let (middle, after) = rest.split_at(length);
+            assert_eq!(middle, bytes);
+            assert!(before.iter().chain(after).all(|byte| *byte == 0xEE));
+            let mut part = vec![0; length];
+            memory.read(offset, &mut part);
+            assert_eq!(part, bytes);
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "outside a shared memory of 10 bytes")]
 fn reads_beyond_the_end_panic() {
     SharedMemory::new(10).unwrap().read(8, &mut [0; 3]);

@@ -9,7 +9,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -143,17 +142,9 @@ impl SharedMemory {
     /// # Panics
     ///
     /// When that goes beyond the end.
-    pub fn read(&self, offset: usize, mut bytes: &mut [u8]) {
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) {
         self.check(offset, bytes.len());
-        let mut at = offset;
-        while !bytes.is_empty() {
-            let skip = at % WORD;
-            let count = bytes.len().min(WORD - skip);
-            let word = self.map.word(at - skip).load(Relaxed).to_ne_bytes();
-            let (head, rest) = bytes.split_at_mut(count);
-            head.copy_from_slice(&word[skip..skip + count]);
-            (bytes, at) = (rest, at + count);
-        }
+        self.map.read(offset, bytes);
     }
 
     /// Copies `bytes` to `offset`.
@@ -161,27 +152,9 @@ impl SharedMemory {
     /// # Panics
     ///
     /// When that goes beyond the end.
-    pub fn write(&self, offset: usize, mut bytes: &[u8]) {
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
         self.check(offset, bytes.len());
-        let mut at = offset;
-        while !bytes.is_empty() {
-            let skip = at % WORD;
-            let count = bytes.len().min(WORD - skip);
-            let (head, rest) = bytes.split_at(count);
-            let word = self.map.word(at - skip);
-            match head.try_into() {
-                Ok(whole) => word.store(u64::from_ne_bytes(whole), Relaxed),
-                // The other bytes of the word may be somebody else's.
-                Err(_) => {
-                    word.update(Relaxed, Relaxed, |old| {
-                        let mut new = old.to_ne_bytes();
-                        new[skip..skip + count].copy_from_slice(head);
-                        u64::from_ne_bytes(new)
-                    });
-                }
-            }
-            (bytes, at) = (rest, at + count);
-        }
+        self.map.write(offset, bytes);
     }
 
     /// The bytes themselves.
