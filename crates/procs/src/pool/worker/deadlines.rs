@@ -3,7 +3,7 @@
 //! | state | meaning | ends when | limit |
 //! |---|---|---|---|
 //! | `Idle` | the worker has no task | a task is sent | none |
-//! | `Waiting` | a task is on its way, is decoded, or its result is encoded or on its way back | the function is called; the last result arrives | no progress for [`transfer_limit`] |
+//! | `Waiting` | a task is on its way, is decoded, or its result is encoded or on its way back | the function is called; the last result arrives | no progress for `task_timeout`, [`MIN_TRANSFER_LIMIT`] or [`MIN_CODING_LIMIT`], the longest |
 //! | `Running` | a task's function runs | it returns | `task_timeout` since the call |
 //!
 //! Progress is a byte sent or received, a claim, a call, a return. Time in which the parent itself did not look does not
@@ -15,10 +15,14 @@ use crate::sys;
 use crate::wire::journal::Journal;
 
 /// The shortest limit for a transfer in which nothing moves. A worker must have had a chance to run.
-const MIN_TRANSFER_LIMIT: Duration = Duration::from_secs(1);
+const MIN_TRANSFER_LIMIT: Duration = Duration::from_secs(2);
 
 /// The shortest limit for decoding arguments or encoding a result, in which no bytes move either.
-const MIN_CODING_LIMIT: Duration = Duration::from_secs(5);
+const MIN_CODING_LIMIT: Duration = Duration::from_secs(10);
+
+/// The slowest rate at which a worker on a loaded machine is expected to copy and to decode, in bytes a second. What has
+/// been sent lengthens both limits accordingly.
+const MIN_RATE: u64 = 8 << 20;
 
 /// What a worker is at, for its time limit.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +57,8 @@ pub(in crate::pool) enum Verdict {
 pub(in crate::pool) struct TaskClock {
     limit: Duration,
     state: State,
+    /// Bytes that had moved before the outstanding tasks were sent.
+    moved_before: u64,
 }
 
 /// What a worker's parent knows about its tasks.
@@ -71,6 +77,7 @@ impl TaskClock {
         Self {
             limit,
             state: State::Idle,
+            moved_before: 0,
         }
     }
 
@@ -99,6 +106,7 @@ impl TaskClock {
     pub(in crate::pool) fn look(&mut self, journal: &Journal, work: Work, now: Instant) -> Verdict {
         if work.outstanding == 0 {
             self.state = State::Idle;
+            self.moved_before = work.moved;
             return Verdict::InTime;
         }
         let next = journal.next();
@@ -133,7 +141,10 @@ impl TaskClock {
         } else {
             MIN_CODING_LIMIT
         };
-        let limit = self.limit.max(minimum);
+        let moved = work.moved.saturating_sub(self.moved_before);
+        let limit = self
+            .limit
+            .max(minimum + Duration::from_secs(moved / MIN_RATE));
         let mut time = Duration::ZERO;
         if let State::Waiting {
             progress: before,
