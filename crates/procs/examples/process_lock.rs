@@ -13,7 +13,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use procs::LockError;
 use procs::sync::Lock;
 
 fn open(path: &Path) -> File {
@@ -30,14 +29,13 @@ fn die_in_the_middle(lock: Lock, path: PathBuf) {
 
 #[procs::task]
 fn write_line(lock: Lock, path: PathBuf, number: u32) {
-    let _guard = lock.lock().or_else(|error| {
-        if let LockError::OwnerDied(_) = &error {
-            let text = fs::read_to_string(&path).expect("the file is there");
-            println!("Repaired after a death: {text:?}");
-            open(&path).set_len(0).expect("it can be shortened");
-        }
-        error.recover()
-    });
+    let guard = lock.recover().expect("the lock's memory is intact");
+    if guard.is_inconsistent() {
+        let text = fs::read_to_string(&path).expect("the file is there");
+        println!("Repaired after a death: {text:?}");
+        open(&path).set_len(0).expect("it can be shortened");
+        guard.mark_consistent();
+    }
     writeln!(open(&path), "line {number}").expect("there is room");
 }
 

@@ -135,10 +135,10 @@ pub use task::Task;
 pub use command::output::Output;
 pub use command::{Command, command};
 pub use error::{
-    Broken, CommandError, ConditionError, DecodeError, EncodeError, ForkError, GetError,
-    InvalidOption, JobError, LockError, ManagerError, OverRelease, Panicked, ProcessError,
-    PutError, ReceiveError, Recover, SendError, SpawnError, StartError, SubmitError, SystemError,
-    TaskDoneError, TimedOut, WaitError,
+    BarrierError, CommandError, ConditionError, CreateError, DecodeError, EncodeError, EventError,
+    ForkError, GetError, InvalidOption, JobError, LockError, ManagerError, Panicked, ProcessError,
+    PutError, ReceiveError, ReleaseError, SendError, SpawnError, StartError, SubmitError,
+    SystemError, TaskDoneError, TimedOut, WaitError,
 };
 pub use host::start::StartMethod;
 pub use ipc::channel::{Connection, ReceiveIter, TryReceiveIter, channel};

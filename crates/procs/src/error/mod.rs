@@ -25,7 +25,6 @@ pub use panicked::Panicked;
 pub use process::ProcessError;
 pub use queue::{GetError, PutError, TaskDoneError, WaitError};
 pub use start::{SpawnError, StartError};
-pub(crate) use sync::sealed::Recover as SealedRecover;
-pub use sync::{Broken, ConditionError, LockError, OverRelease, Recover};
+pub use sync::{BarrierError, ConditionError, CreateError, EventError, LockError, ReleaseError};
 pub use system::SystemError;
 pub use value::{DecodeError, EncodeError};

@@ -1,114 +1,93 @@
-//! Locks that are not had, conditions and barriers that do not come about.
+//! Errors of the synchronization primitives that processes share.
 
 use std::error::Error;
 use std::fmt;
 
-const OVERWRITTEN: &str =
-    "the primitive's memory was overwritten by a process that has it: drop it and make a new one";
+use super::SystemError;
 
-/// A lock, or a permit of a semaphore, was not had as it should be. `G` is the guard.
+const OVERWRITTEN: &str = "the primitive's memory was overwritten by a process that has it";
+
+/// A lock or a permit was not acquired.
+///
+/// It is the error of [`Lock`](crate::sync::Lock), [`RLock`](crate::sync::RLock),
+/// [`Semaphore`](crate::sync::Semaphore) and [`BoundedSemaphore`](crate::sync::BoundedSemaphore). It holds no guard, so
+/// that `?` passes it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LockError<G> {
-    /// It is had, but whoever had it before died with it: what it guards may be changed in part. Look after that, then
-    /// call [`recover`](Self::recover). Dropping the guard instead leaves the same news to the next one.
-    OwnerDied(G),
-    /// Somebody else has it, and the time to wait is over.
+pub enum LockError {
+    /// A thread died while it owned the lock or permit, and what that guards may be changed in part. Nothing was acquired.
+    /// The error stays until a thread calls `recover`, repairs, and calls `mark_consistent` of the guard.
+    OwnerDied,
+    /// Another thread owns the lock, or there is no permit. Only `try_` methods return it.
+    WouldBlock,
+    /// The time limit has passed.
     TimedOut,
-    /// This thread has it already, and would wait for itself.
+    /// The calling thread owns the lock already. Waiting for it would never end.
     Deadlock,
-    /// A process has overwritten the primitive's memory.
+    /// As many threads as there is room for hold permits (4096), or the system has no memory to note one more.
+    Exhausted,
+    /// A process has overwritten the primitive's memory. The primitive cannot be used any more.
     Broken,
 }
 
-impl<G: Recover> LockError<G> {
-    /// The guard of an owner that died, once what it guards is in order again: the next one hears nothing of it.
-    ///
-    /// # Errors
-    ///
-    /// The other errors, as they are.
-    ///
-    /// ```
-    /// use procs::LockError;
-    /// use procs::sync::Lock;
-    ///
-    /// let lock = Lock::new()?;
-    /// let guard = lock.lock().or_else(LockError::recover).unwrap();
-    /// # drop(guard);
-    /// # Ok::<(), procs::SystemError>(())
-    /// ```
-    pub fn recover(self) -> Result<G, Self> {
-        match self {
-            Self::OwnerDied(guard) => {
-                guard.recovered();
-                Ok(guard)
-            }
-            other => Err(other),
-        }
-    }
-}
-
-/// A guard that can be in doubt.
-pub trait Recover: sealed::Recover {}
-
-impl<G: sealed::Recover> Recover for G {}
-
-pub(crate) mod sealed {
-    pub trait Recover {
-        /// What is guarded is in order again.
-        fn recovered(&self);
-    }
-}
-
-impl<G> fmt::Debug for LockError<G> {
+impl fmt::Display for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OwnerDied(_) => "OwnerDied(..)",
-            Self::TimedOut => "TimedOut",
-            Self::Deadlock => "Deadlock",
-            Self::Broken => "Broken",
-        })
-    }
-}
-
-impl<G> fmt::Display for LockError<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OwnerDied(_) => {
-                "whoever held this before died with it: look after what it guards, then call recover"
-            }
-            Self::TimedOut => "somebody else has it and the time to wait is over: wait longer",
-            Self::Deadlock => {
-                "this thread holds the lock already and would wait for itself: use an RLock"
-            }
+            Self::OwnerDied => "a thread died while it owned the lock or permit",
+            Self::WouldBlock => "the lock is owned by another thread, or there is no permit",
+            Self::TimedOut => "the lock or permit was not free within the time limit",
+            Self::Deadlock => "the calling thread owns the lock already",
+            Self::Exhausted => "there is no room to note one more holder of a permit",
             Self::Broken => OVERWRITTEN,
         })
     }
 }
 
-impl<G> Error for LockError<G> {}
+impl Error for LockError {}
 
-/// A wait at a condition ended without a notification, or in doubt. The lock is held again, but for `Broken`.
+/// A wait for an [`Event`](crate::sync::Event) ended without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventError {
+    /// The event was not set within the time limit.
+    TimedOut,
+    /// A process has overwritten the event's memory.
+    Broken,
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "the event was not set within the time limit",
+            Self::Broken => OVERWRITTEN,
+        })
+    }
+}
+
+impl Error for EventError {}
+
+/// A wait at a [`Condition`](crate::sync::Condition) ended without a notification, or the lock's last owner died.
+///
+/// The lock is owned again, except after [`Broken`](Self::Broken).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConditionError {
-    /// Nobody notified, and the time to wait is over.
+    /// No notification came within the time limit.
     TimedOut,
-    /// Somebody died while it held the lock: look after what that guards, then call `recover` of the guard.
+    /// A thread died while it owned the lock. Repair what that guards, then call `mark_consistent` of the guard.
     OwnerDied,
-    /// As many threads as there is room for wait already.
-    Crowded,
-    /// A process has overwritten the memory of the condition or of the lock. The lock may not be held.
+    /// As many threads as there is room for wait already (4096), or the system has no memory to note one more.
+    Exhausted,
+    /// A process has overwritten the memory of the condition or of the lock. The lock may not be owned.
     Broken,
 }
 
 impl fmt::Display for ConditionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::TimedOut => "nobody notified and the time to wait is over: wait longer",
-            Self::OwnerDied => {
-                "somebody died while it held the lock: look after what it guards, then call recover of the guard"
-            }
-            Self::Crowded => "too many threads wait already: use several conditions",
+            Self::TimedOut => "the condition was not notified within the time limit",
+            Self::OwnerDied => "a thread died while it owned the lock",
+            Self::Exhausted => "there is no room to note one more waiting thread",
             Self::Broken => OVERWRITTEN,
         })
     }
@@ -116,28 +95,89 @@ impl fmt::Display for ConditionError {
 
 impl Error for ConditionError {}
 
-/// A barrier does not let anybody pass: somebody's time was over, somebody died waiting at it, or it was aborted or reset.
+/// A wait at a [`Barrier`](crate::sync::Barrier) failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken;
+#[non_exhaustive]
+pub enum BarrierError {
+    /// The time limit of this call has passed. The barrier is broken now.
+    TimedOut,
+    /// The barrier is broken: a thread's time limit has passed, a thread died at it, it was aborted, it was reset during
+    /// the wait, or a process has overwritten its memory.
+    Broken,
+}
 
-impl fmt::Display for Broken {
+impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the barrier is broken: somebody was late, died or aborted it; reset it to use it again",
-        )
+        f.write_str(match self {
+            Self::TimedOut => "not all parties came to the barrier within the time limit",
+            Self::Broken => "the barrier is broken",
+        })
     }
 }
 
-impl Error for Broken {}
+impl Error for BarrierError {}
 
-/// A bounded semaphore would have more permits than it was made with.
+/// Permits were not released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OverRelease;
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// There would be more permits than the semaphore may have. None was released.
+    TooMany,
+    /// A process has overwritten the semaphore's memory.
+    Broken,
+}
 
-impl fmt::Display for OverRelease {
+impl fmt::Display for ReleaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("more permits were released than acquired: release once for each acquire")
+        f.write_str(match self {
+            Self::TooMany => "more permits were released than the semaphore may have",
+            Self::Broken => OVERWRITTEN,
+        })
     }
 }
 
-impl Error for OverRelease {}
+impl Error for ReleaseError {}
+
+/// A primitive with a number of parties or permits was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The number is outside the range of the primitive.
+    #[non_exhaustive]
+    OutOfRange {
+        /// The number that was asked for.
+        given: usize,
+        /// The smallest number.
+        min: usize,
+        /// The largest number.
+        max: usize,
+    },
+    /// The system refused memory or a descriptor.
+    System(SystemError),
+}
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange { given, min, max } => {
+                write!(f, "{given} is outside the range from {min} to {max}")
+            }
+            Self::System(_) => f.write_str("the primitive was not made"),
+        }
+    }
+}
+
+impl Error for CreateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::System(error) => Some(error),
+            Self::OutOfRange { .. } => None,
+        }
+    }
+}
+
+impl From<SystemError> for CreateError {
+    fn from(error: SystemError) -> Self {
+        Self::System(error)
+    }
+}

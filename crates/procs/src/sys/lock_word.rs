@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::robust::SPINS;
+use super::futex::SPINS;
 
 const WAITERS: u32 = 1 << 31;
 const OWNER_DIED: u32 = 1 << 30;

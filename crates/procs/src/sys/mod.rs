@@ -2,18 +2,20 @@
 
 mod descriptor;
 mod fork_mark;
+mod futex;
 mod lock_word;
 mod memory;
 mod message;
 mod process;
 mod program;
-mod robust;
+mod robust_lock;
 
 pub(crate) use descriptor::{
     EventFd, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream, packet_pair,
     peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use fork_mark::ForkMark;
+pub(crate) use futex::{SPINS, futex_wait, futex_wake};
 pub(crate) use lock_word::{AcquireError, Acquired, acquire, futex_sleep, futex_wake_up, release};
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{
@@ -28,7 +30,7 @@ pub(crate) use process::{
 pub(crate) use program::{
     Execution, FailedStep, readable_bytes, search_paths, start_program, write_without_sigpipe,
 };
-pub(crate) use robust::{
-    Found, Relock, SPINS, futex_wait, futex_wake, init_mutex, init_mutex_as, lock_mutex, repaired,
-    try_lock_mutex, unlock_mutex,
+pub(crate) use robust_lock::{
+    LOCKS_PER_PAGE, LockPage, LockResult, RobustLock, clear_dead_owner, lock_word_offset,
+    page_size, says_owner_died, says_unowned,
 };

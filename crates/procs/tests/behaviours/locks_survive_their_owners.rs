@@ -1,11 +1,11 @@
-//! A lock or a permit whose owner is killed goes to the next one, who learns of it.
+//! A lock or a permit whose owner is killed passes to the next one, which can tell.
 
 use std::mem;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use procs::sync::{BoundedSemaphore, Event, Lock, Permit, RLock, Semaphore};
-use procs::{LockError, OverRelease, SharedArray, SharedValue, channel};
+use procs::{CreateError, LockError, ReleaseError, SharedArray, SharedValue, channel};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(3);
 
 #[procs::task]
 fn hold_lock(lock: Lock, held: Event) {
-    let _guard = lock.lock().or_else(LockError::recover).unwrap();
+    let _guard = lock.recover().unwrap();
     held.set();
     loop {
         thread::sleep(LIMIT);
@@ -28,24 +28,31 @@ fn a_killed_owner_hands_its_lock_over() {
     let (lock, held) = (Lock::new().unwrap(), Event::new().unwrap());
     let owner = procs::spawn(hold_lock, (lock.clone(), held.clone())).unwrap();
     held.wait_for(LIMIT).unwrap();
-    assert!(matches!(lock.try_lock(), Err(LockError::TimedOut)));
-    assert!(matches!(lock.lock_for(SHORT), Err(LockError::TimedOut)));
+    assert_eq!(lock.try_lock().unwrap_err(), LockError::WouldBlock);
+    assert_eq!(lock.lock_for(SHORT).unwrap_err(), LockError::TimedOut);
     owner.kill();
-    let Err(LockError::OwnerDied(guard)) = lock.lock_for(LIMIT) else {
-        panic!("the owner was killed");
-    };
-    assert!(matches!(lock.try_lock(), Err(LockError::TimedOut)));
-    assert!(matches!(lock.lock_for(LIMIT), Err(LockError::Deadlock)));
+    assert_eq!(lock.lock_for(LIMIT).unwrap_err(), LockError::OwnerDied);
+    assert_eq!(lock.try_lock().unwrap_err(), LockError::OwnerDied);
+    let guard = lock.recover_until(Instant::now() + LIMIT).unwrap();
+    assert!(guard.is_inconsistent());
+    assert_eq!(lock.try_lock().unwrap_err(), LockError::WouldBlock);
+    assert_eq!(lock.try_recover().unwrap_err(), LockError::WouldBlock);
+    assert_eq!(lock.lock_for(LIMIT).unwrap_err(), LockError::Deadlock);
+    assert_eq!(lock.recover().unwrap_err(), LockError::Deadlock);
     drop(guard);
-    // Nobody has looked after it, so the next one hears of it too; then it is in order.
-    let guard = lock.lock().unwrap_err().recover().unwrap();
+    // It was not repaired, so the error stays.
+    assert_eq!(lock.lock().unwrap_err(), LockError::OwnerDied);
+    let guard = lock.try_recover().unwrap();
+    guard.mark_consistent();
+    assert!(!guard.is_inconsistent());
     drop(guard);
+    assert!(!lock.recover().unwrap().is_inconsistent());
     drop(lock.lock().unwrap());
     drop(lock.lock_until(Instant::now() + LIMIT).unwrap());
 }
 
 #[test]
-fn whoever_waits_when_the_owner_is_killed_gets_the_lock() {
+fn a_thread_that_waits_when_the_owner_is_killed_gets_the_lock() {
     let (lock, held) = (Lock::new().unwrap(), Event::new().unwrap());
     let owner = procs::spawn(hold_lock, (lock.clone(), held.clone())).unwrap();
     held.wait_for(LIMIT).unwrap();
@@ -55,22 +62,18 @@ fn whoever_waits_when_the_owner_is_killed_gets_the_lock() {
     owner.kill();
     held.wait_for(LIMIT).unwrap();
     next.kill();
-    assert!(matches!(lock.lock(), Err(LockError::OwnerDied(_))));
+    assert_eq!(lock.lock().unwrap_err(), LockError::OwnerDied);
 }
 
 #[procs::task]
 fn count_under(lock: Lock, pair: SharedArray<u64>) {
     loop {
-        let guard = match lock.lock() {
-            Ok(guard) => guard,
-            Err(LockError::OwnerDied(guard)) => {
-                // The first number is the truth.
-                pair.set(1, pair.get(0));
-                guard.recover();
-                guard
-            }
-            Err(error) => panic!("{error}"),
-        };
+        let guard = lock.recover().unwrap();
+        if guard.is_inconsistent() {
+            // The first number is the truth.
+            pair.set(1, pair.get(0));
+            guard.mark_consistent();
+        }
         assert_eq!(pair.get(0), pair.get(1));
         pair.set(0, pair.get(0) + 1);
         pair.set(1, pair.get(1) + 1);
@@ -101,7 +104,7 @@ fn no_kill_lets_two_in_or_goes_unnoticed() {
         );
     }
     crew.iter().for_each(procs::Process::kill);
-    let guard = lock.lock_for(LIMIT).or_else(LockError::recover).unwrap();
+    let guard = lock.recover_for(LIMIT).unwrap();
     assert!(pair.get(0) - pair.get(1) <= 1);
     assert!(pair.get(0) > 150, "only {} times", pair.get(0));
     drop(guard);
@@ -122,7 +125,7 @@ fn a_forgotten_guard_is_no_danger() {
     .join()
     .unwrap();
     // Its thread has ended with it.
-    assert!(matches!(again.lock(), Err(LockError::OwnerDied(_))));
+    assert_eq!(again.lock().unwrap_err(), LockError::OwnerDied);
 }
 
 #[test]
@@ -144,7 +147,7 @@ fn lock_twice(lock: RLock, held: Event, go_on: Event) -> bool {
     let inner = lock.lock().unwrap();
     drop(outer);
     held.set();
-    go_on.wait();
+    go_on.wait().unwrap();
     drop(inner);
     lock.is_owned()
 }
@@ -157,8 +160,8 @@ fn a_recursive_lock_counts() {
     let mut owner = procs::spawn(lock_twice, arguments.clone()).unwrap();
     held.wait_for(LIMIT).unwrap();
     assert!(!lock.is_owned());
-    assert!(matches!(lock.try_lock(), Err(LockError::TimedOut)));
-    assert!(matches!(lock.lock_for(SHORT), Err(LockError::TimedOut)));
+    assert_eq!(lock.try_lock().unwrap_err(), LockError::WouldBlock);
+    assert_eq!(lock.lock_for(SHORT).unwrap_err(), LockError::TimedOut);
     go_on.set();
     assert!(!owner.join_for(LIMIT).unwrap());
     drop(lock.lock_for(LIMIT).unwrap());
@@ -168,9 +171,14 @@ fn a_recursive_lock_counts() {
     let killed = procs::spawn(lock_twice, arguments).unwrap();
     held.wait_for(LIMIT).unwrap();
     killed.kill();
-    let guard = lock.lock_for(LIMIT).unwrap_err().recover().unwrap();
+    assert_eq!(lock.lock_for(LIMIT).unwrap_err(), LockError::OwnerDied);
+    assert!(!lock.is_owned());
+    let guard = lock.recover().unwrap();
+    assert!(guard.is_inconsistent());
     let inner = lock.lock().unwrap();
+    inner.mark_consistent();
     drop((guard, inner));
+    drop(lock.lock().unwrap());
     assert!(!lock.is_owned());
 }
 
@@ -212,36 +220,40 @@ fn permits_of_the_dead_come_back() {
     held.wait_for(LIMIT).unwrap();
     assert_eq!(semaphore.available(), 1);
     let mine = semaphore.acquire().unwrap();
-    assert!(matches!(semaphore.try_acquire(), Err(LockError::TimedOut)));
-    assert!(matches!(
-        semaphore.acquire_for(SHORT),
-        Err(LockError::TimedOut)
-    ));
+    assert_eq!(semaphore.try_acquire().unwrap_err(), LockError::WouldBlock);
+    assert_eq!(
+        semaphore.acquire_for(SHORT).unwrap_err(),
+        LockError::TimedOut
+    );
     owner.kill();
-    let Err(LockError::OwnerDied(permit)) = semaphore.acquire_for(LIMIT) else {
-        panic!("the owner was killed");
-    };
-    permit.recover();
-    let doubtful = semaphore.acquire_for(LIMIT).unwrap_err();
-    assert!(matches!(semaphore.try_acquire(), Err(LockError::TimedOut)));
+    assert_eq!(
+        semaphore.acquire_for(LIMIT).unwrap_err(),
+        LockError::OwnerDied
+    );
+    let permit = semaphore.recover_for(LIMIT).unwrap();
+    assert!(permit.is_inconsistent());
+    permit.mark_consistent();
+    let doubtful = semaphore.try_recover().unwrap();
+    assert_eq!(semaphore.try_acquire().unwrap_err(), LockError::WouldBlock);
+    assert_eq!(semaphore.try_recover().unwrap_err(), LockError::WouldBlock);
     drop((mine, permit));
     assert_eq!(semaphore.available(), 2);
     drop(doubtful);
-    // The permit that was in doubt still is, for whoever gets it.
-    let permits: Vec<_> = (0..3).map(|_| semaphore.try_acquire()).collect();
-    assert_eq!(permits.iter().filter(|permit| permit.is_err()).count(), 1);
-    let recovered: Vec<Permit> = permits
-        .into_iter()
-        .map(|permit| permit.or_else(LockError::recover).unwrap())
-        .collect();
-    drop(recovered);
+    // The permit that was not repaired is left for `recover`.
+    let two = [(); 2].map(|()| semaphore.try_acquire().unwrap());
+    assert_eq!(semaphore.try_acquire().unwrap_err(), LockError::OwnerDied);
+    let last = semaphore.recover_until(Instant::now() + LIMIT).unwrap();
+    assert!(last.is_inconsistent());
+    last.mark_consistent();
+    drop((two, last));
     assert_eq!(semaphore.available(), 3);
 }
 
 #[procs::task]
 fn come_and_go(semaphore: Semaphore, inside: SharedValue<u32>) {
     loop {
-        let _permit = semaphore.acquire().or_else(LockError::recover).unwrap();
+        let permit = semaphore.recover().unwrap();
+        permit.mark_consistent();
         let before = inside.update(|n| n + 1);
         assert!(before < 1000);
         inside.update(|n| n - 1);
@@ -264,12 +276,9 @@ fn kills_lose_no_permit() {
         process.kill();
         let _ = process.join_for(LIMIT);
     }
-    let acquire = |_| {
-        let permit = semaphore.acquire_for(LIMIT).or_else(LockError::recover);
-        permit.unwrap()
-    };
-    let all: Vec<_> = (0..2).map(acquire).collect();
-    assert!(matches!(semaphore.try_acquire(), Err(LockError::TimedOut)));
+    let all = [(); 2].map(|()| semaphore.recover_for(LIMIT).unwrap());
+    assert_eq!(semaphore.try_recover().unwrap_err(), LockError::WouldBlock);
+    all.iter().for_each(Permit::mark_consistent);
     drop(all);
     assert_eq!(semaphore.available(), 2);
 }
@@ -279,10 +288,11 @@ fn permits_are_made_and_used_up() {
     let semaphore = Semaphore::new(0).unwrap();
     let clone = semaphore.clone();
     let taker = thread::spawn(move || clone.acquire_for(LIMIT).map(Permit::forget).is_ok());
-    semaphore.release(1);
+    semaphore.release(1).unwrap();
     assert!(taker.join().unwrap());
     assert_eq!(semaphore.available(), 0);
-    semaphore.release(2);
+    semaphore.release(2).unwrap();
+    assert_eq!(semaphore.release(usize::MAX), Err(ReleaseError::TooMany));
     drop(semaphore.acquire_until(Instant::now()).unwrap());
     assert_eq!(semaphore.available(), 2);
 }
@@ -295,14 +305,15 @@ fn give(tickets: BoundedSemaphore, count: usize) -> bool {
 #[test]
 fn a_bounded_semaphore_refuses_more_than_it_had() {
     let tickets = BoundedSemaphore::new(2).unwrap();
-    assert_eq!(tickets.release(1), Err(OverRelease));
-    tickets.acquire();
-    assert!(tickets.acquire_for(SHORT));
-    assert!(!tickets.try_acquire());
-    assert!(!tickets.acquire_for(SHORT));
-    assert!(!tickets.acquire_until(Instant::now() + SHORT));
+    assert_eq!(tickets.release(1), Err(ReleaseError::TooMany));
+    tickets.acquire().unwrap();
+    tickets.acquire_for(SHORT).unwrap();
+    assert_eq!(tickets.try_acquire(), Err(LockError::WouldBlock));
+    assert_eq!(tickets.acquire_for(SHORT), Err(LockError::TimedOut));
+    let soon = Instant::now() + SHORT;
+    assert_eq!(tickets.acquire_until(soon), Err(LockError::TimedOut));
     let mut giver = procs::spawn(give, (tickets.clone(), 1)).unwrap();
-    assert!(tickets.acquire_for(LIMIT));
+    tickets.acquire_for(LIMIT).unwrap();
     assert!(giver.join_for(LIMIT).unwrap());
     let mut giver = procs::spawn(give, (tickets.clone(), 3)).unwrap();
     assert!(!giver.join_for(LIMIT).unwrap());
@@ -318,13 +329,12 @@ fn a_stopped_user_stops_no_timed_wait() {
     let user = procs::spawn(come_and_go, (semaphore.clone(), inside)).unwrap();
     for _ in 0..10 {
         stop(user.pid());
-        // It may have the permit, or the semaphore's gate.
+        // It may have the permit, or the semaphore's internal lock.
         drop(semaphore.acquire_for(SHORT));
         signal(user.pid(), "CONT");
     }
     user.kill();
-    let permit = semaphore.acquire_for(LIMIT).or_else(LockError::recover);
-    drop(permit.unwrap());
+    drop(semaphore.recover_for(LIMIT).unwrap());
 }
 
 /// Both are descriptors to serde: only the memory itself can tell them apart.
@@ -356,4 +366,38 @@ impl<'de> Deserialize<'de> for Either {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Event::deserialize(deserializer).map(|_| Self::Event)
     }
+}
+
+/// A lock's error holds no guard: it passes through `?` into any error, on any thread.
+#[test]
+fn errors_pass_through_the_question_mark() {
+    fn use_all(
+        lock: &Lock,
+        semaphore: &Semaphore,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
+        let _guard = lock.lock()?;
+        let _permit = semaphore.acquire_for(SHORT)?;
+        BoundedSemaphore::new(1)?.try_acquire()?;
+        drop(RLock::new()?.try_lock()?);
+        Event::new()?.wait_for(SHORT)?;
+        Ok(())
+    }
+    let error = use_all(&Lock::new().unwrap(), &Semaphore::new(1).unwrap()).unwrap_err();
+    assert!(
+        error.to_string().contains("within the time limit"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_number_of_permits_out_of_range_is_an_error() {
+    let error = BoundedSemaphore::new(1 << 31).unwrap_err();
+    assert!(
+        matches!(error, CreateError::OutOfRange { given, max, .. } if given == max + 1),
+        "{error:?}"
+    );
+    let largest = BoundedSemaphore::new((1 << 31) - 1).unwrap();
+    assert_eq!(largest.available(), (1 << 31) - 1);
+    assert_eq!(largest.release(1), Err(ReleaseError::TooMany));
+    assert_eq!(BoundedSemaphore::new(0).unwrap().available(), 0);
 }

@@ -11,6 +11,7 @@ mod locks_survive_their_owners;
 mod managers_objects_are_shared;
 mod memory_is_shared_and_leaves_nothing;
 mod overwritten_queues_are_errors;
+mod overwritten_primitives_are_errors;
 mod pool_counts_and_rests;
 mod pool_keeps_order;
 mod pool_stops_without_hanging;
@@ -25,6 +26,7 @@ mod results_belong_to_their_jobs;
 mod tasks_are_functions;
 mod values_arrive_as_they_were_sent;
 mod waiters_are_woken_whoever_dies;
+mod waiting_threads_rest;
 mod waits_end_when_they_should;
 
 procs::test_support!();

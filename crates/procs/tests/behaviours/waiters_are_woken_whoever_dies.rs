@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use procs::sync::{Barrier, Condition, Event, Lock, RLock};
-use procs::{Broken, ConditionError, LockError, Process, SharedValue, TimedOut};
+use procs::{BarrierError, ConditionError, CreateError, EventError, Process, SharedValue};
 
 use crate::common::{LIMIT, eventually};
 
@@ -119,7 +119,8 @@ fn a_waiter_learns_that_somebody_died_with_the_lock() {
         condition.wait_for(&mut guard, LIMIT),
         Err(ConditionError::OwnerDied)
     );
-    guard.recover();
+    assert!(guard.is_inconsistent());
+    guard.mark_consistent();
     drop(guard);
     drop(lock.lock().unwrap());
     process.join_for(LIMIT).unwrap_err();
@@ -163,11 +164,12 @@ fn a_condition_waits_for_a_predicate_and_gives_a_recursive_lock_up() {
 fn wait_and_notify_on(meeting: Meeting) {
     let (lock, condition, waiting, woken) = meeting;
     loop {
-        let mut guard = lock.lock().or_else(LockError::recover).unwrap();
+        let mut guard = lock.recover().unwrap();
+        guard.mark_consistent();
         waiting.update(|n| n + 1);
         match condition.wait(&mut guard) {
             Ok(()) => {}
-            Err(ConditionError::OwnerDied) => guard.recover(),
+            Err(ConditionError::OwnerDied) => guard.mark_consistent(),
             Err(error) => panic!("{error}"),
         }
         woken.update(|n| n + 1);
@@ -200,15 +202,18 @@ fn a_notification_goes_round_among_the_living() {
 
 #[procs::task]
 fn wait_for_event(event: Event, passed: SharedValue<u32>) {
-    event.wait();
+    event.wait().unwrap();
     passed.update(|n| n + 1);
 }
 
 #[test]
 fn an_event_lets_all_pass_until_it_is_cleared() {
     let (event, passed) = (Event::new().unwrap(), SharedValue::new(0).unwrap());
-    assert_eq!(event.wait_for(SHORT), Err(TimedOut));
-    assert_eq!(event.wait_until(Instant::now() + SHORT), Err(TimedOut));
+    assert_eq!(event.wait_for(SHORT), Err(EventError::TimedOut));
+    assert_eq!(
+        event.wait_until(Instant::now() + SHORT),
+        Err(EventError::TimedOut)
+    );
     let start = |_| procs::spawn(wait_for_event, (event.clone(), passed.clone())).unwrap();
     let mut processes: Vec<_> = (0..3).map(start).collect();
     processes[0].kill();
@@ -217,10 +222,10 @@ fn an_event_lets_all_pass_until_it_is_cleared() {
     for process in &mut processes[1..] {
         process.join_for(LIMIT).unwrap();
     }
-    event.wait();
+    event.wait().unwrap();
     event.clear();
     assert!(!event.is_set());
-    assert_eq!(event.wait_for(SHORT), Err(TimedOut));
+    assert_eq!(event.wait_for(SHORT), Err(EventError::TimedOut));
 }
 
 #[test]
@@ -233,7 +238,7 @@ fn an_event_that_is_cleared_at_once_has_woken_those_who_waited() {
                 waiting.set();
                 event.wait_for(LIMIT)
             });
-            waiting.wait();
+            waiting.wait().unwrap();
             while !waiter.is_finished() {
                 event.set();
                 event.clear();
@@ -279,10 +284,10 @@ fn at_barrier(barrier: &Barrier, waiting: usize) -> Process<bool> {
 fn a_late_or_killed_or_aborting_party_breaks_the_barrier() {
     let barrier = Barrier::new(3).unwrap();
     let mut other = at_barrier(&barrier, 1);
-    assert_eq!(barrier.wait_for(SHORT), Err(Broken));
+    assert_eq!(barrier.wait_for(SHORT), Err(BarrierError::TimedOut));
     assert!(!other.join_for(LIMIT).unwrap());
     assert!(barrier.is_broken());
-    assert_eq!(barrier.wait(), Err(Broken));
+    assert_eq!(barrier.wait(), Err(BarrierError::Broken));
 
     barrier.reset();
     let mut other = at_barrier(&barrier, 1);
@@ -294,7 +299,10 @@ fn a_late_or_killed_or_aborting_party_breaks_the_barrier() {
     let mut other = at_barrier(&barrier, 1);
     barrier.abort();
     assert!(!other.join_for(LIMIT).unwrap());
-    assert_eq!(barrier.wait_until(Instant::now() + LIMIT), Err(Broken));
+    assert_eq!(
+        barrier.wait_until(Instant::now() + LIMIT),
+        Err(BarrierError::Broken)
+    );
 
     barrier.reset();
     let mut other = at_barrier(&barrier, 1);
@@ -307,4 +315,17 @@ fn a_late_or_killed_or_aborting_party_breaks_the_barrier() {
         assert!(process.join_for(LIMIT).unwrap());
     }
     assert_eq!(barrier.parties(), 3);
+}
+
+#[test]
+fn a_number_of_parties_out_of_range_is_an_error() {
+    for parties in [0, 4097, usize::MAX] {
+        let error = Barrier::new(parties).unwrap_err();
+        assert!(
+            matches!(error, CreateError::OutOfRange { given, min: 1, max: 4096, .. } if given == parties),
+            "{error:?}"
+        );
+    }
+    assert_eq!(Barrier::new(4096).unwrap().parties(), 4096);
+    assert_eq!(Barrier::new(1).unwrap().wait(), Ok(0));
 }

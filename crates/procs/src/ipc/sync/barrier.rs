@@ -1,27 +1,24 @@
-//! A place where processes meet.
+//! A place where a number of threads of several processes meet.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::error::{BarrierError, CreateError};
 
-use crate::error::{self, SystemError};
+use super::memory::{Kind, LockFailure, Memory, Recheck, SLOT_LIMIT, StateGuard, shared_handle};
+use super::slots::{FAILED, NOTIFIED, WAITING};
 
-use super::memory::{Inside, Kind, LIMIT, Memory, WORDS, nap};
-use super::places::{CALLED, FAILED, WAITING};
+/// The number of threads that must meet.
+const PARTIES: usize = 0;
+/// 1: the barrier is broken.
+const BROKEN: usize = 8;
 
-/// How many must meet.
-const PARTIES: usize = WORDS;
-/// Whether nobody may pass.
-const BROKEN: usize = WORDS + 8;
-
-/// Lets threads of several processes pass when so many have come, as often as they like.
+/// Lets a number of threads of several processes pass when all of them have come, any number of times.
 ///
-/// It breaks when one of those who wait is late, is killed, or somebody calls [`abort`](Self::abort): then all who wait,
-/// and all who come later, get the error [`Broken`](crate::Broken), until somebody calls [`reset`](Self::reset). One who
-/// is killed on the way to the barrier is not noticed: wait with a time limit if that may happen.
+/// It breaks when the time limit of a waiting thread passes, when a waiting thread dies, or by [`abort`](Self::abort).
+/// Then all waits, present and future, fail with [`BarrierError::Broken`] until [`reset`](Self::reset). The death of a
+/// thread that has not come yet is not noticed: wait with a time limit if that may happen.
 ///
 /// ```
 /// use procs::sync::Barrier;
@@ -45,166 +42,193 @@ const BROKEN: usize = WORDS + 8;
 pub struct Barrier(Arc<Memory>);
 
 impl Barrier {
-    /// A barrier for so many: at least 1, at most 4096.
+    /// Makes a barrier for this number of threads (1 to 4096).
     ///
     /// # Errors
     ///
-    /// When the system refuses: too many open files, no address space.
-    pub fn new(parties: usize) -> Result<Self, SystemError> {
+    /// [`OutOfRange`](CreateError::OutOfRange), or the system refuses: too many open files, no address space.
+    pub fn new(parties: usize) -> Result<Self, CreateError> {
+        if !(1..=SLOT_LIMIT).contains(&parties) {
+            return Err(CreateError::OutOfRange {
+                given: parties,
+                min: 1,
+                max: SLOT_LIMIT,
+            });
+        }
         let memory = Memory::new(Kind::Barrier)?;
-        memory
-            .word(PARTIES)
-            .store(parties.clamp(1, LIMIT) as u64, Relaxed);
+        memory.word(PARTIES).store(parties as u64, Relaxed);
         Ok(Self(memory))
     }
 
-    /// Waits until all have come. Returns how many had come before: each of them another number from 0 on.
+    /// Blocks until all have come. Returns the number of threads that had come before: 0 for the first one.
     ///
     /// # Errors
     ///
-    /// When the barrier is broken, or breaks meanwhile.
-    pub fn wait(&self) -> Result<usize, error::Broken> {
+    /// [`Broken`](BarrierError::Broken) when the barrier is broken, or breaks meanwhile.
+    pub fn wait(&self) -> Result<usize, BarrierError> {
         self.wait_by(None)
     }
 
-    /// Waits until all have come, but no longer than `time`: the barrier breaks then.
+    /// Blocks until all have come, at most for `time`.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait).
-    pub fn wait_for(&self, time: Duration) -> Result<usize, error::Broken> {
+    /// As [`wait`](Self::wait), and [`TimedOut`](BarrierError::TimedOut), which breaks the barrier.
+    pub fn wait_for(&self, time: Duration) -> Result<usize, BarrierError> {
         self.wait_by(Instant::now().checked_add(time))
     }
 
-    /// Waits until all have come, but not beyond `deadline`: the barrier breaks then.
+    /// Blocks until all have come, until `deadline` at the latest.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait).
-    pub fn wait_until(&self, deadline: Instant) -> Result<usize, error::Broken> {
+    /// As [`wait_for`](Self::wait_for).
+    pub fn wait_until(&self, deadline: Instant) -> Result<usize, BarrierError> {
         self.wait_by(Some(deadline))
     }
 
-    fn wait_by(&self, deadline: Option<Instant>) -> Result<usize, error::Broken> {
-        let inside = self.enter(deadline)?;
-        if inside.word(BROKEN).load(Relaxed) != 0 {
-            return Err(error::Broken);
+    fn wait_by(&self, deadline: Option<Instant>) -> Result<usize, BarrierError> {
+        let state = self.lock_state(deadline)?;
+        if state.word(BROKEN).load(Relaxed) != 0 {
+            return Err(BarrierError::Broken);
         }
-        let before = inside.places(WAITING).count();
+        let before = state.waiting();
         if before + 1 >= self.parties() {
-            let called = tell_all(&inside, CALLED);
-            drop(inside);
-            self.0.wake(&called);
+            if has_dead(&state) {
+                self.break_up(state);
+                return Err(BarrierError::Broken);
+            }
+            let passing = move_all(&state, NOTIFIED);
+            drop(state);
+            self.0.wake(&passing);
             return Ok(before);
         }
-        let place = inside.occupy(WAITING).ok_or(error::Broken)?;
-        drop(inside);
-        self.sleep(place, deadline)?;
-        let inside = self.enter(None)?;
-        let passed = inside.state(place) == CALLED;
-        inside.vacate(place);
-        passed.then_some(before).ok_or(error::Broken)
+        let slot = state.claim_slot(WAITING).ok_or(BarrierError::Broken)?;
+        drop(state);
+        let timed_out = self.sleep(slot, deadline);
+        match self.leave(slot)? {
+            true => Ok(before),
+            false if timed_out => Err(BarrierError::TimedOut),
+            false => Err(BarrierError::Broken),
+        }
     }
 
-    /// Sleeps until the barrier opens or breaks; breaks it when it is too late.
-    fn sleep(&self, place: usize, deadline: Option<Instant>) -> Result<(), error::Broken> {
-        while self.0.state(place) == WAITING {
-            match nap(deadline) {
-                Some(time) => self.0.sleep(place, WAITING, time),
-                None => {
-                    let inside = self.enter(None)?;
-                    if inside.state(place) == WAITING {
-                        self.break_up(inside);
-                    }
-                    continue;
-                }
+    /// Gives up a slot. True: its thread may pass.
+    fn leave(&self, slot: usize) -> Result<bool, BarrierError> {
+        match self.lock_state(None) {
+            Ok(state) => {
+                let passes = state.state(slot) == NOTIFIED;
+                state.release_slot(slot);
+                Ok(passes)
             }
-            if self.0.state(place) == WAITING {
-                // Looks after the dead.
-                drop(self.enter(None)?);
+            Err(error) => {
+                self.0.unlock_slot(slot);
+                Err(error)
             }
         }
-        Ok(())
     }
 
-    /// Goes inside. A dead among those who wait, or who died inside, breaks the barrier.
-    fn enter(&self, deadline: Option<Instant>) -> Result<Inside<'_>, error::Broken> {
-        let (inside, died) = self.0.enter(deadline).map_err(|_| error::Broken)?;
-        if inside.sweep(WAITING) > 0 || died {
-            self.break_up(inside);
-            let (inside, _) = self.0.enter(deadline).map_err(|_| error::Broken)?;
-            return Ok(inside);
+    /// Sleeps until the barrier opens or breaks. True: the deadline has passed, and this thread broke the barrier.
+    fn sleep(&self, slot: usize, deadline: Option<Instant>) -> bool {
+        let mut recheck = Recheck::new();
+        while self.0.state(slot) == WAITING && self.0.is_intact() {
+            let Some(time) = recheck.next_sleep(deadline) else {
+                return self.break_if(|state| state.state(slot) == WAITING);
+            };
+            self.0.sleep(slot, WAITING, time);
+            if self.0.state(slot) == WAITING && self.0.sweep_is_due() {
+                self.break_if(has_dead);
+            }
         }
-        Ok(inside)
+        false
     }
 
-    fn break_up(&self, inside: Inside<'_>) {
-        inside.word(BROKEN).store(1, Relaxed);
-        let failed = tell_all(&inside, FAILED);
-        drop(inside);
+    /// Breaks the barrier if a condition holds.
+    fn break_if(&self, condition: impl Fn(&StateGuard<'_>) -> bool) -> bool {
+        let Ok(state) = self.lock_state(None) else {
+            return false;
+        };
+        let breaks = condition(&state);
+        if breaks {
+            self.break_up(state);
+        }
+        breaks
+    }
+
+    /// Acquires the internal lock. The death of a thread that held it breaks the barrier.
+    fn lock_state(&self, deadline: Option<Instant>) -> Result<StateGuard<'_>, BarrierError> {
+        let failed = |failure| match failure {
+            LockFailure::TimedOut => BarrierError::TimedOut,
+            LockFailure::Broken => BarrierError::Broken,
+        };
+        let (state, died) = self.0.lock_state(deadline).map_err(failed)?;
+        if !died {
+            return Ok(state);
+        }
+        self.break_up(state);
+        let (state, _) = self.0.lock_state(deadline).map_err(failed)?;
+        Ok(state)
+    }
+
+    fn break_up(&self, state: StateGuard<'_>) {
+        state.word(BROKEN).store(1, Relaxed);
+        self.fail_all(state);
+    }
+
+    fn fail_all(&self, state: StateGuard<'_>) {
+        let failed = move_all(&state, FAILED);
+        drop(state);
         self.0.wake(&failed);
     }
 
-    /// Breaks the barrier: nobody passes until it is reset.
+    /// Breaks the barrier until it is reset.
     pub fn abort(&self) {
-        if let Ok(inside) = self.enter(None) {
-            self.break_up(inside);
+        if let Ok(state) = self.lock_state(None) {
+            self.break_up(state);
         }
     }
 
-    /// Makes the barrier whole again. Those who wait get the error; those who come from now on do not.
+    /// Repairs the barrier. Threads that wait now get the error; those that come from now on do not.
     pub fn reset(&self) {
-        if let Ok(inside) = self.enter(None) {
-            inside.word(BROKEN).store(0, Relaxed);
-            let failed = tell_all(&inside, FAILED);
-            drop(inside);
-            self.0.wake(&failed);
+        if let Ok(state) = self.lock_state(None) {
+            state.word(BROKEN).store(0, Relaxed);
+            self.fail_all(state);
         }
     }
 
-    /// Whether nobody can pass.
+    /// Whether the barrier is broken.
     pub fn is_broken(&self) -> bool {
-        self.0.word(BROKEN).load(Relaxed) != 0
+        self.0.word(BROKEN).load(Relaxed) != 0 || !self.0.is_intact()
     }
 
-    /// How many must come.
+    /// The number of threads that must come.
     pub fn parties(&self) -> usize {
-        self.0.word(PARTIES).load(Relaxed) as usize
+        (self.0.word(PARTIES).load(Relaxed) as usize).clamp(1, SLOT_LIMIT)
     }
 
-    /// How many wait at this moment.
+    /// The number of threads that wait at this moment. A dead one among them breaks the barrier.
     pub fn waiting(&self) -> usize {
-        self.enter(None)
-            .map_or(0, |inside| inside.places(WAITING).count())
+        self.break_if(has_dead);
+        self.0.waiting()
     }
 }
 
-/// Tells all who wait what has become of it. The caller wakes them.
-fn tell_all(inside: &Inside<'_>, state: u32) -> Vec<usize> {
-    let waiting: Vec<_> = inside.places(WAITING).collect();
-    for place in &waiting {
-        inside.set_state(*place, state);
+/// Whether a waiting thread has died.
+fn has_dead(state: &StateGuard<'_>) -> bool {
+    state
+        .waiting_slots()
+        .iter()
+        .any(|slot| state.is_dead(*slot))
+}
+
+/// Moves all waiting threads to another state; frees the slots of dead ones. The caller wakes the threads.
+fn move_all(state: &StateGuard<'_>, new: u32) -> Vec<usize> {
+    let mut waiting = state.waiting_slots();
+    waiting.retain(|slot| !state.reclaim(*slot));
+    for slot in &waiting {
+        state.move_to(*slot, new);
     }
     waiting
 }
 
-impl fmt::Debug for Barrier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Barrier")
-            .field("parties", &self.parties())
-            .field("is_broken", &self.is_broken())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Serialize for Barrier {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Barrier {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Memory::deserialize(deserializer, Kind::Barrier).map(Self)
-    }
-}
+shared_handle!(Barrier, "parties": parties, "is_broken": is_broken);

@@ -1,20 +1,17 @@
-//! Waiting, between processes, until something has come about.
+//! Waiting, between processes, for a change of what a lock guards.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::error::{ConditionError, SystemError};
 
-use super::memory::{Inside, Kind, Memory, Shut, WORDS, nap};
-use super::places::{CALLED, WAITING};
+use super::memory::{Kind, LockFailure, Memory, Recheck, SLOT_LIMIT, StateGuard, shared_handle};
+use super::slots::{NOTIFIED, WAITING};
 use super::{LockGuard, RLockGuard};
 
-/// How many have waited so far.
-const NEXT: usize = WORDS;
+/// The number of waits so far.
+const NEXT_TICKET: usize = 0;
 
 /// A guard that [`Condition`] gives back while it waits: a [`LockGuard`] or a [`RLockGuard`].
 pub trait Guard: sealed::Guard {}
@@ -23,10 +20,10 @@ mod sealed {
     use super::{LockGuard, RLockGuard};
 
     pub trait Guard {
-        /// How often it is locked.
+        /// The number of guards of the lock.
         type Depth;
         fn unlock(&self) -> Self::Depth;
-        /// True: without doubt. None: the memory was overwritten.
+        /// True: what the lock guards is consistent. `None`: the memory was overwritten.
         fn lock(&self, depth: Self::Depth) -> Option<bool>;
     }
 
@@ -34,7 +31,7 @@ mod sealed {
         type Depth = ();
 
         fn unlock(&self) {
-            self.unlock_meanwhile();
+            self.unlock_for_now();
         }
 
         fn lock(&self, (): ()) -> Option<bool> {
@@ -46,7 +43,7 @@ mod sealed {
         type Depth = u32;
 
         fn unlock(&self) -> u32 {
-            self.unlock_meanwhile()
+            self.unlock_for_now()
         }
 
         fn lock(&self, depth: u32) -> Option<bool> {
@@ -59,12 +56,12 @@ impl Guard for LockGuard<'_> {}
 
 impl Guard for RLockGuard<'_> {}
 
-/// Where threads of several processes wait until something has come about that a [`Lock`](super::Lock) or an
+/// A meeting point of processes' threads, which wait for a change of what a [`Lock`](super::Lock) or an
 /// [`RLock`](super::RLock) guards.
 ///
-/// Waiting unlocks, and locks again before it returns. Each notification wakes one of those who wait, the longest waiting
-/// first, and nobody else. A waiter that is killed hands its notification on to another one. Always use a condition with
-/// the same lock, and hold that while notifying: or else the notification may come just before the wait.
+/// Waiting unlocks, and locks again before it returns. Each notification wakes one waiting thread, the one that has waited
+/// longest. A waiter that is killed passes its notification on to another one. Always use a condition with the same lock,
+/// and own it while notifying: otherwise the notification may come just before the wait.
 ///
 /// ```
 /// use procs::SharedValue;
@@ -87,30 +84,31 @@ impl Guard for RLockGuard<'_> {}
 ///     assert_eq!(stock.get(), 3);
 /// }
 /// ```
+#[doc(alias = "Condvar")]
 #[derive(Clone)]
 pub struct Condition(Arc<Memory>);
 
 impl Condition {
-    /// A new condition, at which nobody waits. Up to 4096 threads can wait at the same time.
+    /// Makes a condition. Up to 4096 threads can wait at the same time.
     ///
     /// # Errors
     ///
-    /// When the system refuses: too many open files, no address space.
+    /// The system refuses: too many open files, no address space.
     pub fn new() -> Result<Self, SystemError> {
         Memory::new(Kind::Condition).map(Self)
     }
 
-    /// Unlocks, waits for a notification, and locks again.
+    /// Unlocks, blocks until a notification, and locks again.
     ///
     /// # Errors
     ///
-    /// [`OwnerDied`](ConditionError::OwnerDied) when somebody was killed who held the lock;
-    /// [`Crowded`](ConditionError::Crowded) when too many wait.
+    /// [`OwnerDied`](ConditionError::OwnerDied) when an owner of the lock has died,
+    /// [`Exhausted`](ConditionError::Exhausted) when too many threads wait, and [`Broken`](ConditionError::Broken).
     pub fn wait(&self, guard: &mut impl Guard) -> Result<(), ConditionError> {
         self.wait_by(guard, None)
     }
 
-    /// As [`wait`](Self::wait), but waits no longer than `time` for a notification. Locking again may take longer.
+    /// As [`wait`](Self::wait), but blocks at most for `time` until a notification. Locking again may take longer.
     ///
     /// # Errors
     ///
@@ -119,7 +117,7 @@ impl Condition {
         self.wait_by(guard, Instant::now().checked_add(time))
     }
 
-    /// As [`wait`](Self::wait), but waits not beyond `deadline` for a notification. Locking again may take longer.
+    /// As [`wait`](Self::wait), but blocks until `deadline` at the latest for a notification. Locking again may take longer.
     ///
     /// # Errors
     ///
@@ -132,8 +130,7 @@ impl Condition {
         self.wait_by(guard, Some(deadline))
     }
 
-    /// Waits as long as something is so, which is looked at with the lock held: before the first wait, and after each
-    /// notification.
+    /// Waits while a predicate holds. It is called with the lock owned: before the first wait and after each notification.
     ///
     /// # Errors
     ///
@@ -141,35 +138,49 @@ impl Condition {
     pub fn wait_while(
         &self,
         guard: &mut impl Guard,
-        is_so: impl FnMut() -> bool,
+        predicate: impl FnMut() -> bool,
     ) -> Result<(), ConditionError> {
-        self.wait_while_by(guard, None, is_so)
+        self.wait_while_by(guard, None, predicate)
     }
 
-    /// As [`wait_while`](Self::wait_while), but no longer than `time` in all.
+    /// As [`wait_while`](Self::wait_while), at most for `time` in all.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait), and [`TimedOut`](ConditionError::TimedOut) when it is still so.
+    /// As [`wait`](Self::wait), and [`TimedOut`](ConditionError::TimedOut) when the predicate still holds.
     pub fn wait_while_for(
         &self,
         guard: &mut impl Guard,
         time: Duration,
-        is_so: impl FnMut() -> bool,
+        predicate: impl FnMut() -> bool,
     ) -> Result<(), ConditionError> {
-        self.wait_while_by(guard, Instant::now().checked_add(time), is_so)
+        self.wait_while_by(guard, Instant::now().checked_add(time), predicate)
+    }
+
+    /// As [`wait_while`](Self::wait_while), until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_while_for`](Self::wait_while_for).
+    pub fn wait_while_until(
+        &self,
+        guard: &mut impl Guard,
+        deadline: Instant,
+        predicate: impl FnMut() -> bool,
+    ) -> Result<(), ConditionError> {
+        self.wait_while_by(guard, Some(deadline), predicate)
     }
 
     fn wait_while_by(
         &self,
         guard: &mut impl Guard,
         deadline: Option<Instant>,
-        mut is_so: impl FnMut() -> bool,
+        mut predicate: impl FnMut() -> bool,
     ) -> Result<(), ConditionError> {
-        while is_so() {
+        while predicate() {
             match self.wait_by(guard, deadline) {
-                // It may have come about at the last moment.
-                Err(ConditionError::TimedOut) if !is_so() => break,
+                // The change may have come at the last moment.
+                Err(ConditionError::TimedOut) if !predicate() => break,
                 other => other?,
             }
         }
@@ -181,99 +192,109 @@ impl Condition {
         guard: &mut G,
         deadline: Option<Instant>,
     ) -> Result<(), ConditionError> {
-        let inside = self.enter(deadline)?;
-        let place = inside.occupy(WAITING).ok_or(ConditionError::Crowded)?;
-        let next = inside.word(NEXT);
-        inside.set_ticket(place, next.fetch_add(1, Relaxed));
-        drop(inside);
+        let state = self.lock_state(deadline)?;
+        // Waiters are numbered under the lock: the list is made again in this order when a process dies inside.
+        let ticket = state.word(NEXT_TICKET).fetch_add(1, Relaxed);
+        let slot = state.claim_slot(WAITING).ok_or(ConditionError::Exhausted)?;
+        state.set_ticket(slot, ticket);
+        drop(state);
         let depth = guard.unlock();
-        self.sleep(place, deadline);
+        self.sleep(slot, deadline);
         let locked = guard.lock(depth);
-        // Only now is a notification used up: one who is killed before this leaves it, in its place, to the others.
-        let inside = self.enter(None)?;
-        let called = inside.state(place) == CALLED;
-        inside.vacate(place);
-        drop(inside);
+        // Only now is a notification consumed: a thread that is killed before leaves it, in its slot, to the others.
+        let notified = self.leave(slot)?;
         match locked {
             None => Err(ConditionError::Broken),
             Some(false) => Err(ConditionError::OwnerDied),
-            Some(true) if called => Ok(()),
+            Some(true) if notified => Ok(()),
             Some(true) => Err(ConditionError::TimedOut),
         }
     }
 
-    /// Sleeps until called, or until it is too late; looks after the dead meanwhile.
-    fn sleep(&self, place: usize, deadline: Option<Instant>) {
-        while self.0.state(place) == WAITING
-            && let Some(time) = nap(deadline)
-        {
-            self.0.sleep(place, WAITING, time);
-            if self.0.state(place) == WAITING {
-                let Ok(inside) = self.enter(None) else { return };
-                let left = inside.sweep(CALLED);
-                let called = call(&inside, left);
-                drop(inside);
-                self.0.wake(&called);
+    /// Gives up a slot. True: its thread was notified.
+    fn leave(&self, slot: usize) -> Result<bool, ConditionError> {
+        match self.lock_state(None) {
+            Ok(state) => {
+                let notified = state.state(slot) == NOTIFIED;
+                state.release_slot(slot);
+                Ok(notified)
+            }
+            Err(error) => {
+                self.0.unlock_slot(slot);
+                Err(error)
             }
         }
     }
 
-    fn enter(&self, deadline: Option<Instant>) -> Result<Inside<'_>, ConditionError> {
-        // Each change is one store: whoever dies inside leaves nothing half done.
-        match self.0.enter(deadline) {
-            Ok((inside, _)) => Ok(inside),
-            Err(Shut::Late) => Err(ConditionError::TimedOut),
-            Err(Shut::Overwritten) => Err(ConditionError::Broken),
+    /// Sleeps until notified, or until the deadline; passes on what dead waiters were notified of meanwhile.
+    fn sleep(&self, slot: usize, deadline: Option<Instant>) {
+        let mut recheck = Recheck::new();
+        while self.0.state(slot) == WAITING
+            && self.0.is_intact()
+            && let Some(time) = recheck.next_sleep(deadline)
+        {
+            self.0.sleep(slot, WAITING, time);
+            if self.0.state(slot) == WAITING && self.0.notified() > 0 && self.0.sweep_is_due() {
+                self.pass_on();
+            }
         }
     }
 
-    /// Wakes up to `count` of those who wait. Returns how many.
-    pub fn notify(&self, count: usize) -> usize {
-        let Ok(inside) = self.enter(None) else {
-            return 0;
-        };
-        // What the dead were told is told to others, beside.
-        let left = inside.sweep(CALLED);
-        let called = call(&inside, left.saturating_add(count));
-        drop(inside);
-        self.0.wake(&called);
-        called.len().min(count)
+    /// Passes the notifications of dead waiters on to others.
+    fn pass_on(&self) {
+        if let Ok(state) = self.lock_state(None) {
+            let notified = state.notified_slots();
+            let dead = notified.iter().filter(|slot| state.reclaim(**slot)).count();
+            let woken = notify(&state, dead);
+            drop(state);
+            self.0.wake(&woken);
+        }
     }
 
-    /// Wakes all who wait. Returns how many.
+    fn lock_state(&self, deadline: Option<Instant>) -> Result<StateGuard<'_>, ConditionError> {
+        match self.0.lock_state(deadline) {
+            Ok((state, _)) => Ok(state),
+            Err(LockFailure::TimedOut) => Err(ConditionError::TimedOut),
+            Err(LockFailure::Broken) => Err(ConditionError::Broken),
+        }
+    }
+
+    /// Wakes up to `count` waiting threads. Returns the number of threads.
+    #[doc(alias = "notify_one")]
+    #[doc(alias = "signal")]
+    pub fn notify(&self, count: usize) -> usize {
+        let Ok(state) = self.lock_state(None) else {
+            return 0;
+        };
+        let woken = notify(&state, count);
+        drop(state);
+        self.0.wake(&woken);
+        woken.len()
+    }
+
+    /// Wakes all waiting threads. Returns the number of threads.
+    #[doc(alias = "broadcast")]
     pub fn notify_all(&self) -> usize {
         self.notify(usize::MAX)
     }
 }
 
-/// Calls up to `count` of those who wait, those first who came first.
-fn call(inside: &Inside<'_>, count: usize) -> Vec<usize> {
-    if count == 0 {
-        return Vec::new();
+/// Notifies up to `count` living waiters, in the order of their arrival. The caller wakes them.
+fn notify(state: &StateGuard<'_>, count: usize) -> Vec<usize> {
+    let mut notified = Vec::new();
+    for _ in 0..SLOT_LIMIT {
+        if notified.len() == count {
+            break;
+        }
+        let Some(slot) = state.first_waiting() else {
+            break;
+        };
+        if !state.reclaim(slot) {
+            state.move_to(slot, NOTIFIED);
+            notified.push(slot);
+        }
     }
-    let mut waiting: Vec<_> = inside.places(WAITING).collect();
-    waiting.sort_unstable_by_key(|place| inside.ticket(*place));
-    waiting.truncate(count);
-    for place in &waiting {
-        inside.set_state(*place, CALLED);
-    }
-    waiting
+    notified
 }
 
-impl fmt::Debug for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Condition").finish_non_exhaustive()
-    }
-}
-
-impl Serialize for Condition {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Condition {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Memory::deserialize(deserializer, Kind::Condition).map(Self)
-    }
-}
+shared_handle!(Condition);

@@ -3,30 +3,21 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::error::{LockError, SystemError};
+use crate::sys::{Acquired, LockResult};
 
-use crate::error::{LockError, SealedRecover, SystemError};
-use crate::sys::{self, Found};
+use super::memory::{Kind, Memory, shared_handle};
 
-use super::memory::{GATE, Kind, Memory, WORDS};
-
-/// Whether somebody died with the lock, and nobody has said since that all is in order.
-const DOUBT: usize = WORDS;
-
-/// What an attempt to lock gives.
-pub(super) type Locked<G> = Result<G, LockError<G>>;
-
-/// A lock: one thread of one process has it at a time.
+/// A lock: one thread of one process owns it at a time.
 ///
-/// It guards no value: the processes agree on what it stands for, a file, a device or some shared memory. Locking one that
-/// nobody has makes no system call.
+/// It guards no value: the processes agree on what it stands for, a file, a device or some shared memory. Locking a free
+/// lock makes no system call.
 ///
-/// When a process is killed while one of its threads has the lock, the next one gets it at once, and learns of it: see
-/// [`LockError::OwnerDied`]. A panic is no death: the guard is dropped on the way.
+/// When a thread dies while it owns the lock, for example because its process is killed, the lock is free at once. What it
+/// guards may be changed in part, so every attempt to lock is [`LockError::OwnerDied`] until a thread has taken the lock by
+/// [`recover`](Self::recover), repaired, and called [`LockGuard::mark_consistent`]. A panic is no death: it drops the guard.
 ///
 /// ```
 /// use procs::sync::Lock;
@@ -52,177 +43,224 @@ pub(super) type Locked<G> = Result<G, LockError<G>>;
 ///     assert_eq!(accounts.to_vec(), [0, 3000]);
 /// }
 /// ```
+#[doc(alias = "Mutex")]
 #[derive(Clone)]
 pub struct Lock(Arc<Memory>);
 
 impl Lock {
-    /// A new lock, which nobody has.
+    /// Makes a free lock.
     ///
     /// # Errors
     ///
-    /// When the system refuses: too many open files, no address space.
+    /// The system refuses: too many open files, no address space.
     pub fn new() -> Result<Self, SystemError> {
         Memory::new(Kind::Lock).map(Self)
     }
 
-    /// Locks; waits while somebody else has the lock.
+    /// Locks. Blocks while another thread owns the lock.
     ///
     /// # Errors
     ///
-    /// [`OwnerDied`](LockError::OwnerDied) with the guard, when the last owner was killed;
-    /// [`Deadlock`](LockError::Deadlock) when this thread has the lock.
-    pub fn lock(&self) -> Result<LockGuard<'_>, LockError<LockGuard<'_>>> {
-        match sys::try_lock_mutex(&self.0, GATE) {
-            Ok(Some(Found::Whole)) => self.guard(),
-            Ok(None) => self.lock_by(None),
-            other => self.settle(other),
+    /// [`OwnerDied`](LockError::OwnerDied), [`Deadlock`](LockError::Deadlock) when this thread owns the lock, and
+    /// [`Broken`](LockError::Broken).
+    #[inline]
+    pub fn lock(&self) -> Result<LockGuard<'_>, LockError> {
+        match self.0.lock().try_lock() {
+            Some(Acquired::Clean) => self.guard(true),
+            Some(Acquired::OwnerDied) => self.guard_of_dead(true),
+            None => self.wait(None, true),
         }
     }
 
-    /// Locks if nobody has the lock.
+    /// Locks if no thread owns the lock.
     ///
     /// # Errors
     ///
-    /// [`OwnerDied`](LockError::OwnerDied) with the guard, when the last owner was killed;
-    /// [`TimedOut`](LockError::TimedOut) when somebody has it, also this thread.
-    pub fn try_lock(&self) -> Result<LockGuard<'_>, LockError<LockGuard<'_>>> {
-        match self.settle(sys::try_lock_mutex(&self.0, GATE)) {
-            // Not every C library tells the two apart.
-            Err(LockError::Deadlock) => Err(LockError::TimedOut),
-            other => other,
-        }
+    /// As [`lock`](Self::lock), but [`WouldBlock`](LockError::WouldBlock) when any thread owns the lock.
+    pub fn try_lock(&self) -> Result<LockGuard<'_>, LockError> {
+        self.try_by(true)
     }
 
-    /// Locks; waits while somebody else has the lock, but no longer than `time`.
+    /// Locks. Blocks while another thread owns the lock, at most for `time`.
     ///
     /// # Errors
     ///
     /// As [`lock`](Self::lock), and [`TimedOut`](LockError::TimedOut).
-    pub fn lock_for(&self, time: Duration) -> Result<LockGuard<'_>, LockError<LockGuard<'_>>> {
-        self.lock_by(Instant::now().checked_add(time))
+    pub fn lock_for(&self, time: Duration) -> Result<LockGuard<'_>, LockError> {
+        self.wait(Instant::now().checked_add(time), true)
     }
 
-    /// Locks; waits while somebody else has the lock, but not beyond `deadline`.
+    /// Locks. Blocks while another thread owns the lock, until `deadline` at the latest.
     ///
     /// # Errors
     ///
     /// As [`lock`](Self::lock), and [`TimedOut`](LockError::TimedOut).
-    pub fn lock_until(&self, deadline: Instant) -> Result<LockGuard<'_>, LockError<LockGuard<'_>>> {
-        self.lock_by(Some(deadline))
+    pub fn lock_until(&self, deadline: Instant) -> Result<LockGuard<'_>, LockError> {
+        self.wait(Some(deadline), true)
     }
 
-    fn lock_by(&self, deadline: Option<Instant>) -> Locked<LockGuard<'_>> {
-        self.settle(sys::lock_mutex(&self.0, GATE, deadline))
+    /// Locks, also when an owner has died. [`LockGuard::is_inconsistent`] says whether there is something to repair: another
+    /// thread may have done so before.
+    ///
+    /// ```
+    /// use procs::LockError;
+    /// use procs::sync::Lock;
+    ///
+    /// # fn repair() {}
+    /// fn use_it(lock: &Lock) -> Result<(), LockError> {
+    ///     let guard = lock.recover()?;
+    ///     if guard.is_inconsistent() {
+    ///         repair();
+    ///         guard.mark_consistent();
+    ///     }
+    ///     Ok(())
+    /// }
+    /// use_it(&Lock::new()?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock), except [`OwnerDied`](LockError::OwnerDied).
+    pub fn recover(&self) -> Result<LockGuard<'_>, LockError> {
+        self.wait(None, false)
     }
 
-    fn settle(&self, locked: std::io::Result<Option<Found>>) -> Locked<LockGuard<'_>> {
-        settle(&self.0, locked)?;
-        self.guard()
+    /// As [`recover`](Self::recover), if no thread owns the lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`recover`](Self::recover), but [`WouldBlock`](LockError::WouldBlock) when any thread owns the lock.
+    pub fn try_recover(&self) -> Result<LockGuard<'_>, LockError> {
+        self.try_by(false)
     }
 
-    /// The guard of the lock that this thread has just got.
-    fn guard(&self) -> Locked<LockGuard<'_>> {
-        self.0.held.store(1, Relaxed);
+    /// As [`recover`](Self::recover), but blocks at most for `time`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recover`](Self::recover), and [`TimedOut`](LockError::TimedOut).
+    pub fn recover_for(&self, time: Duration) -> Result<LockGuard<'_>, LockError> {
+        self.wait(Instant::now().checked_add(time), false)
+    }
+
+    /// As [`recover`](Self::recover), but blocks until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`recover`](Self::recover), and [`TimedOut`](LockError::TimedOut).
+    pub fn recover_until(&self, deadline: Instant) -> Result<LockGuard<'_>, LockError> {
+        self.wait(Some(deadline), false)
+    }
+
+    fn try_by(&self, must_be_consistent: bool) -> Result<LockGuard<'_>, LockError> {
+        match self.0.lock().try_lock() {
+            Some(Acquired::Clean) => self.guard(must_be_consistent),
+            Some(Acquired::OwnerDied) => self.guard_of_dead(must_be_consistent),
+            None if self.0.is_intact() => Err(LockError::WouldBlock),
+            None => Err(LockError::Broken),
+        }
+    }
+
+    fn wait(
+        &self,
+        deadline: Option<Instant>,
+        must_be_consistent: bool,
+    ) -> Result<LockGuard<'_>, LockError> {
+        if self.0.lock().is_owned() {
+            return Err(LockError::Deadlock);
+        }
+        match acquire(&self.0, deadline)? {
+            Acquired::Clean => self.guard(must_be_consistent),
+            Acquired::OwnerDied => self.guard_of_dead(must_be_consistent),
+        }
+    }
+
+    /// The guard of the lock that this thread has just acquired.
+    #[inline]
+    fn guard(&self, must_be_consistent: bool) -> Result<LockGuard<'_>, LockError> {
         let guard = LockGuard {
             memory: &self.0,
             thread: PhantomData,
         };
-        if guard.doubt().load(Relaxed) == 0 {
-            Ok(guard)
-        } else {
-            Err(LockError::OwnerDied(guard))
+        if self.0.is_consistent() {
+            return Ok(guard);
         }
-    }
-}
-
-/// Takes note of how the mutex of a lock was found, if it was locked.
-pub(super) fn settle<G>(
-    memory: &Memory,
-    locked: std::io::Result<Option<Found>>,
-) -> Result<(), LockError<G>> {
-    match locked {
-        Ok(Some(Found::Whole)) => Ok(()),
-        Ok(Some(Found::OwnerDied)) => {
-            // The doubt first: whoever is killed between the two leaves both as they were.
-            memory.half_word(DOUBT).store(1, Relaxed);
-            sys::repaired(memory, GATE);
-            Ok(())
+        if !self.0.is_intact() {
+            return Err(LockError::Broken);
         }
-        Ok(None) => Err(LockError::TimedOut),
-        Err(error) if error.raw_os_error() == Some(libc::EDEADLK) => Err(LockError::Deadlock),
-        Err(_) => Err(LockError::Broken),
+        if must_be_consistent {
+            return Err(LockError::OwnerDied);
+        }
+        Ok(guard)
+    }
+
+    #[cold]
+    fn guard_of_dead(&self, must_be_consistent: bool) -> Result<LockGuard<'_>, LockError> {
+        // A thread that is killed before this store leaves the news of its own death.
+        self.0.set_inconsistent();
+        self.guard(must_be_consistent)
     }
 }
 
-/// The doubt about what a lock guards.
-pub(super) fn doubt(memory: &Memory) -> &AtomicU32 {
-    memory.half_word(DOUBT)
-}
-
-impl fmt::Debug for Lock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").finish_non_exhaustive()
+/// Waits for the lock of a memory.
+pub(super) fn acquire(memory: &Memory, deadline: Option<Instant>) -> Result<Acquired, LockError> {
+    match memory.lock().lock(deadline, || memory.is_intact()) {
+        LockResult::Locked(acquired) => Ok(acquired),
+        LockResult::TimedOut => Err(LockError::TimedOut),
+        LockResult::Broken => Err(LockError::Broken),
     }
 }
 
-impl Serialize for Lock {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
+shared_handle!(Lock);
 
-impl<'de> Deserialize<'de> for Lock {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Memory::deserialize(deserializer, Kind::Lock).map(Self)
-    }
-}
-
-/// Whoever has it has the [`Lock`]. Dropping it unlocks. It belongs to its thread.
+/// Ownership of a [`Lock`]. Dropping it unlocks. It belongs to its thread.
 #[must_use = "dropping the guard unlocks"]
 pub struct LockGuard<'a> {
     memory: &'a Memory,
-    /// The mutex must be unlocked by the thread that locked it.
+    /// The kernel notes the owner by its thread.
     thread: PhantomData<*const ()>,
 }
 
 impl LockGuard<'_> {
-    fn doubt(&self) -> &AtomicU32 {
-        doubt(self.memory)
+    /// Whether a thread died while it owned the lock, and no thread has repaired since.
+    pub fn is_inconsistent(&self) -> bool {
+        !self.memory.is_consistent()
     }
 
-    /// Says that what the lock guards is in order again after an owner's death. See [`LockError::OwnerDied`].
-    pub fn recover(&self) {
-        self.doubt().store(0, Relaxed);
+    /// Marks what the lock guards as repaired after an owner's death. See [`LockError::OwnerDied`].
+    pub fn mark_consistent(&self) {
+        self.memory.mark_consistent();
     }
 
-    /// Unlocks for a while, which the caller ends with [`lock_again`](Self::lock_again).
-    pub(super) fn unlock_meanwhile(&self) {
-        self.memory.held.store(0, Relaxed);
-        sys::unlock_mutex(self.memory, GATE);
+    /// Unlocks until [`lock_again`](Self::lock_again).
+    pub(super) fn unlock_for_now(&self) {
+        self.memory.unlock();
     }
 
-    /// Locks again. True: without doubt.
-    pub(super) fn lock_again(&self) -> Result<bool, LockError<()>> {
-        settle(self.memory, sys::lock_mutex(self.memory, GATE, None))?;
-        self.memory.held.store(1, Relaxed);
-        Ok(self.doubt().load(Relaxed) == 0)
-    }
-}
-
-impl SealedRecover for LockGuard<'_> {
-    fn recovered(&self) {
-        self.recover();
+    /// Locks again. True: what the lock guards is consistent.
+    pub(super) fn lock_again(&self) -> Result<bool, LockError> {
+        if acquire(self.memory, None)? == Acquired::OwnerDied {
+            self.memory.set_inconsistent();
+        }
+        if !self.memory.is_intact() {
+            return Err(LockError::Broken);
+        }
+        Ok(self.memory.is_consistent())
     }
 }
 
 impl Drop for LockGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.unlock_meanwhile();
+        self.memory.unlock();
     }
 }
 
 impl fmt::Debug for LockGuard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LockGuard").finish_non_exhaustive()
+        f.debug_struct("LockGuard")
+            .field("is_inconsistent", &self.is_inconsistent())
+            .finish_non_exhaustive()
     }
 }

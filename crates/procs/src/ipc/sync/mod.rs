@@ -1,12 +1,36 @@
-//! Taking turns, across processes: what Python's multiprocessing has beside its queues.
+//! Synchronization between processes: what Python's multiprocessing has beside its queues.
 //!
-//! Each lies in shared memory of its own, without a name that could be left behind. A clone is the same primitive, and so
-//! is what another process gets: among the arguments of [`spawn`](crate::spawn) and of a pool's initializer, or in a
-//! message of a [`Connection`](crate::Connection).
+//! Each primitive lies in shared memory of its own, without a name that could be left behind. A clone is the same
+//! primitive, and so is what another process receives: among the arguments of [`spawn`](crate::spawn) and of a pool's
+//! initializer, or in a message of a [`Connection`](crate::Connection).
 //!
-//! Processes may be killed at any moment. Who held a [`Lock`], an [`RLock`] or a [`Permit`] of a [`Semaphore`] gives it up
-//! with its death, and the next one learns of it ([`LockError::OwnerDied`](crate::LockError::OwnerDied)); who waited at a
-//! [`Condition`] hands its wake-up on; who waited at a [`Barrier`] breaks it. Every wait has a form with a time limit.
+//! # Processes that are killed
+//!
+//! | a process is killed while it … | effect |
+//! |---|---|
+//! | owns a [`Lock`] or an [`RLock`] | the lock is free at once; locking is [`LockError::OwnerDied`](crate::LockError::OwnerDied) until `recover` and `mark_consistent` |
+//! | holds a [`Permit`] of a [`Semaphore`] | the permit is available to `recover`, and to others after `mark_consistent` |
+//! | waits at a [`Condition`] | a notification that it had received passes on to another waiter, within about a second |
+//! | waits at a [`Barrier`] | the barrier breaks, within about a second |
+//! | waits for an [`Event`], or sets it | none: an event belongs to no process |
+//! | changes any primitive | the next call repairs it; a wake-up that was not sent is made up for within about a second |
+//! | has acquired from a [`BoundedSemaphore`] | the permit is missing until a process releases it: these permits have no owner |
+//!
+//! # Costs
+//!
+//! Locking and unlocking a lock that no other thread wants makes no system call. A waiting thread sleeps, and wakes once a
+//! second to look whether its wake-up was lost; such a look costs the same whatever the number of waiting threads.
+//!
+//! # What another process can do
+//!
+//! A process that has a primitive can write anything into its memory. No pointer, and no number that is not checked, is
+//! read from there, so that such a process cannot make others read or write outside the primitive's memory, nor crash
+//! them. It can do this to their calls of the same primitive:
+//!
+//! - After it has overwritten all of the memory, calls fail with an error `Broken`; [`Event::is_set`], counts and the like
+//!   return some value. Threads that wait already get the error within about a second.
+//! - After it has overwritten a part, calls can also return too early (two threads own a lock), count wrongly, or wait
+//!   until their time limit. Every wait has a form with one.
 
 mod barrier;
 mod bounded_semaphore;
@@ -14,9 +38,9 @@ mod condition;
 mod event;
 mod lock;
 mod memory;
-mod places;
 mod rlock;
 mod semaphore;
+mod slots;
 
 pub use barrier::Barrier;
 pub use bounded_semaphore::BoundedSemaphore;

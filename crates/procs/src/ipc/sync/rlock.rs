@@ -1,234 +1,236 @@
 //! A lock between processes that its owner may lock again.
 
 use std::fmt;
-use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::error::{LockError, SystemError};
+use crate::sys::Acquired;
 
-use crate::error::{LockError, SealedRecover, SystemError};
-use crate::sys::{self, Found};
+use super::lock::acquire;
+use super::memory::{Kind, Memory, shared_handle};
 
-use super::lock::{Locked, doubt, settle};
-use super::memory::{GATE, Kind, Memory, WORDS};
-
-/// How many guards the owner has. Only the owner looks at it.
-const DEPTH: usize = WORDS + 64;
-
-/// A [`Lock`](super::Lock) that the thread which has it may lock again.
+/// A [`Lock`](super::Lock) that its owner may lock again.
 ///
-/// Others get it when all guards are dropped. What is said there of an owner's death holds here too.
+/// Other threads get it when all guards are dropped. An owner's death has the same effects as there.
 ///
 /// ```
 /// use procs::sync::RLock;
 ///
 /// let lock = RLock::new()?;
-/// let outer = lock.lock().unwrap();
-/// let inner = lock.try_lock().unwrap();
+/// let outer = lock.lock()?;
+/// let inner = lock.try_lock()?;
 /// drop(outer);
 /// assert!(lock.is_owned());
 /// drop(inner);
 /// assert!(!lock.is_owned());
-/// # Ok::<(), procs::SystemError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "ReentrantMutex")]
 #[derive(Clone)]
 pub struct RLock(Arc<Memory>);
 
 impl RLock {
-    /// A new lock, which nobody has.
+    /// Makes a free lock.
     ///
     /// # Errors
     ///
-    /// When the system refuses: too many open files, no address space.
+    /// The system refuses: too many open files, no address space.
     pub fn new() -> Result<Self, SystemError> {
         Memory::new(Kind::RLock).map(Self)
     }
 
-    /// Locks, at once if this thread has the lock; waits while another has it.
+    /// Locks, at once if this thread owns the lock. Blocks while another thread owns it.
     ///
     /// # Errors
     ///
-    /// [`OwnerDied`](LockError::OwnerDied) with the guard, when the last owner was killed.
-    pub fn lock(&self) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
-        self.lock_by(None)
+    /// [`OwnerDied`](LockError::OwnerDied) and [`Broken`](LockError::Broken).
+    pub fn lock(&self) -> Result<RLockGuard<'_>, LockError> {
+        self.lock_by(None, true)
     }
 
-    /// Locks if no other thread has the lock.
+    /// Locks if no other thread owns the lock.
     ///
     /// # Errors
     ///
-    /// As [`lock`](Self::lock), and [`TimedOut`](LockError::TimedOut) when another thread has it.
-    pub fn try_lock(&self) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
-        self.settle(sys::try_lock_mutex(&self.0, GATE))
+    /// As [`lock`](Self::lock), and [`WouldBlock`](LockError::WouldBlock) when another thread owns the lock.
+    pub fn try_lock(&self) -> Result<RLockGuard<'_>, LockError> {
+        self.try_by(true)
     }
 
-    /// Locks; waits while another thread has the lock, but no longer than `time`.
-    ///
-    /// # Errors
-    ///
-    /// As [`lock`](Self::lock), and [`TimedOut`](LockError::TimedOut).
-    pub fn lock_for(&self, time: Duration) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
-        self.lock_by(Instant::now().checked_add(time))
-    }
-
-    /// Locks; waits while another thread has the lock, but not beyond `deadline`.
+    /// Locks. Blocks while another thread owns the lock, at most for `time`.
     ///
     /// # Errors
     ///
     /// As [`lock`](Self::lock), and [`TimedOut`](LockError::TimedOut).
-    pub fn lock_until(
-        &self,
-        deadline: Instant,
-    ) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
-        self.lock_by(Some(deadline))
+    pub fn lock_for(&self, time: Duration) -> Result<RLockGuard<'_>, LockError> {
+        self.lock_by(Instant::now().checked_add(time), true)
     }
 
-    /// Whether this thread has the lock.
+    /// Locks. Blocks while another thread owns the lock, until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock), and [`TimedOut`](LockError::TimedOut).
+    pub fn lock_until(&self, deadline: Instant) -> Result<RLockGuard<'_>, LockError> {
+        self.lock_by(Some(deadline), true)
+    }
+
+    /// Locks, also when an owner has died. [`RLockGuard::is_inconsistent`] says whether there is something to repair.
+    ///
+    /// # Errors
+    ///
+    /// [`Broken`](LockError::Broken).
+    pub fn recover(&self) -> Result<RLockGuard<'_>, LockError> {
+        self.lock_by(None, false)
+    }
+
+    /// As [`recover`](Self::recover), if no other thread owns the lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`recover`](Self::recover), and [`WouldBlock`](LockError::WouldBlock) when another thread owns the lock.
+    pub fn try_recover(&self) -> Result<RLockGuard<'_>, LockError> {
+        self.try_by(false)
+    }
+
+    /// As [`recover`](Self::recover), but blocks at most for `time`.
+    ///
+    /// # Errors
+    ///
+    /// As [`recover`](Self::recover), and [`TimedOut`](LockError::TimedOut).
+    pub fn recover_for(&self, time: Duration) -> Result<RLockGuard<'_>, LockError> {
+        self.lock_by(Instant::now().checked_add(time), false)
+    }
+
+    /// As [`recover`](Self::recover), but blocks until `deadline` at the latest.
+    ///
+    /// # Errors
+    ///
+    /// As [`recover`](Self::recover), and [`TimedOut`](LockError::TimedOut).
+    pub fn recover_until(&self, deadline: Instant) -> Result<RLockGuard<'_>, LockError> {
+        self.lock_by(Some(deadline), false)
+    }
+
+    /// Whether this thread owns the lock.
     pub fn is_owned(&self) -> bool {
-        is_owned(&self.0)
+        self.0.lock().is_owned()
     }
 
-    fn lock_by(&self, deadline: Option<Instant>) -> Locked<RLockGuard<'_>> {
-        self.settle(sys::lock_mutex(&self.0, GATE, deadline))
-    }
-
-    fn settle(&self, locked: io::Result<Option<Found>>) -> Locked<RLockGuard<'_>> {
-        let died = matches!(locked, Ok(Some(Found::OwnerDied)));
-        settle(&self.0, locked)?;
-        let depth = self.0.half_word(DEPTH);
-        if died {
-            depth.store(0, Relaxed);
+    fn try_by(&self, must_be_consistent: bool) -> Result<RLockGuard<'_>, LockError> {
+        if self.is_owned() {
+            return self.guard(None, must_be_consistent);
         }
-        take(&self.0, 1);
+        match self.0.lock().try_lock() {
+            Some(acquired) => self.guard(Some(acquired), must_be_consistent),
+            None if self.0.is_intact() => Err(LockError::WouldBlock),
+            None => Err(LockError::Broken),
+        }
+    }
+
+    fn lock_by(
+        &self,
+        deadline: Option<Instant>,
+        must_be_consistent: bool,
+    ) -> Result<RLockGuard<'_>, LockError> {
+        let acquired = match self.is_owned() {
+            true => None,
+            false => Some(acquire(&self.0, deadline)?),
+        };
+        self.guard(acquired, must_be_consistent)
+    }
+
+    /// One more guard of the lock that this thread owns. `None`: it owned the lock before.
+    fn guard(
+        &self,
+        acquired: Option<Acquired>,
+        must_be_consistent: bool,
+    ) -> Result<RLockGuard<'_>, LockError> {
+        let depth = self.0.lock().depth();
+        let before = match acquired {
+            None => depth.load(Relaxed),
+            Some(_) => 0,
+        };
+        depth.store(before + 1, Relaxed);
         let guard = RLockGuard {
             memory: &self.0,
             thread: PhantomData,
         };
-        if doubt(&self.0).load(Relaxed) == 0 {
-            Ok(guard)
-        } else {
-            Err(LockError::OwnerDied(guard))
+        if acquired == Some(Acquired::OwnerDied) {
+            self.0.set_inconsistent();
         }
-    }
-}
-
-/// Whether this thread has the mutex: only its owner can lock it twice.
-fn is_owned(memory: &Memory) -> bool {
-    match sys::try_lock_mutex(memory, GATE) {
-        Ok(Some(Found::Whole)) => {
-            let owned = memory.half_word(DEPTH).load(Relaxed) > 0;
-            sys::unlock_mutex(memory, GATE);
-            owned
+        if !self.0.is_intact() {
+            return Err(LockError::Broken);
         }
-        Ok(Some(Found::OwnerDied)) => {
-            doubt(memory).store(1, Relaxed);
-            memory.half_word(DEPTH).store(0, Relaxed);
-            sys::repaired(memory, GATE);
-            sys::unlock_mutex(memory, GATE);
-            false
+        // A thread that owns the lock knows already.
+        if must_be_consistent && before == 0 && guard.is_inconsistent() {
+            return Err(LockError::OwnerDied);
         }
-        _ => false,
+        Ok(guard)
     }
 }
 
-/// Counts locks of the mutex that this thread has just made.
-fn take(memory: &Memory, count: u32) {
-    let depth = memory.half_word(DEPTH);
-    if depth.load(Relaxed) == 0 {
-        // The mutex now lies in the thread's list by its address in this mapping.
-        memory.held.store(1, Relaxed);
-    }
-    depth.store(depth.load(Relaxed) + count, Relaxed);
-}
+shared_handle!(RLock);
 
-/// Undoes as many locks, if this thread has made them: a forked child that drops its copy of a guard has not.
-fn give_back(memory: &Memory, count: u32) {
-    if !is_owned(memory) {
-        return;
-    }
-    let depth = memory.half_word(DEPTH);
-    let left = depth.load(Relaxed).saturating_sub(count);
-    depth.store(left, Relaxed);
-    if left == 0 {
-        memory.held.store(0, Relaxed);
-    }
-    for _ in 0..count {
-        sys::unlock_mutex(memory, GATE);
-    }
-}
-
-impl fmt::Debug for RLock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RLock").finish_non_exhaustive()
-    }
-}
-
-impl Serialize for RLock {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for RLock {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Memory::deserialize(deserializer, Kind::RLock).map(Self)
-    }
-}
-
-/// Whoever has it has the [`RLock`]. Dropping the last one unlocks. It belongs to its thread.
+/// Ownership of an [`RLock`]. Dropping the last guard unlocks. It belongs to its thread.
 #[must_use = "dropping the guard unlocks"]
 pub struct RLockGuard<'a> {
     memory: &'a Memory,
-    /// The mutex must be unlocked by the thread that locked it.
+    /// The kernel notes the owner by its thread.
     thread: PhantomData<*const ()>,
 }
 
 impl RLockGuard<'_> {
-    /// Says that what the lock guards is in order again after an owner's death. See [`LockError::OwnerDied`].
-    pub fn recover(&self) {
-        doubt(self.memory).store(0, Relaxed);
+    /// Whether a thread died while it owned the lock, and no thread has repaired since.
+    pub fn is_inconsistent(&self) -> bool {
+        !self.memory.is_consistent()
     }
 
-    /// Unlocks for a while, which the caller ends with [`lock_again`](Self::lock_again). Returns how often it was locked.
-    pub(super) fn unlock_meanwhile(&self) -> u32 {
-        let depth = self.memory.half_word(DEPTH).load(Relaxed);
-        give_back(self.memory, depth);
+    /// Marks what the lock guards as repaired after an owner's death. See [`LockError::OwnerDied`].
+    pub fn mark_consistent(&self) {
+        self.memory.mark_consistent();
+    }
+
+    /// Unlocks until [`lock_again`](Self::lock_again). Returns the number of guards.
+    pub(super) fn unlock_for_now(&self) -> u32 {
+        let depth = self.memory.lock().depth().swap(0, Relaxed);
+        self.memory.unlock();
         depth
     }
 
-    /// Locks again, as often as before. True: without doubt.
-    pub(super) fn lock_again(&self, depth: u32) -> Result<bool, LockError<()>> {
-        let locked = sys::lock_mutex(self.memory, GATE, None);
-        if matches!(locked, Ok(Some(Found::OwnerDied))) {
-            self.memory.half_word(DEPTH).store(0, Relaxed);
+    /// Locks again, for as many guards. True: what the lock guards is consistent.
+    pub(super) fn lock_again(&self, depth: u32) -> Result<bool, LockError> {
+        if acquire(self.memory, None)? == Acquired::OwnerDied {
+            self.memory.set_inconsistent();
         }
-        settle(self.memory, locked)?;
-        take(self.memory, depth);
-        for _ in 1..depth {
-            // The owner's further locks cannot fail before they are billions.
-            let _ = sys::try_lock_mutex(self.memory, GATE);
+        self.memory.lock().depth().store(depth, Relaxed);
+        if !self.memory.is_intact() {
+            return Err(LockError::Broken);
         }
-        Ok(doubt(self.memory).load(Relaxed) == 0)
-    }
-}
-
-impl SealedRecover for RLockGuard<'_> {
-    fn recovered(&self) {
-        self.recover();
+        Ok(self.memory.is_consistent())
     }
 }
 
 impl Drop for RLockGuard<'_> {
     fn drop(&mut self) {
-        give_back(self.memory, 1);
+        let lock = self.memory.lock();
+        // A forked child that drops its copy of a guard does not own the lock.
+        if lock.is_owned() {
+            let left = lock.depth().load(Relaxed).saturating_sub(1);
+            lock.depth().store(left, Relaxed);
+            if left == 0 {
+                self.memory.unlock();
+            }
+        }
     }
 }
 
 impl fmt::Debug for RLockGuard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RLockGuard").finish_non_exhaustive()
+        f.debug_struct("RLockGuard")
+            .field("is_inconsistent", &self.is_inconsistent())
+            .finish_non_exhaustive()
     }
 }
