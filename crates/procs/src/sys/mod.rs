@@ -31,6 +31,6 @@ pub(crate) use program::{
     Execution, FailedStep, readable_bytes, search_paths, start_program, write_without_sigpipe,
 };
 pub(crate) use robust_lock::{
-    LOCKS_PER_PAGE, LockPage, LockResult, RobustLock, clear_dead_owner, lock_word_offset,
-    page_size, says_owner_died, says_unowned,
+    LOCKS_PER_PAGE, LockPage, LockResult, MAX_THREAD_ID, RobustLock, clear_dead_owner,
+    lock_word_offset, page_size, says_owner_died, says_unowned, thread_exists,
 };

@@ -59,6 +59,9 @@ const OWNER: u32 = libc::FUTEX_TID_MASK;
 /// From a list node to its word, in bytes. The C library has registered one distance for the whole list.
 const WORD_FROM_NODE: isize = if cfg!(target_env = "musl") { -28 } else { -32 };
 
+/// The largest thread id that Linux gives (`PID_MAX_LIMIT`).
+pub(crate) const MAX_THREAD_ID: u32 = 1 << 22;
+
 /// The number of locks in the last page of a map.
 pub(crate) const LOCKS_PER_PAGE: usize = 2;
 
@@ -85,7 +88,8 @@ struct Node {
 #[repr(C)]
 struct PrivatePage {
     nodes: [Node; LOCKS_PER_PAGE],
-    /// The thread of this process that owns the lock; 0: none. A forked child finds the parent's thread here.
+    /// The thread of this process that owns the lock, and has the node in its list; 0: none. No other process can change
+    /// it, so a node is never in two lists. A forked child finds the parent's thread here.
     owners: [AtomicU32; LOCKS_PER_PAGE],
     /// For the owner's use.
     depth: AtomicU32,
@@ -289,15 +293,43 @@ impl<'a> RobustLock<'a> {
         let thread = this_thread();
         thread.begin(self.node);
         let outcome = self.claim(thread, 0);
-        if outcome.is_some() {
-            self.own(thread);
-        }
         thread.end();
         outcome
     }
 
+    /// Puts this thread into the word and the node into its list.
     #[inline]
     fn claim(&self, thread: Thread, flags: u32) -> Option<Acquired> {
+        let outcome = self.claim_word(thread, flags)?;
+        // Acquire: pairs with the release of `unlock`, for the node.
+        let is_free = self
+            .owner
+            .compare_exchange(0, thread.id, Acquire, Relaxed)
+            .is_ok();
+        if is_free || self.take_over_node(thread) {
+            thread.add(self.node);
+            Some(outcome)
+        } else {
+            None
+        }
+    }
+
+    /// Takes over the node of a thread that died, or that is in the process of which this one is a copy. False: the thread
+    /// lives, and owns the lock: another process has overwritten the word, which is put right.
+    #[cold]
+    fn take_over_node(&self, thread: Thread) -> bool {
+        let owner = self.owner.load(Relaxed);
+        if is_thread_of_this_process(owner) {
+            self.word.store(owner | WAITERS, Relaxed);
+            return false;
+        }
+        self.owner
+            .compare_exchange(owner, thread.id, Acquire, Relaxed)
+            .is_ok()
+    }
+
+    #[inline]
+    fn claim_word(&self, thread: Thread, flags: u32) -> Option<Acquired> {
         // Acquire: pairs with the release of `unlock`.
         match self
             .word
@@ -324,18 +356,12 @@ impl<'a> RobustLock<'a> {
         None
     }
 
-    #[inline]
-    fn own(&self, thread: Thread) {
-        self.owner.store(thread.id, Relaxed);
-        thread.add(self.node);
-    }
-
-    /// Locks; waits while another thread owns the lock. `is_intact` is asked before each sleep whether the memory is still
-    /// what it should be. A thread that owns the lock waits for itself.
+    /// Locks; waits while another thread owns the lock. `is_intact` is called before each sleep with the owner's thread id,
+    /// and returns whether the memory is still what it should be. A thread that owns the lock waits for itself.
     pub(crate) fn lock(
         &self,
         deadline: Option<Instant>,
-        is_intact: impl Fn() -> bool,
+        is_intact: impl FnMut(u32) -> bool,
     ) -> LockResult {
         for turn in 0..24 {
             match self.try_lock() {
@@ -348,9 +374,6 @@ impl<'a> RobustLock<'a> {
         let thread = this_thread();
         thread.begin(self.node);
         let result = self.lock_asleep(thread, deadline, is_intact);
-        if matches!(result, LockResult::Locked(_)) {
-            self.own(thread);
-        }
         thread.end();
         result
     }
@@ -359,7 +382,7 @@ impl<'a> RobustLock<'a> {
         &self,
         thread: Thread,
         deadline: Option<Instant>,
-        is_intact: impl Fn() -> bool,
+        mut is_intact: impl FnMut(u32) -> bool,
     ) -> LockResult {
         // A thread that has slept does not know whether others still do.
         let mut flags = 0;
@@ -367,7 +390,7 @@ impl<'a> RobustLock<'a> {
             if let Some(outcome) = self.claim(thread, flags) {
                 return LockResult::Locked(outcome);
             }
-            if !is_intact() {
+            if !is_intact(self.word.load(Relaxed) & OWNER) {
                 return LockResult::Broken;
             }
             let left = deadline.map_or(RECHECK_INTERVAL, |deadline| {
@@ -419,9 +442,10 @@ impl<'a> RobustLock<'a> {
         if self.owner.load(Relaxed) != thread.id {
             return true;
         }
-        self.owner.store(0, Relaxed);
         thread.begin(self.node);
         thread.remove(self.node);
+        // Release: the next thread of this process to use the node finds it as it is left here.
+        self.owner.store(0, Release);
         // Release: what was changed under the lock is seen by the next owner.
         let is_intact = match self.word.compare_exchange(thread.id, 0, Release, Relaxed) {
             Ok(_) => true,
@@ -451,6 +475,26 @@ impl<'a> RobustLock<'a> {
     pub(crate) fn depth(&self) -> &'a AtomicU32 {
         self.depth
     }
+}
+
+/// Whether a thread with this id exists. Threads of other process-id namespaces seem not to exist.
+pub(crate) fn thread_exists(id: u32) -> bool {
+    // SAFETY: kill takes two integers, and signal 0 only looks for the thread.
+    let result = unsafe { libc::kill(id.cast_signed(), 0) };
+    result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
+fn is_thread_of_this_process(id: u32) -> bool {
+    // SAFETY: getpid has no arguments; tgkill takes three integers, and signal 0 only looks for the thread.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_tgkill,
+            libc::c_long::from(libc::getpid()),
+            libc::c_long::from(id),
+            libc::c_long::from(0),
+        )
+    };
+    result == 0
 }
 
 /// Whether a lock's word, which other processes may have changed, says that its owner has died.

@@ -123,3 +123,70 @@ fn all_of_the_memory_is_overwritten_while_it_is_in_use() {
         let _ = (barrier.parties(), barrier.waiting(), format!("{all:?}"));
     }
 }
+
+/// Overwrites words at random places of the memory's first pages, until it is killed or has overwritten the event so.
+#[procs::task]
+fn overwrite_words(all: All, end: Event, seed: u64) {
+    let files: Vec<_> = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let link = fs::read_link(&path).ok()?;
+            let is_memory = link.starts_with("/memfd:procs (deleted)");
+            let file = is_memory.then(|| OpenOptions::new().read(true).write(true).open(&path));
+            file?.ok()
+        })
+        .collect();
+    let mut state = seed;
+    while !end.is_set() {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let file = &files[(state >> 33) as usize % files.len()];
+        let place = (state >> 20) % 4096 / 4 * 4;
+        let bytes = if state & 1 == 0 {
+            state.to_be_bytes()
+        } else {
+            [0; 8]
+        };
+        file.write_all_at(&bytes[..4], place).unwrap();
+    }
+    drop(all);
+}
+
+/// Any result is allowed, but a crash or a call that goes beyond its time limit.
+#[test]
+fn words_of_the_memory_are_overwritten_while_it_is_in_use() {
+    const SHORT: Duration = Duration::from_millis(2);
+    for seed in 1..4 {
+        let all = all();
+        let end = Event::new().unwrap();
+        let mut process = procs::spawn(overwrite_words, (all.clone(), end.clone(), seed)).unwrap();
+        let use_all = |all: All| {
+            let ((held, other, recursive), (semaphore, bounded), (condition, event, barrier)) = all;
+            for _ in 0..100 {
+                drop(held.lock_for(SHORT));
+                drop((recursive.try_lock(), recursive.recover_for(SHORT)));
+                drop((semaphore.acquire_for(SHORT), semaphore.recover_for(SHORT)));
+                let _ = (bounded.release(1), bounded.acquire_for(SHORT));
+                let _ = (event.wait_for(SHORT), barrier.wait_for(SHORT));
+                if let Ok(mut guard) = other.recover_for(SHORT) {
+                    let _ = condition.wait_for(&mut guard, SHORT);
+                }
+                condition.notify(1);
+                barrier.reset();
+            }
+        };
+        let threads = [(); 3].map(|()| {
+            let all = all.clone();
+            thread::spawn(move || use_all(all))
+        });
+        for thread in threads {
+            eventually("the calls end", || thread.is_finished());
+            thread.join().unwrap();
+        }
+        end.set();
+        process.kill();
+        let _ = process.join_for(LIMIT);
+    }
+}

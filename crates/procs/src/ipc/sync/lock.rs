@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{LockError, SystemError};
-use crate::sys::{Acquired, LockResult};
+use crate::sys::{self, Acquired, LockResult};
 
 use super::memory::{Kind, Memory, shared_handle};
 
@@ -205,7 +205,8 @@ impl Lock {
 
 /// Waits for the lock of a memory.
 pub(super) fn acquire(memory: &Memory, deadline: Option<Instant>) -> Result<Acquired, LockError> {
-    match memory.lock().lock(deadline, || memory.is_intact()) {
+    let is_intact = |owner| memory.is_intact() && owner <= sys::MAX_THREAD_ID;
+    match memory.lock().lock(deadline, is_intact) {
         LockResult::Locked(acquired) => Ok(acquired),
         LockResult::TimedOut => Err(LockError::TimedOut),
         LockResult::Broken => Err(LockError::Broken),

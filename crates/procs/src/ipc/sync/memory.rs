@@ -35,6 +35,10 @@ const LONGEST_RECHECK: Duration = Duration::from_secs(1);
 /// stopped (SIGSTOP, debugger).
 const STATE_LOCK_BUDGET: Duration = Duration::from_millis(100);
 
+/// Looks in a row, a second apart, that find no owner of the internal lock before its word counts as overwritten. The
+/// kernel frees the lock of a dead owner at once.
+const MISSING_OWNER_CHECKS: u32 = 5;
+
 /// The largest number of slots.
 pub(super) const SLOT_LIMIT: usize = 4096;
 /// The size of a slot in bytes.
@@ -243,7 +247,15 @@ impl Memory {
             None => {
                 let deadline =
                     deadline.map(|deadline| deadline.max(Instant::now() + STATE_LOCK_BUDGET));
-                match self.lock().lock(deadline, || self.is_intact()) {
+                let mut missing = 0;
+                let is_intact = |owner| {
+                    let exists = owner == 0 || sys::thread_exists(owner);
+                    missing = if exists { 0 } else { missing + 1 };
+                    self.is_intact()
+                        && owner <= sys::MAX_THREAD_ID
+                        && missing < MISSING_OWNER_CHECKS
+                };
+                match self.lock().lock(deadline, is_intact) {
                     LockResult::Locked(outcome) => outcome,
                     LockResult::TimedOut => return Err(LockFailure::TimedOut),
                     LockResult::Broken => return Err(LockFailure::Broken),
