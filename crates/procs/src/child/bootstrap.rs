@@ -4,15 +4,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::child::fork_server;
 use crate::child::init::EntryPoint;
 use crate::child::panic;
 use crate::child::worker::{self, FrameReader, Worker};
+use crate::process::descendants;
 use crate::process::info::{self, ProcessInfo};
-use crate::sys;
+use crate::sys::{self, ForkMark};
 use crate::task::{self, Entry};
 use crate::wire::attachments;
 use crate::wire::codec;
@@ -28,12 +29,16 @@ pub(crate) fn live(child_marker: &ChildMarker, place: EntryPoint) -> i32 {
     let Ok(stream) = sys::release_stdin().map(UnixStream::from) else {
         return 1;
     };
-    tie_to_parent(child_marker.parent);
+    exit_if_orphaned(child_marker.parent);
+    if !child_marker.fork_server {
+        head_tree();
+    }
     let result = if place == EntryPoint::InMain(false) {
         refuse(&stream, &Refusal::NotOnMainThread)
     } else if child_marker.fork_server {
         fork_server::serve(stream).and_then(|forked| {
-            tie_to_parent(child_marker.parent);
+            exit_if_orphaned(child_marker.parent);
+            head_tree();
             match forked.settle() {
                 // The C library takes the first thread of a duplicate for that of the server: it has the server's
                 // thread id, and the kernel does not look after the locks that it holds when it dies.
@@ -52,9 +57,16 @@ pub(crate) fn live(child_marker: &ChildMarker, place: EntryPoint) -> i32 {
     exit_code(result)
 }
 
-/// On an error the parent has gone, or speaks another language: there is nobody to tell.
+/// The exit code of a child. An I/O error means that the parent has ended or that the stream is corrupt: it cannot be
+/// reported, and the process ends at once.
 fn exit_code(result: io::Result<i32>) -> i32 {
-    result.unwrap_or_else(|_| sys::exit_now(1))
+    result.unwrap_or_else(|_| end_at_once())
+}
+
+/// Ends this process and what its tasks have started, without the handlers of an ordinary exit.
+fn end_at_once() -> ! {
+    end_descendants();
+    sys::exit_now(1)
 }
 
 /// Serves on a thread that the standard library has made, with its name and its guard page. This thread watches the
@@ -99,20 +111,39 @@ fn refuse_for_want(stream: &UnixStream, error: &io::Error) -> io::Result<i32> {
     )
 }
 
-/// Waits until the parent's end of the socket closes, and ends this process then: also in the middle of a task.
+/// Waits until the parent's end of the socket closes. Ends all descendants and this process then, also in the middle of a
+/// task.
 fn watch(lifeline: &UnixStream) -> ! {
     sys::hung_up(lifeline.as_fd());
-    sys::exit_now(1)
+    end_at_once()
 }
 
-/// Ends this process when its parent ends, and at once if that has happened already.
-///
-/// The kernel watches the parent's keeper thread, which lives as long as the parent. The socket says the same a second
-/// way, for a parent that died before this call.
-fn tie_to_parent(parent: u32) {
-    sys::die_with_parent();
+/// Ends this process if its parent ended before it began.
+fn exit_if_orphaned(parent: u32) {
     if sys::parent_pid() != parent {
         sys::exit_now(1);
+    }
+}
+
+/// Keeps what the tasks start below this process, and ends it with this process.
+///
+/// The process heads a process group, so that signals of the terminal do not reach it: the program decides first. It is a
+/// subreaper, so that descendants stay below it whose own parents end. It kills them when it exits; its parent kills them
+/// when it kills this process, and what is left in the group when this process dies in another way.
+fn head_tree() {
+    sys::lead_group();
+    sys::become_subreaper();
+    if HEAD.set(ForkMark::new()).is_ok() {
+        sys::at_exit(end_descendants);
+    }
+}
+
+/// Identifies the process that heads its tree, and not a copy of it.
+static HEAD: OnceLock<ForkMark> = OnceLock::new();
+
+extern "C" fn end_descendants() {
+    if HEAD.get().is_some_and(ForkMark::is_original) {
+        descendants::kill_descendants(process::id());
     }
 }
 

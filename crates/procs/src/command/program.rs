@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::error::{CommandError, InvalidOption, SystemError, check_variable};
-use crate::host::descendants;
+use crate::process::descendants;
 use crate::process::group::ProcessGroup;
 use crate::process::status::ExitStatus;
 use crate::sys::{self, Execution, FailedStep};
@@ -92,7 +92,7 @@ impl Program {
 
     /// Kills the program and everything that it has started.
     pub(super) fn kill_tree(&self) {
-        descendants::kill_tree(self.pid, self.as_fd());
+        descendants::stop_and_kill_tree(self.pid, self.as_fd());
     }
 
     /// Waits for the end of the program and returns its status: unknown if another part of this process has collected it,

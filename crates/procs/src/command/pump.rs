@@ -182,7 +182,22 @@ impl<'a> Pump<'a> {
             State::Draining { end, .. } if over => *end = End::OutputLimit,
             State::Draining { .. } => {}
         }
+        if over {
+            // Not before the kill: a program that writes into a closed pipe is ended by SIGPIPE.
+            self.close_full_outputs();
+        }
         self.drained(now)
+    }
+
+    /// Closes the outputs of which nothing more is wanted.
+    fn close_full_outputs(&mut self) {
+        let limit = self.bounds.output;
+        for output in &mut self.outputs {
+            if output.bytes.len() >= limit {
+                output.pipe = None;
+                output.owed = 0;
+            }
+        }
     }
 
     /// The end, once both outputs are closed, or the time to read them is over and nothing of the program's is left there.
@@ -289,12 +304,11 @@ impl Captured {
         Ok(())
     }
 
-    /// Returns whether more than `limit` bytes are held, and if so cuts them to the limit and closes the pipe.
+    /// Returns whether more than `limit` bytes are held, and if so cuts them to the limit.
     fn cut_to(&mut self, limit: usize) -> bool {
         let is_over = self.bytes.len() > limit;
         if is_over {
             self.bytes.truncate(limit);
-            self.pipe = None;
             self.owed = 0;
         }
         is_over

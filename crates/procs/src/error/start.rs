@@ -1,15 +1,13 @@
 //! Processes that do not start.
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::process::status::ExitStatus;
 use crate::wire::marker::INIT_TOO_LATE;
 
-use super::{DecodeError, EncodeError, Panicked, SystemError};
+use super::{DecodeError, EncodeError, InvalidOption, Panicked, SystemError};
 
 /// A child process did not become ready to work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,10 +119,8 @@ pub enum SpawnError {
     NoWorkers,
     /// Two tasks have this name, signature and place, so that it is unclear which is meant.
     AmbiguousTask(&'static str),
-    /// The name of an environment variable is empty or holds `=` or a zero byte, or its value holds a zero byte.
-    InvalidVariable(OsString),
-    /// The name of a working directory holds a zero byte.
-    InvalidDirectory(PathBuf),
+    /// An environment variable or the working directory cannot be represented by the system.
+    Invalid(InvalidOption),
     /// The arguments could not be encoded.
     Encode(EncodeError),
     /// A system call failed.
@@ -144,8 +140,7 @@ impl fmt::Debug for SpawnError {
             Self::TooDeep(limit) => f.debug_tuple("TooDeep").field(limit).finish(),
             Self::NoWorkers => f.write_str("NoWorkers"),
             Self::AmbiguousTask(name) => f.debug_tuple("AmbiguousTask").field(name).finish(),
-            Self::InvalidVariable(name) => f.debug_tuple("InvalidVariable").field(name).finish(),
-            Self::InvalidDirectory(name) => f.debug_tuple("InvalidDirectory").field(name).finish(),
+            Self::Invalid(error) => f.debug_tuple("Invalid").field(error).finish(),
             Self::Encode(error) => f.debug_tuple("Encode").field(error).finish(),
             Self::System(error) => f.debug_tuple("System").field(error).finish(),
             Self::Start(error) => f.debug_tuple("Start").field(error).finish(),
@@ -169,13 +164,7 @@ impl fmt::Display for SpawnError {
             Self::TooDeep(limit) => write!(f, "processes are nested {limit} deep, which is the limit"),
             Self::NoWorkers => f.write_str("a pool needs at least one worker"),
             Self::AmbiguousTask(name) => write!(f, "two tasks are called {name}: give them different names"),
-            Self::InvalidVariable(name) => write!(
-                f,
-                "the environment variable {name:?} cannot be set: its name is empty or holds '=' or a zero byte, or its value holds a zero byte"
-            ),
-            Self::InvalidDirectory(name) => {
-                write!(f, "the working directory {name:?} holds a zero byte")
-            }
+            Self::Invalid(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
@@ -198,6 +187,12 @@ impl Error for SpawnError {
 impl From<SystemError> for SpawnError {
     fn from(error: SystemError) -> Self {
         Self::System(error)
+    }
+}
+
+impl From<InvalidOption> for SpawnError {
+    fn from(error: InvalidOption) -> Self {
+        Self::Invalid(error)
     }
 }
 

@@ -7,6 +7,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -14,11 +15,11 @@ use std::process;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{StartError, SystemError};
+use crate::error::{StartError, SystemError, check_variable};
 use crate::host::socket;
 use crate::host::start::{self, Child, SpawnOptions};
 use crate::process::status::ExitStatus;
-use crate::sys::{self, SIGKILL};
+use crate::sys::{self, Identity, SIGKILL};
 use crate::wire::codec;
 use crate::wire::fork_request::{EAGER, ForkRequest, OURS};
 use crate::wire::marker;
@@ -33,8 +34,17 @@ struct Server {
     /// The process whose server it is: a forked child of that one has the memory, but not the server.
     owner: u32,
     child: Child,
+    /// Its user and groups. After a change of ours its processes would have the old ones.
+    identity: Identity,
     env: Vec<(OsString, OsString)>,
     cwd: Option<PathBuf>,
+}
+
+/// The environment, but for entries whose name begins with `=`. They are inherited and cannot be set.
+fn settable_variables() -> Vec<(OsString, OsString)> {
+    env::vars_os()
+        .filter(|(name, _)| check_variable(name, None).is_ok())
+        .collect()
 }
 
 /// Starts a child from the fork server, which is brought up first if there is none, or none that lives.
@@ -91,8 +101,7 @@ fn watch(pid: u32) -> Result<OwnedFd, SystemError> {
 impl Server {
     fn start() -> Result<Self, StartError> {
         let marker = format!("{} {}", process::id(), marker::FORK_SERVER);
-        let env = env::vars_os().filter(|(key, _)| start::is_variable_name(key));
-        let (env, cwd) = (env.collect(), env::current_dir().ok());
+        let (env, cwd) = (settable_variables(), env::current_dir().ok());
         let mut options = SpawnOptions::default();
         if env::var_os(EAGER).is_none() {
             options.env.push((EAGER.into(), Some(OURS.into())));
@@ -101,6 +110,7 @@ impl Server {
         let server = Self {
             owner: process::id(),
             child,
+            identity: Identity::current(),
             env,
             cwd,
         };
@@ -141,12 +151,15 @@ impl Server {
 
     fn is_usable(&self) -> bool {
         let mut polled = [sys::as_poll(self.child.pidfd.as_fd(), true, false)];
-        self.owner == process::id() && matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(0))
+        self.owner == process::id()
+            && self.identity == Identity::current()
+            && matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(0))
     }
 
     /// Waits for its end, which is near, and collects it.
     fn end(&self) -> ExitStatus {
-        let deadline = Instant::now() + Duration::from_secs(1);
+        let mut deadline = Instant::now() + Duration::from_secs(1);
+        let mut killed = false;
         loop {
             match sys::reap(self.child.pidfd.as_fd()) {
                 Ok(Some((end, _))) => return ExitStatus::new(end),
@@ -154,7 +167,13 @@ impl Server {
                     let mut polled = [sys::as_poll(self.child.pidfd.as_fd(), true, false)];
                     let _ = sys::poll(&mut polled, Some(Duration::from_millis(100)));
                 }
-                Ok(None) => sys::signal(self.child.pidfd.as_fd(), SIGKILL).unwrap_or_default(),
+                // It is in a system call that cannot be interrupted.
+                Ok(None) if killed => return ExitStatus::UNKNOWN,
+                Ok(None) => {
+                    killed = true;
+                    let _ = sys::signal(self.child.pidfd.as_fd(), SIGKILL);
+                    deadline = Instant::now() + Duration::from_secs(1);
+                }
                 Err(_) => return ExitStatus::UNKNOWN,
             }
         }
@@ -187,7 +206,7 @@ impl Server {
         stream.write_all(&body)?;
         let mut answer = [0; 4];
         stream.set_read_timeout(Some(START_DEADLINE))?;
-        stream.read_exact(&mut answer)?;
+        stream.read_exact(&mut answer).map_err(timed_out)?;
         Ok(match u32::try_from(i32::from_le_bytes(answer)) {
             Ok(pid) => Ok(pid),
             Err(_) => Err(io::Error::from_raw_os_error(-i32::from_le_bytes(answer))),
@@ -197,13 +216,8 @@ impl Server {
     /// How the environment here, with the child's changes, differs from the server's.
     fn env_changes(&self, options: &SpawnOptions) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let bytes = |text: &OsStr| text.as_bytes().to_vec();
-        let now: Vec<_> = env::vars_os().collect();
+        let now = settable_variables();
         let mut changes = Vec::new();
-        // An inherited entry whose name begins with `=` reached the server with its own environment; it cannot be set.
-        let now: Vec<_> = now
-            .into_iter()
-            .filter(|(key, _)| start::is_variable_name(key))
-            .collect();
         if now != self.env {
             let gone = self
                 .env
@@ -241,7 +255,18 @@ impl Drop for Server {
         if self.owner != process::id() {
             return;
         }
+        // The end of its socket ends a server that acts for another user now and takes no signals from this one.
+        let _ = self.child.stream.shutdown(Shutdown::Both);
         let _ = sys::signal(self.child.pidfd.as_fd(), SIGKILL);
         self.end();
+    }
+}
+
+/// The error of a read whose time limit has passed: the system calls it EAGAIN, as the lack of a resource.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        io::ErrorKind::TimedOut.into()
+    } else {
+        error
     }
 }

@@ -1,6 +1,5 @@
 //! The side of the process that starts others: starting, watching and collecting children.
 
-pub(crate) mod descendants;
 pub(crate) mod fork_server;
 pub(crate) mod monitor;
 pub(crate) mod notifier;

@@ -1,14 +1,10 @@
-//! The keeper: one thread of this process that starts every child, and keeps those that are not a pool's.
+//! The process monitor: one thread of this process that watches the children that no pool has, until they end.
 //!
-//! The kernel's "die with your parent" means the *thread* that started the child. The keeper is a thread that never
-//! ends, so that a child may be started by any short-lived thread and still lives exactly as long as the process.
+//! It never ends, so that a handle may be dropped at any time: the child is collected all the same.
 
-use std::collections::VecDeque;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::{self, Command};
-use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::AsFd;
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,90 +13,71 @@ use crate::host::notifier::Notifier;
 use crate::host::socket::{BufferedSocket, Filled};
 use crate::host::start;
 use crate::process::{Outcome, ProcessState};
-use crate::sys::{self, PollFd, SIGKILL};
+use crate::sys::{self, PollFd};
 use crate::wire::{self, Record, START_DEADLINE, Tag, refusal_of};
 
-/// What the keeper is asked to do.
-enum Order {
-    /// Start a command; say its pid and pidfd.
-    Start(Box<Command>, SyncSender<io::Result<(u32, OwnedFd)>>),
-    /// Keep a started process until its end.
-    Keep(Box<MonitoredProcess>),
-}
-
-/// The one keeper of this process.
+/// The monitor of this process.
 pub(crate) struct Monitor {
-    orders: Mutex<VecDeque<Order>>,
-    wake: Notifier,
+    /// Processes that the thread does not know yet.
+    added: Mutex<Vec<MonitoredProcess>>,
+    notifier: Notifier,
 }
 
-/// The keeper, and the process to which it belongs: a forked child has the memory but not the thread.
+/// The monitor, and the process to which it belongs: a forked child has the memory but not the thread.
 static MONITOR: Mutex<Option<(u32, Arc<Monitor>)>> = Mutex::new(None);
 
 impl Monitor {
-    /// The keeper of this process, which begins with the first call.
+    /// Returns the monitor of this process. The first call starts its thread.
     pub(crate) fn get() -> Result<Arc<Self>, SystemError> {
         let mut slot = MONITOR.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((pid, keeper)) = &*slot
+        if let Some((pid, monitor)) = &*slot
             && *pid == process::id()
         {
-            return Ok(Arc::clone(keeper));
+            return Ok(Arc::clone(monitor));
         }
-        let wake = Notifier::new().map_err(SystemError::new("make an event descriptor"))?;
-        let keeper = Arc::new(Self {
-            orders: Mutex::new(VecDeque::new()),
-            wake,
+        let notifier = Notifier::new().map_err(SystemError::new("make an event descriptor"))?;
+        let monitor = Arc::new(Self {
+            added: Mutex::default(),
+            notifier,
         });
-        let thread = Arc::clone(&keeper);
+        let thread = Arc::clone(&monitor);
         thread::Builder::new()
-            .name("procs-keeper".to_owned())
+            .name("procs-monitor".to_owned())
             .spawn(move || thread.run())
-            .map_err(SystemError::new("start the keeper thread"))?;
-        *slot = Some((process::id(), Arc::clone(&keeper)));
-        Ok(keeper)
+            .map_err(SystemError::new("start the thread that monitors processes"))?;
+        *slot = Some((process::id(), Arc::clone(&monitor)));
+        Ok(monitor)
     }
 
-    /// Starts a command on the keeper's thread.
-    pub(crate) fn start(&self, command: Command) -> io::Result<(u32, OwnedFd)> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        self.order(Order::Start(Box::new(command), reply));
-        answer
-            .recv()
-            .unwrap_or_else(|_| Err(io::Error::other("the keeper thread has ended")))
+    /// Watches a process that was started, until its end.
+    pub(crate) fn track(&self, process: MonitoredProcess) {
+        self.added().push(process);
+        self.notifier.wake();
     }
 
-    /// Hands over a started process.
-    pub(crate) fn keep(&self, process: MonitoredProcess) {
-        self.order(Order::Keep(Box::new(process)));
-    }
-
-    fn order(&self, order: Order) {
-        self.orders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(order);
-        self.wake.wake();
+    fn added(&self) -> MutexGuard<'_, Vec<MonitoredProcess>> {
+        self.added.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
         let mut processes: Vec<MonitoredProcess> = Vec::new();
         loop {
-            self.wake.prepare();
-            self.obey(&mut processes);
+            self.notifier.prepare();
+            processes.append(&mut self.added());
             let timeout = processes
                 .iter()
                 .filter_map(MonitoredProcess::deadline)
                 .min();
             let timeout =
                 timeout.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let mut polled = vec![sys::as_poll(self.wake.as_fd(), true, false)];
+            let mut polled = vec![sys::as_poll(self.notifier.as_fd(), true, false)];
             for process in &processes {
                 polled.push(process.interest());
                 polled.push(sys::as_poll(process.state.as_fd(), true, false));
             }
-            // A failing poll (want of memory) is as good as one that found nothing: look at everybody, a little later.
+            // A poll fails when the kernel has no memory. All processes are examined then, after a pause.
             let found = sys::poll(&mut polled, timeout);
-            self.wake.awake(polled[0].revents != 0);
+            self.notifier.awake(polled[0].revents != 0);
             if found.is_err() {
                 thread::sleep(Duration::from_millis(10));
             }
@@ -112,46 +89,13 @@ impl Monitor {
             processes.retain_mut(|process| {
                 let ready = ready.next().unwrap_or(true) || found.is_err();
                 !((ready || process.deadline().is_some_and(|deadline| deadline <= now))
-                    && process.attend(now))
+                    && process.handle_events(now))
             });
         }
     }
-
-    fn obey(&self, processes: &mut Vec<MonitoredProcess>) {
-        loop {
-            let order = self
-                .orders
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
-            match order {
-                None => return,
-                Some(Order::Start(command, reply)) => {
-                    // Whoever asked and went away has lost the child; it sees its socket closed and ends.
-                    let _ = reply.send(start(*command));
-                }
-                Some(Order::Keep(process)) => processes.push(*process),
-            }
-        }
-    }
 }
 
-/// Starts a command. Afterwards no copy of the child's socket is left in this process.
-fn start(mut command: Command) -> io::Result<(u32, OwnedFd)> {
-    let mut child = command.spawn()?;
-    drop(command);
-    match sys::pidfd_open(child.id()) {
-        Ok(pidfd) => Ok((child.id(), pidfd)),
-        Err(error) => {
-            // Without a pidfd nobody would notice its end.
-            let _ = child.kill();
-            let _ = child.wait();
-            Err(error)
-        }
-    }
-}
-
-/// A process that is not a pool's, until its end.
+/// A process that belongs to no pool, until its end.
 pub(crate) struct MonitoredProcess {
     state: Arc<ProcessState>,
     link: BufferedSocket,
@@ -178,7 +122,7 @@ impl MonitoredProcess {
         self.start_deadline
     }
 
-    /// What to wait for in its socket. A closed one is always ready, while the process takes its time to end.
+    /// The events of its socket to wait for: none once it is closed, because a closed socket is always ready.
     fn interest(&self) -> PollFd {
         let mut socket = self.link.interest();
         if self.closed {
@@ -187,8 +131,8 @@ impl MonitoredProcess {
         socket
     }
 
-    /// Does what can be done for it now. True: it has ended, and everybody has been told.
-    fn attend(&mut self, now: Instant) -> bool {
+    /// Reads and writes what can move now. Returns true once the process has ended and its end is published.
+    fn handle_events(&mut self, now: Instant) -> bool {
         self.link.flush();
         if !self.closed {
             self.closed = self.link.fill() == Filled::Closed;
@@ -203,7 +147,7 @@ impl MonitoredProcess {
 
     fn give_up(&mut self, error: StartError) {
         self.outcome.get_or_insert(Err(ProcessError::Start(error)));
-        self.state.signal(SIGKILL);
+        self.state.kill();
     }
 
     fn read(&mut self) {

@@ -1,23 +1,24 @@
 //! Starts a child: this program once more, with a socket as its standard input.
 
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{self, Command};
+use std::process;
 
-use crate::error::{SpawnError, StartError, SystemError};
+use crate::error::{InvalidOption, SpawnError, StartError, SystemError, check_variable};
 use crate::host::fork_server;
-use crate::host::monitor::Monitor;
 use crate::host::socket;
 use crate::process::info;
 use crate::process::limits::RawLimit;
 use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::process::stdio::Streams;
-use crate::sys;
+use crate::sys::{self, Execution, FailedStep};
 use crate::task::{self, Task};
 use crate::wire::codec;
 use crate::wire::marker;
@@ -51,33 +52,18 @@ pub(crate) struct SpawnOptions {
 }
 
 impl SpawnOptions {
-    /// Checks what the system could not take.
-    ///
-    /// # Errors
-    ///
-    /// A variable whose name is empty or holds `=` or a zero byte, a value or a directory that holds a zero byte.
-    pub(crate) fn check(&self) -> Result<(), SpawnError> {
-        let has_zero = |text: &OsStr| text.as_bytes().contains(&0);
-        for (key, value) in &self.env {
-            if !is_variable_name(key) || value.as_deref().is_some_and(has_zero) {
-                return Err(SpawnError::InvalidVariable(key.clone()));
-            }
+    /// Checks what the system cannot represent.
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        for (name, value) in &self.env {
+            check_variable(name, value.as_deref())?;
         }
         match &self.cwd {
-            Some(cwd) if has_zero(cwd.as_os_str()) => {
-                Err(SpawnError::InvalidDirectory(cwd.clone()))
+            Some(cwd) if cwd.as_os_str().as_bytes().contains(&0) => {
+                Err(InvalidOption::WorkingDirectory(cwd.clone()))
             }
             _ => Ok(()),
         }
     }
-}
-
-/// Whether the environment can hold a variable of this name: not empty, without `=`, without a zero byte.
-///
-/// An environment that was inherited can hold entries that begin with `=`. They cannot be set.
-pub(crate) fn is_variable_name(key: &OsStr) -> bool {
-    let bytes = key.as_bytes();
-    !bytes.is_empty() && !bytes.contains(&b'=') && !bytes.contains(&0)
 }
 
 /// A child that has been started, and nothing said to it yet.
@@ -97,32 +83,48 @@ pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartEr
     Ok(child)
 }
 
-/// Starts this program once more. The marker tells it what it is.
+/// Starts this program once more, with its arguments. The marker tells it what it is.
 pub(crate) fn execute(options: &SpawnOptions, marker: String) -> Result<Child, SystemError> {
-    let keeper = Monitor::get()?;
+    let failed = || SystemError::new("start a process");
     let (ours, theirs) =
         socket::pair().map_err(SystemError::new("make a socket pair for a new process"))?;
     // The kernel follows this link in the child to the very file that runs here, even if it was replaced on disk.
-    let mut command = Command::new("/proc/self/exe");
-    if let Some(program) = std::env::args_os().next() {
-        command.arg0(program);
-    }
-    for (key, value) in &options.env {
-        match value {
-            Some(value) => command.env(key, value),
-            None => command.env_remove(key),
-        };
-    }
-    if let Some(cwd) = &options.cwd {
-        command.current_dir(cwd);
-    }
-    // A socket as stdin keeps the standard library on its posix_spawn path, whose cost does not grow with the parent.
-    command
-        .env(marker::MARKER, marker)
-        .stdin(OwnedFd::from(theirs));
-    let (pid, pidfd) = keeper
-        .start(command)
-        .map_err(SystemError::new("start a process"))?;
+    let program = CString::new("/proc/self/exe").map_err(io::Error::other);
+    let arguments = env::args_os().map(|argument| c_string(&argument));
+    let cwd = options.cwd.as_ref().map(|cwd| c_string(cwd.as_os_str()));
+    let execution = Execution {
+        paths: vec![program.map_err(failed())?],
+        args: arguments.collect::<io::Result<_>>().map_err(failed())?,
+        env: environment(options, marker).map_err(failed())?,
+        cwd: cwd.transpose().map_err(failed())?,
+        own_group: true,
+        dies_with_thread: false,
+    };
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let null;
+    let outputs = if sys::is_open(stdout.as_fd()) && sys::is_open(stderr.as_fd()) {
+        [stdout.as_fd(), stderr.as_fd()]
+    } else {
+        null = File::options().write(true).open("/dev/null");
+        let null = null
+            .as_ref()
+            .map_err(|error| io::Error::from(error.kind()))
+            .map_err(SystemError::new("open /dev/null for a new process"))?;
+        [stdout.as_fd(), stderr.as_fd()].map(|output| {
+            if sys::is_open(output) {
+                output
+            } else {
+                null.as_fd()
+            }
+        })
+    };
+    let streams = [theirs.as_fd(), outputs[0], outputs[1]];
+    let (pid, pidfd) = sys::start_program(&execution, streams).map_err(|(step, error)| {
+        SystemError::new(match step {
+            FailedStep::Cwd => "enter the working directory of a new process",
+            FailedStep::Process | FailedStep::Exec => "start a process",
+        })(error)
+    })?;
     Ok(Child {
         pid,
         pidfd,
@@ -130,12 +132,35 @@ pub(crate) fn execute(options: &SpawnOptions, marker: String) -> Result<Child, S
     })
 }
 
-/// Collects a child that has ended; `None` while it runs.
+fn c_string(text: &OsStr) -> io::Result<CString> {
+    CString::new(text.as_bytes()).map_err(io::Error::other)
+}
+
+/// The environment of this process with the changes of the options and the marker, as `NAME=value`.
+fn environment(options: &SpawnOptions, marker: String) -> io::Result<Vec<CString>> {
+    let mut variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
+    for (name, value) in &options.env {
+        match value {
+            Some(value) => variables.insert(name.clone(), value.clone()),
+            None => variables.remove(name),
+        };
+    }
+    variables.insert(marker::MARKER.into(), marker.into());
+    let entry = |(name, value): (&OsString, &OsString)| {
+        c_string(OsStr::from_bytes(
+            &[name.as_bytes(), b"=", value.as_bytes()].concat(),
+        ))
+    };
+    variables.iter().map(entry).collect()
+}
+
+/// Collects a child that has ended, and kills what is left in its process group. `None` while it runs.
 pub(crate) fn collect(pid: u32, pidfd: &OwnedFd) -> Option<(ExitStatus, ResourceUsage)> {
+    sys::kill_group_of_ended(pid, pidfd.as_fd());
     let end = match sys::reap(pidfd.as_fd()) {
         Ok(None) => return None,
         Ok(Some((end, usage))) => (ExitStatus::new(end), usage),
-        // Somebody else waited for it.
+        // It was collected elsewhere.
         Err(_) => (ExitStatus::UNKNOWN, ResourceUsage::default()),
     };
     info::child_ended(pid);

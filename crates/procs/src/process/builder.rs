@@ -11,7 +11,6 @@ use crate::host::start::{self, SpawnOptions, StartMethod};
 use crate::process::limits::Limit;
 use crate::process::stdio::Stdio;
 use crate::process::{Process, ProcessState};
-use crate::sys::SIGKILL;
 use crate::task::Task;
 use crate::wire::Role;
 use crate::wire::attachments;
@@ -42,7 +41,7 @@ impl ProcessBuilder {
 
     /// Sets a variable in the environment of the process.
     ///
-    /// [`spawn`](Self::spawn) fails with [`SpawnError::InvalidVariable`] when the name is empty or holds `=` or a zero byte.
+    /// [`spawn`](Self::spawn) fails with [`SpawnError::Invalid`] when the name is empty or contains `=` or a NUL byte.
     #[must_use]
     pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.options.env.push((key.into(), Some(value.into())));
@@ -131,6 +130,8 @@ impl ProcessBuilder {
             replaced,
             Role::Once(start::name_of::<T>()?),
         )?;
+        // First: a process that was started must be watched.
+        let monitor = Monitor::get()?;
         let child = start::start(&self.options, &name)?;
         let (sent, greeted) = start::pass(&child, &greeting, &descriptors);
         drop(descriptors);
@@ -140,9 +141,9 @@ impl ProcessBuilder {
         link.flush();
         let state = ProcessState::new(child.pid, child.pidfd);
         if greeted.is_err() {
-            state.signal(SIGKILL);
+            state.kill();
         }
-        Monitor::get()?.keep(MonitoredProcess::new(state.clone(), link));
+        monitor.track(MonitoredProcess::new(state.clone(), link));
         greeted?;
         Ok(Process::new(state, name, self.daemon, pipes))
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod cpu;
+pub(crate) mod descendants;
 pub(crate) mod fork;
 pub(crate) mod group;
 pub(crate) mod info;
@@ -22,14 +23,17 @@ use crate::error::{ProcessError, SpawnError};
 use crate::process::builder::ProcessBuilder;
 use crate::process::status::ExitStatus;
 use crate::process::stdio::Pipes;
-use crate::sys::{self, SIGKILL, SIGTERM};
+use crate::sys::{self, SIGTERM};
 use crate::task::Task;
 use crate::wire::codec;
 
 /// The encoded result of a task, or why there is none.
 pub(crate) type Outcome = Result<Vec<u8>, ProcessError>;
 
-/// What the handle and the keeper share about a process.
+/// Upper bound of the time between the end of a process and its publication by the monitor.
+const PUBLICATION_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the handle and the monitor share about a process.
 pub(crate) struct ProcessState {
     pid: u32,
     pidfd: OwnedFd,
@@ -64,6 +68,11 @@ impl ProcessState {
     /// Sends a signal; nothing happens to a process that has ended.
     pub(crate) fn signal(&self, number: i32) {
         let _ = sys::signal(self.pidfd.as_fd(), number);
+    }
+
+    /// Kills the process and everything that it has started.
+    pub(crate) fn kill(&self) {
+        descendants::kill_tree(self.pid, self.pidfd.as_fd());
     }
 
     pub(crate) fn complete(&self, status: ExitStatus, outcome: Outcome) {
@@ -177,9 +186,9 @@ impl<R> Process<R> {
         self.state.signal(SIGTERM);
     }
 
-    /// Ends the process (SIGKILL). It cannot refuse. Does nothing to a process that has ended.
+    /// Kills the process and everything that its task has started (SIGKILL). Does nothing to a process that has ended.
     pub fn kill(&self) {
-        self.state.signal(SIGKILL);
+        self.state.kill();
     }
 
     /// This side of the process's standard input, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
@@ -200,7 +209,7 @@ impl<R> Process<R> {
 
     /// How the process ended, or `None` while it runs.
     pub fn exit_status(&self) -> Option<ExitStatus> {
-        self.state.lock().status
+        self.wait_until(Some(Instant::now())).status
     }
 
     /// Whether the process runs.
@@ -208,8 +217,16 @@ impl<R> Process<R> {
         self.exit_status().is_none()
     }
 
+    /// Whether the pidfd tells that the process has ended.
+    fn has_ended(&self) -> bool {
+        let mut polled = [sys::as_poll(self.state.as_fd(), true, false)];
+        matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(1..))
+    }
+
+    /// Waits until the end of the process is known here, at most until `deadline`.
     fn wait_until(&self, deadline: Option<Instant>) -> MutexGuard<'_, End> {
         let mut end = self.state.lock();
+        let mut published_late = false;
         while end.status.is_none() {
             end = match deadline {
                 None => self
@@ -219,9 +236,13 @@ impl<R> Process<R> {
                     .unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return end;
-                    }
+                    let left = match left.is_zero() {
+                        false => left,
+                        // The descriptor tells the end earlier than the monitor, which needs microseconds.
+                        true if !published_late && self.has_ended() => PUBLICATION_LIMIT,
+                        true => return end,
+                    };
+                    published_late = deadline <= Instant::now();
                     self.state
                         .ended
                         .wait_timeout(end, left)

@@ -19,7 +19,7 @@
 
 use std::cell::Cell;
 use std::hint;
-use std::mem::{self, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::futex::SPINS;
+use super::futex::{SPINS, futex_sleep, futex_wake_up};
 
 const WAITERS: u32 = 1 << 31;
 const OWNER_DIED: u32 = 1 << 30;
@@ -355,38 +355,4 @@ fn full_barrier_after_swap() {
     } else {
         std::sync::atomic::fence(SeqCst);
     }
-}
-
-/// Sleeps until the word is woken, unless its value is not the expected one; at most for `time`. May return early.
-pub(crate) fn futex_sleep(word: &AtomicU32, expected: u32, time: Duration) {
-    // SAFETY: timespec is plain C data, for which all zeroes is a valid value.
-    let mut limit: libc::timespec = unsafe { mem::zeroed() };
-    limit.tv_sec = time.as_secs().try_into().unwrap_or(i32::MAX.into());
-    limit.tv_nsec = time.subsec_nanos().into();
-    // SAFETY: the word is aligned and lives during the call, as does `limit`. The integers are as wide as the kernel's
-    // registers. Every result means "look again".
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            ptr::from_ref(word),
-            libc::c_long::from(libc::FUTEX_WAIT),
-            libc::c_long::from(expected),
-            &raw const limit,
-        )
-    };
-}
-
-/// Wakes up to `count` threads that sleep on the word; returns how many there were.
-pub(crate) fn futex_wake_up(word: &AtomicU32, count: i32) -> usize {
-    // SAFETY: the word is aligned and lives during the call; the kernel does not change it. The integers are as wide as
-    // the kernel's registers.
-    let woken = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            ptr::from_ref(word),
-            libc::c_long::from(libc::FUTEX_WAKE),
-            libc::c_long::from(count),
-        )
-    };
-    usize::try_from(woken).unwrap_or(0)
 }

@@ -15,18 +15,19 @@ pub(crate) use descriptor::{
     peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use fork_mark::ForkMark;
-pub(crate) use futex::{SPINS, futex_wait, futex_wake};
-pub(crate) use lock_word::{AcquireError, Acquired, acquire, futex_sleep, futex_wake_up, release};
+pub(crate) use futex::{SPINS, futex_sleep, futex_wait, futex_wake, futex_wake_up};
+pub(crate) use lock_word::{AcquireError, Acquired, acquire, release};
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{
     MAX_PASSED, Wait, is_crowded, is_too_long, receive_packet, receive_with_descriptors,
     send_packet, send_with_descriptors,
 };
-pub(crate) use process::{SIGKILL, SIGSTOP, SIGTERM};
 pub(crate) use process::{
-    clone_sibling, die_with_parent, discard, exit_now, fill_random, ignore_sigpipe, is_main_thread,
-    monotonic_nanos, name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
+    Identity, at_exit, become_subreaper, clone_sibling, discard, exit_now, fill_random,
+    ignore_sigpipe, is_main_thread, kill_group_of_ended, lead_group, monotonic_nanos, name_thread,
+    parent_pid, pidfd_open, reap, set_limit, signal,
 };
+pub(crate) use process::{SIGKILL, SIGSTOP, SIGTERM};
 pub(crate) use program::{
     Execution, FailedStep, readable_bytes, search_paths, start_program, write_without_sigpipe,
 };

@@ -152,18 +152,97 @@ pub(crate) fn parent_pid() -> u32 {
     unsafe { libc::getppid() }.cast_unsigned()
 }
 
-/// Has the kernel kill this process when the thread that started it ends.
-pub(crate) fn die_with_parent() {
-    // SAFETY: PR_SET_PDEATHSIG takes an integer and touches no memory.
-    unsafe {
-        libc::prctl(
-            libc::PR_SET_PDEATHSIG,
-            libc::SIGKILL as libc::c_ulong,
-            0,
-            0,
-            0,
+/// Makes this process the head of a process group of its own. It is one already if it leads a session.
+pub(crate) fn lead_group() {
+    // SAFETY: setpgid takes two integers. An error means that the process leads a session, and so its group.
+    unsafe { libc::setpgid(0, 0) };
+}
+
+/// Makes this process the parent of its descendants whose own parents end.
+pub(crate) fn become_subreaper() {
+    let (one, zero): (libc::c_ulong, libc::c_ulong) = (1, 0);
+    // SAFETY: PR_SET_CHILD_SUBREAPER takes an integer and touches no memory. Every kernel that has pidfds knows it.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, one, zero, zero, zero) };
+}
+
+/// Has the C library call a function at the normal end of this process, and of its forked copies.
+pub(crate) fn at_exit(function: extern "C" fn()) {
+    // SAFETY: the function is live for ever. Without memory it is not registered.
+    unsafe { libc::atexit(function) };
+}
+
+/// Kills what is left in the process group that a child has headed. Does nothing while the child runs, and to one that was
+/// collected elsewhere: its id may belong to another process.
+pub(crate) fn kill_group_of_ended(pid: u32, pidfd: BorrowedFd<'_>) {
+    /// `PIDFD_SIGNAL_PROCESS_GROUP` of Linux 6.9.
+    const WHOLE_GROUP: libc::c_long = 1 << 2;
+    if !has_ended_uncollected(pidfd) {
+        return;
+    }
+    // SAFETY: the null pointer stands for "no more information about the signal", which the call allows.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            libc::c_long::from(pidfd.as_raw_fd()),
+            libc::c_long::from(libc::SIGKILL),
+            ptr::null::<libc::siginfo_t>(),
+            WHOLE_GROUP,
         )
     };
+    if result < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL) {
+        // SAFETY: kill takes two integers. The child is a zombie, which keeps its number from other processes and groups.
+        unsafe { libc::kill(-pid.cast_signed(), libc::SIGKILL) };
+    }
+}
+
+/// Whether a child has ended and still waits for its collection.
+fn has_ended_uncollected(pidfd: BorrowedFd<'_>) -> bool {
+    // SAFETY: siginfo_t is plain C data, for which all zeroes is a valid value.
+    let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer is to a live value of the type that waitid(2) writes.
+    let result = unsafe {
+        libc::waitid(
+            libc::P_PIDFD,
+            pidfd.as_raw_fd().cast_unsigned(),
+            &raw mut info,
+            options,
+        )
+    };
+    // SAFETY: the call succeeded, so the fields of a child's end are set; all are zero if it runs.
+    result == 0 && unsafe { info.si_pid() } != 0
+}
+
+/// The user and the groups in whose name this process acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    users: [u32; 3],
+    groups: [u32; 3],
+    supplementary: Vec<u32>,
+}
+
+impl Identity {
+    /// Those of the calling thread.
+    pub(crate) fn current() -> Self {
+        let (mut users, mut groups) = ([0; 3], [0; 3]);
+        let ([a, b, c], [d, e, f]) = (&mut users, &mut groups);
+        // SAFETY: each pointer is to a live number of its own.
+        unsafe {
+            libc::getresuid(a, b, c);
+            libc::getresgid(d, e, f);
+        }
+        // SAFETY: with a size of 0 the call counts and writes nothing.
+        let count = unsafe { libc::getgroups(0, ptr::null_mut()) };
+        let mut supplementary = vec![0; usize::try_from(count).unwrap_or(0)];
+        // SAFETY: the vector has room for `count` numbers.
+        let count = unsafe { libc::getgroups(count.max(0), supplementary.as_mut_ptr()) };
+        supplementary.truncate(usize::try_from(count).unwrap_or(0));
+        Self {
+            users,
+            groups,
+            supplementary,
+        }
+    }
 }
 
 /// Gives the calling thread the name that tools show; the kernel keeps its first fifteen bytes.

@@ -43,8 +43,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::futex::SPINS;
-use super::lock_word::{Acquired, futex_sleep, futex_wake_up};
+use super::futex::{SPINS, futex_sleep, futex_wake_up};
+use super::lock_word::Acquired;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("procs needs a 64-bit system: its list nodes lie as those of a 64-bit C library");

@@ -4,8 +4,9 @@ use std::env;
 use std::fs;
 use std::process::{self, Command};
 
-use procs::{Pool, Process, StartMethod};
+use procs::{Pool, Process, ProcessError, StartMethod};
 
+use crate::surroundings::{COPY, Copy};
 use crate::{LIMIT, double, eventually};
 
 /// The fork server of this process, found by the name that it gives itself.
@@ -142,4 +143,44 @@ pub fn methods() {
     eventually("all have ended", LIMIT, || {
         procs::active_children().is_empty()
     });
+}
+
+/// After `setuid` new processes have the new user, and this program can kill them.
+pub fn identity() {
+    #[procs::task]
+    fn user() -> u32 {
+        // SAFETY: it takes nothing and returns an integer.
+        unsafe { libc::getuid() }
+    }
+    #[procs::task]
+    fn stay() {
+        std::thread::sleep(LIMIT);
+    }
+    const NOBODY: u32 = 65534;
+    procs::init();
+    // SAFETY: it takes nothing and returns an integer.
+    if unsafe { libc::getuid() } != 0 {
+        println!("NOT CHECKED: only root can become another user");
+        return;
+    }
+    if env::var_os(COPY).is_none() {
+        // The program's own folder may be closed to others.
+        let copy = Copy::new();
+        let status = copy.command().status();
+        assert!(status.expect("it starts").success());
+        return;
+    }
+    let user_now = || procs::spawn(user, ()).expect("it starts").join();
+    assert_eq!(user_now(), Ok(0));
+    // SAFETY: the call takes an integer; the C library sets the user of all threads.
+    assert_eq!(unsafe { libc::setuid(NOBODY) }, 0);
+    assert_eq!(user_now(), Ok(NOBODY));
+    let pool = Pool::new(1).expect("it starts");
+    assert_eq!(pool.apply(user, ()), Ok(NOBODY));
+    let mut process = procs::spawn(stay, ()).expect("it starts");
+    process.kill();
+    assert!(matches!(
+        process.join_for(LIMIT),
+        Err(ProcessError::Died { .. })
+    ));
 }

@@ -7,6 +7,7 @@ mod counting;
 mod entry;
 mod fork_server;
 mod forking;
+mod leftovers;
 mod orphans;
 mod owners;
 mod pools;
@@ -110,6 +111,43 @@ const SCENARIOS: &[(&str, fn())] = &[
         "many_killed_workers_lose_nothing_with_retries",
         storms::with_retries,
     ),
+    (
+        "what_a_task_has_started_ends_when_it_returns",
+        leftovers::of_a_task_that_returned,
+    ),
+    (
+        "what_a_task_has_started_ends_with_a_killed_process",
+        leftovers::of_a_killed_process,
+    ),
+    (
+        "what_a_task_has_started_ends_at_its_time_limit",
+        leftovers::of_a_task_that_timed_out,
+    ),
+    (
+        "what_a_task_has_started_ends_with_its_pool",
+        leftovers::of_a_dropped_pool,
+    ),
+    (
+        "what_a_task_has_started_ends_with_its_worker",
+        leftovers::of_a_worker_killed_by_others,
+    ),
+    (
+        "what_a_task_has_started_ends_with_an_exiting_program",
+        leftovers::of_a_program_that_exits,
+    ),
+    (
+        "what_a_task_has_started_ends_with_a_killed_program",
+        leftovers::of_a_program_that_is_killed,
+    ),
+    (
+        "a_readable_descriptor_of_a_process_means_that_it_has_ended",
+        leftovers::a_readable_descriptor_means_ended,
+    ),
+    (
+        "descriptors_that_were_not_handed_over_reach_no_child",
+        leftovers::descriptors_do_not_leak,
+    ),
+    ("processes_have_the_present_user", fork_server::identity),
     ("owners_of_locks_that_are_killed_are_known", owners::killed),
     ("owners_of_locks_are_told_apart", owners::excluded),
     ("queues_of_killed_users_go_on", owners::queues),

@@ -8,7 +8,7 @@ use std::process::{self, Command};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use procs::{Pool, Process, SpawnError, StartMethod};
+use procs::{InvalidOption, Pool, Process, SpawnError, StartMethod};
 
 use crate::{LIMIT, SCENARIO, double};
 
@@ -126,14 +126,20 @@ pub fn odd_variables() {
             ] {
                 let error = builder.spawn(double, 4).expect_err("it cannot be set");
                 assert!(
-                    matches!(&error, SpawnError::InvalidVariable(key) if key == name),
+                    matches!(&error, SpawnError::Invalid(InvalidOption::EnvironmentName(key)) if key == name),
                     "{error:?}"
                 );
             }
         }
         let error = builder.clone().env("A", "x\0y").spawn(double, 4);
-        assert!(matches!(error, Err(SpawnError::InvalidVariable(_))));
+        assert!(matches!(
+            error,
+            Err(SpawnError::Invalid(InvalidOption::EnvironmentValue(_)))
+        ));
         let error = builder.clone().cwd("/a\0b").spawn(double, 4);
-        assert!(matches!(error, Err(SpawnError::InvalidDirectory(_))));
+        assert!(matches!(
+            error,
+            Err(SpawnError::Invalid(InvalidOption::WorkingDirectory(_)))
+        ));
     }
 }

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::error::{JobError, StartError};
 use crate::host::starter::PendingStart;
 use crate::process::info::ProcessInfo;
-use crate::sys::{self, SIGKILL, SIGTERM};
+use crate::sys::{self, SIGTERM};
 
 use crate::pool::PoolConfig;
 use crate::pool::callbacks::Deferral;
@@ -170,7 +170,7 @@ impl Supervisor {
 
     fn kill(&mut self) {
         self.mode = Mode::Killing;
-        self.signal_all(SIGKILL);
+        self.kill_all();
     }
 
     /// Ends what waits, also what waits in workers behind the task that each runs.
@@ -181,6 +181,10 @@ impl Supervisor {
         for slice in self.pending.drain(..).chain(unbegun) {
             slice.fail(&JobError::Cancelled);
         }
+    }
+
+    fn kill_all(&self) {
+        self.workers.iter().for_each(WorkerHandle::kill);
     }
 
     fn signal_all(&self, number: i32) {
@@ -286,7 +290,7 @@ impl Supervisor {
                 Ok(worker) => {
                     self.shared.counters.started.fetch_add(1, Relaxed);
                     if self.is_stopping() {
-                        worker.signal(SIGKILL);
+                        worker.kill();
                     }
                     self.workers.push(worker);
                     self.publish_workers();
@@ -330,7 +334,7 @@ impl Supervisor {
     fn give_up(&mut self, error: StartError) {
         self.shared.set_broken(error.clone());
         self.mode = Mode::Broken(error);
-        self.signal_all(SIGKILL);
+        self.kill_all();
     }
 
     // Tasks.

@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use crate::error::{DecodeError, StartError, SystemError};
 use crate::host::socket::BufferedSocket;
 use crate::host::start::{self, Child};
-use crate::sys::{self, PollFd, SIGKILL};
+use crate::process::descendants;
+use crate::sys::{self, PollFd};
 use crate::wire::journal::Journal;
 use crate::wire::{self, Corrupt, Tag, frame, refusal_of};
 
@@ -223,8 +224,9 @@ impl WorkerHandle {
         let _ = sys::signal(self.pidfd.as_fd(), number);
     }
 
-    fn kill(&self) {
-        self.signal(SIGKILL);
+    /// Kills the process and everything that its tasks have started.
+    pub(in crate::pool) fn kill(&self) {
+        descendants::kill_tree(self.pid, self.pidfd.as_fd());
     }
 
     fn end(&mut self, ending: Ending) {

@@ -1,8 +1,9 @@
 //! The end of a whole tree of processes: a process and everything below it.
 //!
 //! A subreaper's descendants stay below it whatever they do: those that begin a session of their own, and those whose parent
-//! has ended. The tree is stopped first, so that it cannot grow while it is killed. Every signal goes through a pidfd: a
-//! process id may belong to another process by the time of the signal.
+//! has ended. Each look kills what it finds, so that the children of the killed ones rise and are found by the next look.
+//! None of them is stopped first: if this process died before the kill, they would stay so for ever. Every signal goes
+//! through a pidfd: a process id may belong to another process by the time of the signal.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,49 +12,51 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::{self, SIGKILL, SIGSTOP};
 
-/// Upper bound of the looks for new processes in a tree that is being stopped. The second look of an ordinary tree finds
-/// nothing new.
+/// Upper bound of the looks for new processes in a tree. The second look of an ordinary tree finds nothing new.
 const MAX_LOOKS: u32 = 100;
 
 /// Kills a process and all its descendants. The caller holds a pidfd of the process, which must be a subreaper.
 ///
 /// Processes that this one may not signal, such as set-user-ID programs, stay.
 pub(crate) fn kill_tree(pid: u32, pidfd: BorrowedFd<'_>) {
-    let _ = sys::signal(pidfd, SIGSTOP);
     kill_descendants(pid);
     let _ = sys::signal(pidfd, SIGKILL);
 }
 
-/// Kills all descendants of a process that stands still, or of this one.
+/// Kills a program and all its descendants. It stands still meanwhile, so that it starts nothing more; it is tied to the
+/// life of this process.
+pub(crate) fn stop_and_kill_tree(pid: u32, pidfd: BorrowedFd<'_>) {
+    let _ = sys::signal(pidfd, SIGSTOP);
+    kill_tree(pid, pidfd);
+}
+
+/// Kills all descendants of a process.
 pub(crate) fn kill_descendants(pid: u32) {
-    let mut found: HashMap<u32, OwnedFd> = HashMap::new();
+    let mut killed: HashMap<u32, OwnedFd> = HashMap::new();
     for _ in 0..MAX_LOOKS {
-        let before = found.len();
-        stop_below(pid, &mut found);
-        if found.len() == before {
-            break;
+        if !kill_below(pid, &mut killed) {
+            return;
         }
-    }
-    for pidfd in found.values() {
-        let _ = sys::signal(pidfd.as_fd(), SIGKILL);
     }
 }
 
-/// Stops the descendants that are not known yet, level by level.
-fn stop_below(root: u32, found: &mut HashMap<u32, OwnedFd>) {
+/// Kills the descendants that are not known yet, level by level. Returns whether there were any.
+fn kill_below(root: u32, killed: &mut HashMap<u32, OwnedFd>) -> bool {
+    let mut found_new = false;
     let mut parents = vec![root];
     while let Some(parent) = parents.pop() {
         for child in children(parent) {
-            if let Entry::Vacant(entry) = found.entry(child) {
-                let Some(pidfd) = open_child(parent, child) else {
-                    continue;
-                };
-                let _ = sys::signal(pidfd.as_fd(), SIGSTOP);
+            if let Entry::Vacant(entry) = killed.entry(child)
+                && let Some(pidfd) = open_child(parent, child)
+            {
+                let _ = sys::signal(pidfd.as_fd(), SIGKILL);
                 entry.insert(pidfd);
+                found_new = true;
             }
             parents.push(child);
         }
     }
+    found_new
 }
 
 /// Opens a child of a process. `None` when the id belongs to another process by now.
