@@ -1,20 +1,23 @@
-//! Shared objects that do not answer.
+//! Errors of a manager's objects.
 
 use std::error::Error;
 use std::fmt;
 
 use super::{DecodeError, EncodeError, SystemError};
 
-/// A manager's object did not do what it was asked.
+/// A call of a manager's object failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ManagerError {
     /// The manager was dropped, or its process died: its objects are gone.
     ServerDied,
-    /// The answer did not come in the proxy's time. Whether it was done, nobody knows.
+    /// No reply came within the proxy's time limit. The operation may have been done or not.
     TimedOut,
     /// The list has no such element.
     OutOfRange,
+    /// The proxy was turned into one of another kind on its way: the object is no dictionary, list, counter or value, as the
+    /// method needs. It is unchanged.
+    TypeMismatch,
     /// The value could not be encoded.
     Encode(EncodeError),
     /// What is there is no value of the type.
@@ -27,10 +30,11 @@ impl fmt::Display for ManagerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ServerDied => {
-                f.write_str("the manager's process has ended, and its objects with it: keep the manager as long as they are used")
+                f.write_str("the manager's process has ended, and its objects with it")
             }
-            Self::TimedOut => f.write_str("the manager did not answer in time: wait longer"),
-            Self::OutOfRange => f.write_str("the list has no such element: look at its length"),
+            Self::TimedOut => f.write_str("the manager did not reply in time"),
+            Self::OutOfRange => f.write_str("the list has no such element"),
+            Self::TypeMismatch => f.write_str("the manager's object is of another kind"),
             Self::Encode(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
@@ -38,12 +42,13 @@ impl fmt::Display for ManagerError {
     }
 }
 
+/// A wrapped error is printed by `Display`; `source` is the error behind it.
 impl Error for ManagerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Encode(error) => Some(error),
-            Self::Decode(error) => Some(error),
-            Self::System(error) => Some(error),
+            Self::Encode(error) => error.source(),
+            Self::Decode(error) => error.source(),
+            Self::System(error) => error.source(),
             _ => None,
         }
     }

@@ -24,8 +24,8 @@ impl SystemError {
         }
     }
 
-    /// Whether the machine or a limit has run out of something: descriptors, processes, memory. It may be worth trying
-    /// again once something has been released.
+    /// Returns whether a resource is exhausted: descriptors (`ulimit -n`), processes (`ulimit -u`) or memory. The call may
+    /// succeed once some are released or the limit is raised. A time limit that has passed is no such error.
     pub fn is_exhausted(&self) -> bool {
         matches!(
             self.source.raw_os_error(),
@@ -41,16 +41,7 @@ impl SystemError {
 
 impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "could not {}: {}", self.doing, self.source)?;
-        match self.source.raw_os_error() {
-            Some(libc::EMFILE) => {
-                f.write_str("; raise the limit of open files (ulimit -n) or close some")
-            }
-            Some(libc::EAGAIN) => {
-                f.write_str("; raise the limit of processes (ulimit -u) or start fewer")
-            }
-            _ => Ok(()),
-        }
+        write!(f, "could not {}: {}", self.doing, self.source)
     }
 }
 

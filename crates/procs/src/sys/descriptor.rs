@@ -1,7 +1,8 @@
 //! Descriptors: readiness, wake-ups, sockets.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
@@ -204,4 +205,31 @@ pub(crate) fn replace_stream(target: RawFd, descriptor: BorrowedFd<'_>) -> io::R
 pub(crate) fn is_open(descriptor: BorrowedFd<'_>) -> bool {
     // SAFETY: F_GETFD touches no memory.
     unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFD) >= 0 }
+}
+
+/// Connects to a socket in the abstract namespace. Never blocks: a listener whose queue is full is an error of the kind
+/// `WouldBlock`. The connection itself blocks.
+pub(crate) fn connect_to_abstract(name: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: sockaddr_un is plain C data, for which all zeroes is a valid value.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    // The first byte of an abstract name is zero.
+    let Some(place) = address.sun_path.get_mut(1..=name.len()) else {
+        return Err(ErrorKind::InvalidInput.into());
+    };
+    for (to, from) in place.iter_mut().zip(name) {
+        *to = *from as libc::c_char;
+    }
+    let length = mem::offset_of!(libc::sockaddr_un, sun_path) + 1 + name.len();
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: socket takes three integers.
+    let raw = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: on success the descriptor is new and has no other owner.
+    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    let address = ptr::from_ref(&address).cast::<libc::sockaddr>();
+    // SAFETY: the pointer is to a live address, of which `length` bytes are set.
+    owned(unsafe { libc::connect(raw, address, length as libc::socklen_t) })?;
+    // SAFETY: F_SETFL takes an integer and touches no memory. A new socket has no other flags.
+    owned(unsafe { libc::fcntl(raw, libc::F_SETFL, 0) })?;
+    Ok(socket)
 }

@@ -11,8 +11,8 @@ mod program;
 mod robust_lock;
 
 pub(crate) use descriptor::{
-    EventFd, PollFd, as_poll, hung_up, is_open, is_unix_packet, is_unix_stream, packet_pair,
-    peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
+    EventFd, PollFd, as_poll, connect_to_abstract, hung_up, is_open, is_unix_packet,
+    is_unix_stream, packet_pair, peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use fork_mark::ForkMark;
 pub(crate) use futex::{SPINS, futex_sleep, futex_wait, futex_wake, futex_wake_up};

@@ -199,3 +199,95 @@ fn a_stranger_is_not_heard() {
     }
     assert_eq!((heard, counter.get()), (0, Ok(1)));
 }
+
+/// Whoever has the secret can read and change all objects.
+#[test]
+fn debug_output_does_not_show_the_secret() {
+    let manager = Manager::start().unwrap();
+    let counter = manager.counter(0).unwrap();
+    let proxy = serde_json::to_value(&counter).unwrap();
+    let secret = find(&proxy, "secret")
+        .expect("the proxy carries it")
+        .to_string();
+    let numbers = secret.trim_matches(['[', ']']).replace(',', ", ");
+    let shown = [
+        format!("{counter:?}"),
+        format!("{counter:#?}"),
+        format!("{manager:?}"),
+        format!("{:?}", manager.dict::<u8, u8>().unwrap()),
+        format!("{:?}", manager.list::<u8>().unwrap()),
+        format!("{:?}", manager.value(&0_u8).unwrap()),
+    ];
+    for text in shown {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            !flat.contains(&numbers) && !text.contains("secret"),
+            "{text}"
+        );
+    }
+}
+
+/// The value of a field, however deep it lies.
+fn find<'a>(value: &'a serde_json::Value, name: &str) -> Option<&'a serde_json::Value> {
+    match value {
+        serde_json::Value::Object(fields) => fields
+            .get(name)
+            .or_else(|| fields.values().find_map(|field| find(field, name))),
+        serde_json::Value::Array(items) => items.iter().find_map(|item| find(item, name)),
+        _ => None,
+    }
+}
+
+/// Proxies travel by serde, which does not know their types.
+#[test]
+fn a_proxy_of_another_kind_changes_nothing() {
+    fn turned<T: serde::de::DeserializeOwned>(proxy: &impl serde::Serialize) -> T {
+        let mut fields = serde_json::to_value(proxy).unwrap();
+        // A counter has no type of its elements.
+        fields["types"] = serde_json::Value::Null;
+        serde_json::from_value(fields).unwrap()
+    }
+    let manager = Manager::start().unwrap();
+    let dict = manager.dict::<String, u32>().unwrap();
+    dict.insert(&"a".to_owned(), &1).unwrap();
+    let list = manager.list::<u32>().unwrap();
+    list.push(&7).unwrap();
+    let counter = manager.counter(3).unwrap();
+    let value = manager.value(&5_u32).unwrap();
+    let wrong = Err(ManagerError::TypeMismatch);
+    assert_eq!(turned::<Value<u32>>(&dict).set(&9), wrong);
+    assert_eq!(turned::<Value<u32>>(&list).set(&9), wrong);
+    assert_eq!(turned::<List<u32>>(&counter).set(0, &9), wrong);
+    assert_eq!(turned::<List<u32>>(&counter).insert(0, &9), wrong);
+    assert_eq!(turned::<List<u32>>(&dict).clear(), wrong);
+    assert_eq!(turned::<Dict<String, u32>>(&counter).clear(), wrong);
+    assert_eq!(turned::<Dict<String, u32>>(&value).clear(), wrong);
+    assert_eq!(
+        turned::<procs::manager::Counter>(&list).add(1).map(drop),
+        wrong
+    );
+    assert_eq!(dict.items().unwrap(), [("a".to_owned(), 1)]);
+    assert_eq!(list.to_vec().unwrap(), [7]);
+    assert_eq!((counter.get(), value.get()), (Ok(3), Ok(5)));
+}
+
+/// More calls than the system lets connections wait.
+#[test]
+fn every_call_of_a_stopped_manager_times_out() {
+    let manager = Manager::start().unwrap();
+    let counter = manager.counter(0).unwrap();
+    let hasty = counter.clone().timeout(Duration::from_millis(1));
+    signal(manager.pid(), "STOP");
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..270 {
+                    assert_eq!(hasty.add(1), Err(ManagerError::TimedOut));
+                }
+            });
+        }
+    });
+    signal(manager.pid(), "CONT");
+    // How many of the requests had been sent is open.
+    assert!(counter.get().is_ok());
+}

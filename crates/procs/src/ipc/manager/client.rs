@@ -1,8 +1,8 @@
 //! The way to a manager's process: connections, which the proxies of this process share.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{DecodeError, ManagerError, SystemError};
 use crate::process::fork;
+use crate::sys;
 
-use super::language::{Action, Reply, Request, Seed, hear, say};
+use super::protocol::{Kind, NewObject, Operation, Reply, Request, read_message, write_message};
 use super::random;
 
 /// How long a manager that lives may not answer a new connection.
@@ -23,10 +24,19 @@ const KEPT: usize = 64;
 
 /// Where a manager's process is, and how to show that one may talk to it. The name is one that only Linux has: no file, and
 /// gone with the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Server {
     name: [u8; 16],
     secret: [u8; 16],
+}
+
+/// Omits the secret: it is the only thing that keeps others from the manager's objects.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A connection that nobody uses, and the process that made it: a forked child has it too.
@@ -93,50 +103,54 @@ impl Server {
         Some(idle.swap_remove(index).stream)
     }
 
-    /// A new connection. An error says that the process has ended, or that the system refuses.
+    /// Makes a connection. An error means that the process has ended, that it does not answer in time, or that the system
+    /// refuses.
     fn connect(&self, deadline: Instant) -> io::Result<UnixStream> {
-        let address = SocketAddr::from_abstract_name(self.name())?;
         loop {
-            // Refused at once when nobody listens.
-            let mut stream = UnixStream::connect_addr(&address)?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-            let greeted = stream
-                .write_all(&self.secret)
-                .and_then(|()| stream.read_exact(&mut [0]));
-            match greeted {
-                Ok(()) => {
-                    stream.set_read_timeout(None)?;
-                    return Ok(stream);
+            let retry = match sys::connect_to_abstract(self.name().as_bytes()) {
+                // The queue of the process is full: it is busy or stands still.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => true,
+                Err(error) => return Err(error),
+                Ok(socket) => {
+                    let stream = UnixStream::from(socket);
+                    let mut timed = Timed::new(&stream, Some(deadline));
+                    let greeted = timed
+                        .write_all(&self.secret)
+                        .and_then(|()| timed.read_exact(&mut [0]));
+                    match greeted.and_then(|()| unlimited(&stream)) {
+                        Ok(()) => return Ok(stream),
+                        // It has ended, or has no room for one more at this moment.
+                        Err(error) => !is_late(&error),
+                    }
                 }
-                Err(error) if is_late(&error) || Instant::now() >= deadline => {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-                // It has ended, or has no room for one more at this moment.
-                Err(_) => thread::sleep(Duration::from_millis(2)),
+            };
+            if !retry || Instant::now() >= deadline {
+                return Err(ErrorKind::TimedOut.into());
             }
+            thread::sleep(Duration::from_millis(2));
         }
     }
 
+    /// Sends a request and waits for the reply, at most for `time`: the connection is a part of it.
     fn ask(&self, request: &Request, time: Option<Duration>) -> Result<Reply, ManagerError> {
+        let now = Instant::now();
+        let deadline = time.and_then(|time| now.checked_add(time));
         let stream = match self.take() {
             Some(stream) => stream,
-            None => {
-                let acceptance = time.unwrap_or(ACCEPTANCE);
-                self.connect(Instant::now() + acceptance).map_err(refused)?
-            }
+            None => self
+                .connect(deadline.unwrap_or(now + ACCEPTANCE))
+                .map_err(refused)?,
         };
-        let reply = timed(&stream, time)
-            .and_then(|()| say(&stream, request))
-            .and_then(|()| hear(&stream));
+        let mut timed = Timed::new(&stream, deadline);
+        let reply = write_message(&mut timed, request).and_then(|()| read_message(&mut timed));
         match reply {
             Ok(reply) => {
-                if time.is_none() || timed(&stream, None).is_ok() {
+                if deadline.is_none() || unlimited(&stream).is_ok() {
                     self.keep(stream);
                 }
                 Ok(reply)
             }
-            // The answer may still come: the connection is of no use any more.
+            // The reply may still come: the connection is of no use any more.
             Err(error) if is_late(&error) => Err(ManagerError::TimedOut),
             Err(error) => {
                 self.forget();
@@ -146,15 +160,56 @@ impl Server {
     }
 }
 
-fn idle() -> std::sync::MutexGuard<'static, Vec<Idle>> {
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+/// A stream whose reads and writes together end at a deadline.
+struct Timed<'a> {
+    stream: &'a UnixStream,
+    deadline: Option<Instant>,
 }
 
-/// Limits how long the stream waits.
-fn timed(stream: &UnixStream, time: Option<Duration>) -> io::Result<()> {
-    let time = time.map(|time| time.max(Duration::from_millis(1)));
-    stream.set_read_timeout(time)?;
-    stream.set_write_timeout(time)
+impl<'a> Timed<'a> {
+    fn new(stream: &'a UnixStream, deadline: Option<Instant>) -> Self {
+        Self { stream, deadline }
+    }
+
+    /// Calls `limit` with the time that is left.
+    fn limit(&self, limit: impl FnOnce(Option<Duration>) -> io::Result<()>) -> io::Result<()> {
+        let Some(deadline) = self.deadline else {
+            return Ok(());
+        };
+        match deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(ErrorKind::TimedOut.into()),
+            // The system counts in microseconds, of which zero is no limit.
+            left => limit(Some(left.max(Duration::from_micros(1)))),
+        }
+    }
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.limit(|left| self.stream.set_read_timeout(left))?;
+        self.stream.read(bytes)
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.limit(|left| self.stream.set_write_timeout(left))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes a call's limits from a stream, for the next call.
+fn unlimited(stream: &UnixStream) -> io::Result<()> {
+    stream.set_read_timeout(None)?;
+    stream.set_write_timeout(None)
+}
+
+fn idle() -> std::sync::MutexGuard<'static, Vec<Idle>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_late(error: &io::Error) -> bool {
@@ -181,14 +236,14 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) fn make(server: Server, seed: Seed) -> Result<Self, ManagerError> {
-        match server.ask(&Request::Make(seed), None)? {
+    pub(super) fn make(server: Server, new: NewObject) -> Result<Self, ManagerError> {
+        match server.ask(&Request::Make(new), Some(ACCEPTANCE))? {
             Reply::Made(object) => Ok(Self {
                 server,
                 object,
                 time: None,
             }),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 
@@ -197,19 +252,18 @@ impl Proxy {
         Self { time, ..self }
     }
 
-    pub(super) fn ask(&self, action: Action) -> Result<Reply, ManagerError> {
-        match self
-            .server
-            .ask(&Request::Do(self.object, action), self.time)?
-        {
+    pub(super) fn ask(&self, kind: Kind, operation: Operation) -> Result<Reply, ManagerError> {
+        let request = Request::Do(self.object, kind, operation);
+        match self.server.ask(&request, self.time)? {
             Reply::OutOfRange => Err(ManagerError::OutOfRange),
+            Reply::TypeMismatch => Err(ManagerError::TypeMismatch),
             reply => Ok(reply),
         }
     }
 }
 
-/// The error of an answer that does not belong to the question: the proxy is another kind of object's.
-pub(super) fn senseless(reply: &Reply) -> ManagerError {
-    let text = format!("the manager's object is of another kind: it answers {reply:?}");
+/// The error of a reply that does not belong to the request.
+pub(super) fn unexpected(reply: &Reply) -> ManagerError {
+    let text = format!("the manager's process sent an unexpected reply: {reply:?}");
     ManagerError::Decode(DecodeError::from_text(text))
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ManagerError;
 
-use super::client::{Proxy, senseless};
-use super::language::{Action, Reply};
+use super::client::{Proxy, unexpected};
+use super::protocol::{Kind, Operation, Reply};
 
 /// A number in a [`Manager`](crate::Manager)'s process.
 ///
@@ -48,7 +48,7 @@ impl Counter {
     ///
     /// When the manager has ended or does not answer in time.
     pub fn add(&self, more: i64) -> Result<i64, ManagerError> {
-        self.ask(Action::Add(more))
+        self.ask(Operation::Add(more))
     }
 
     /// What the number is.
@@ -66,13 +66,13 @@ impl Counter {
     ///
     /// As [`add`](Self::add).
     pub fn set(&self, number: i64) -> Result<i64, ManagerError> {
-        self.ask(Action::SetNumber(number))
+        self.ask(Operation::SetNumber(number))
     }
 
-    fn ask(&self, action: Action) -> Result<i64, ManagerError> {
-        match self.proxy.ask(action)? {
+    fn ask(&self, operation: Operation) -> Result<i64, ManagerError> {
+        match self.proxy.ask(Kind::Counter, operation)? {
             Reply::Number(number) => Ok(number),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 }

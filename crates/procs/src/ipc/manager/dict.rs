@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::ManagerError;
 use crate::wire::codec;
 
-use super::client::{Proxy, senseless};
-use super::language::{Action, Bytes, Reply, encoded};
+use super::client::{Proxy, unexpected};
+use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
 
 /// A dictionary in a [`Manager`](crate::Manager)'s process, in the order in which its keys came first.
 ///
@@ -58,9 +58,9 @@ impl<K, V> Dict<K, V> {
     ///
     /// When the manager has ended or does not answer in time.
     pub fn len(&self) -> Result<usize, ManagerError> {
-        match self.proxy.ask(Action::Length)? {
+        match self.proxy.ask(Kind::Dict, Operation::Length)? {
             Reply::Number(length) => Ok(length as usize),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 
@@ -79,7 +79,7 @@ impl<K, V> Dict<K, V> {
     ///
     /// As [`len`](Self::len).
     pub fn clear(&self) -> Result<(), ManagerError> {
-        self.proxy.ask(Action::Clear).map(drop)
+        self.proxy.ask(Kind::Dict, Operation::Clear).map(drop)
     }
 }
 
@@ -91,7 +91,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     /// When the manager has ended or does not answer in time, a key or value cannot be encoded, or what is there is of
     /// another type.
     pub fn get(&self, key: &K) -> Result<Option<V>, ManagerError> {
-        self.old_value(Action::Get(encoded(key)?))
+        self.old_value(Operation::Get(encoded(key)?))
     }
 
     /// Whether there is a value at a key.
@@ -100,7 +100,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn contains_key(&self, key: &K) -> Result<bool, ManagerError> {
-        self.bytes(Action::Get(encoded(key)?))
+        self.bytes(Operation::Get(encoded(key)?))
             .map(|bytes| bytes.is_some())
     }
 
@@ -110,7 +110,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn insert(&self, key: &K, value: &V) -> Result<Option<V>, ManagerError> {
-        self.old_value(Action::Insert(encoded(key)?, encoded(value)?))
+        self.old_value(Operation::Insert(encoded(key)?, encoded(value)?))
     }
 
     /// Removes a key and its value, which it returns.
@@ -119,7 +119,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn remove(&self, key: &K) -> Result<Option<V>, ManagerError> {
-        self.old_value(Action::Remove(encoded(key)?))
+        self.old_value(Operation::Remove(encoded(key)?))
     }
 
     /// Replaces what is at a key by a function of it, in one step; `None` is no entry. Returns the new value. The function
@@ -135,13 +135,16 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ) -> Result<Option<V>, ManagerError> {
         let key = encoded(key)?;
         loop {
-            let old = self.bytes(Action::Get(key.clone()))?;
+            let old = self.bytes(Operation::Get(key.clone()))?;
             let new = change(decoded(old.as_ref())?);
             let bytes = new.as_ref().map(encoded).transpose()?;
-            match self.proxy.ask(Action::Exchange(key.clone(), old, bytes))? {
+            match self
+                .proxy
+                .ask(Kind::Dict, Operation::Exchange(key.clone(), old, bytes))?
+            {
                 Reply::Done(true) => return Ok(new),
                 Reply::Done(false) => {}
-                reply => return Err(senseless(&reply)),
+                reply => return Err(unexpected(&reply)),
             }
         }
     }
@@ -152,12 +155,12 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn items(&self) -> Result<Vec<(K, V)>, ManagerError> {
-        match self.proxy.ask(Action::All)? {
+        match self.proxy.ask(Kind::Dict, Operation::All)? {
             Reply::Pairs(pairs) => pairs
                 .iter()
                 .map(|(key, value)| Ok((codec::decode(&key.0)?, codec::decode(&value.0)?)))
                 .collect(),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 
@@ -181,15 +184,15 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
         Ok(items.into_iter().map(|(_, value)| value).collect())
     }
 
-    fn bytes(&self, action: Action) -> Result<Option<Bytes>, ManagerError> {
-        match self.proxy.ask(action)? {
+    fn bytes(&self, operation: Operation) -> Result<Option<Bytes>, ManagerError> {
+        match self.proxy.ask(Kind::Dict, operation)? {
             Reply::Bytes(bytes) => Ok(bytes),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 
-    fn old_value(&self, action: Action) -> Result<Option<V>, ManagerError> {
-        decoded(self.bytes(action)?.as_ref())
+    fn old_value(&self, operation: Operation) -> Result<Option<V>, ManagerError> {
+        decoded(self.bytes(operation)?.as_ref())
     }
 }
 

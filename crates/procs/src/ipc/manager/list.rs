@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::ManagerError;
 use crate::wire::codec;
 
-use super::client::{Proxy, senseless};
-use super::language::{Action, Bytes, Reply, encoded};
+use super::client::{Proxy, unexpected};
+use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
 
 /// A list in a [`Manager`](crate::Manager)'s process.
 ///
@@ -58,7 +58,7 @@ impl<T> List<T> {
     ///
     /// When the manager has ended or does not answer in time.
     pub fn len(&self) -> Result<usize, ManagerError> {
-        self.number(Action::Length)
+        self.number(Operation::Length)
     }
 
     /// Whether there are no elements.
@@ -76,13 +76,13 @@ impl<T> List<T> {
     ///
     /// As [`len`](Self::len).
     pub fn clear(&self) -> Result<(), ManagerError> {
-        self.proxy.ask(Action::Clear).map(drop)
+        self.proxy.ask(Kind::List, Operation::Clear).map(drop)
     }
 
-    fn number(&self, action: Action) -> Result<usize, ManagerError> {
-        match self.proxy.ask(action)? {
+    fn number(&self, operation: Operation) -> Result<usize, ManagerError> {
+        match self.proxy.ask(Kind::List, operation)? {
             Reply::Number(number) => Ok(number as usize),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 }
@@ -95,7 +95,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     /// When the manager has ended or does not answer in time, a value cannot be encoded, or what is there is of another
     /// type.
     pub fn get(&self, index: usize) -> Result<Option<T>, ManagerError> {
-        self.taken(Action::At(index as u64))
+        self.taken(Operation::At(index as u64))
     }
 
     /// Sets the element at an index.
@@ -104,8 +104,8 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get), and [`OutOfRange`](ManagerError::OutOfRange).
     pub fn set(&self, index: usize, value: &T) -> Result<(), ManagerError> {
-        let action = Action::Set(index as u64, encoded(value)?);
-        self.proxy.ask(action).map(drop)
+        let operation = Operation::Set(index as u64, encoded(value)?);
+        self.proxy.ask(Kind::List, operation).map(drop)
     }
 
     /// Replaces an element by a function of it, in one step. The function runs again when another process has been faster.
@@ -116,13 +116,16 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     pub fn update(&self, index: usize, mut change: impl FnMut(T) -> T) -> Result<(), ManagerError> {
         loop {
             let old = self
-                .bytes(Action::At(index as u64))?
+                .bytes(Operation::At(index as u64))?
                 .ok_or(ManagerError::OutOfRange)?;
             let new = encoded(&change(codec::decode(&old.0)?))?;
-            match self.proxy.ask(Action::ExchangeAt(index as u64, old, new))? {
+            match self
+                .proxy
+                .ask(Kind::List, Operation::ExchangeAt(index as u64, old, new))?
+            {
                 Reply::Done(true) => return Ok(()),
                 Reply::Done(false) => {}
-                reply => return Err(senseless(&reply)),
+                reply => return Err(unexpected(&reply)),
             }
         }
     }
@@ -133,8 +136,8 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`set`](Self::set).
     pub fn insert(&self, index: usize, value: &T) -> Result<(), ManagerError> {
-        let action = Action::InsertAt(index as u64, encoded(value)?);
-        self.proxy.ask(action).map(drop)
+        let operation = Operation::InsertAt(index as u64, encoded(value)?);
+        self.proxy.ask(Kind::List, operation).map(drop)
     }
 
     /// Removes the element at an index, and returns it if there was one.
@@ -143,7 +146,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn remove(&self, index: usize) -> Result<Option<T>, ManagerError> {
-        self.taken(Action::RemoveAt(index as u64))
+        self.taken(Operation::RemoveAt(index as u64))
     }
 
     /// Appends an element. Returns how many there are now.
@@ -152,7 +155,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn push(&self, value: &T) -> Result<usize, ManagerError> {
-        self.number(Action::Append(vec![encoded(value)?]))
+        self.number(Operation::Append(vec![encoded(value)?]))
     }
 
     /// Appends elements, all at once. Returns how many there are now.
@@ -163,7 +166,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     pub fn extend(&self, values: impl IntoIterator<Item = T>) -> Result<usize, ManagerError> {
         let encode = |value| encoded(&value);
         let values = values.into_iter().map(encode).collect::<Result<_, _>>()?;
-        self.number(Action::Append(values))
+        self.number(Operation::Append(values))
     }
 
     /// Removes the last element, and returns it if there was one.
@@ -172,7 +175,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn pop(&self) -> Result<Option<T>, ManagerError> {
-        self.taken(Action::Pop)
+        self.taken(Operation::Pop)
     }
 
     /// All elements.
@@ -181,24 +184,24 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn to_vec(&self) -> Result<Vec<T>, ManagerError> {
-        match self.proxy.ask(Action::All)? {
+        match self.proxy.ask(Kind::List, Operation::All)? {
             Reply::List(items) => items
                 .iter()
                 .map(|item| Ok(codec::decode(&item.0)?))
                 .collect(),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 
-    fn bytes(&self, action: Action) -> Result<Option<Bytes>, ManagerError> {
-        match self.proxy.ask(action)? {
+    fn bytes(&self, operation: Operation) -> Result<Option<Bytes>, ManagerError> {
+        match self.proxy.ask(Kind::List, operation)? {
             Reply::Bytes(bytes) => Ok(bytes),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 
-    fn taken(&self, action: Action) -> Result<Option<T>, ManagerError> {
-        let value = self.bytes(action)?.map(|bytes| codec::decode(&bytes.0));
+    fn taken(&self, operation: Operation) -> Result<Option<T>, ManagerError> {
+        let value = self.bytes(operation)?.map(|bytes| codec::decode(&bytes.0));
         Ok(value.transpose()?)
     }
 }

@@ -17,8 +17,8 @@ use crate::wire::attachments::Descriptor;
 mod client;
 mod counter;
 mod dict;
-mod language;
 mod list;
+mod protocol;
 mod server;
 mod value;
 
@@ -28,7 +28,7 @@ pub use list::List;
 pub use value::Value;
 
 use client::{Proxy, Server};
-use language::{Bytes, Seed, encoded};
+use protocol::{Bytes, NewObject, encoded};
 
 /// A process that holds objects: [`Dict`], [`List`], [`Counter`], [`Value`].
 ///
@@ -36,6 +36,9 @@ use language::{Bytes, Seed, encoded};
 /// in the arguments and results of processes and of a pool's jobs, in messages, in each other. A call of a proxy is a
 /// message to the manager's process and its answer (some ten microseconds); calls of all processes happen one after the
 /// other, each as a whole.
+///
+/// An object lives as long as the manager, also when its last proxy is gone: reuse objects rather than making one for each
+/// job.
 ///
 /// Dropping the manager ends the process, and its objects with it; so does the end of the program, in whatever way.
 /// Calls then fail with [`ManagerError::ServerDied`]. Numbers and arrays are far faster in a
@@ -98,7 +101,7 @@ impl Manager {
     ///
     /// [`ServerDied`](ManagerError::ServerDied).
     pub fn dict<K, V>(&self) -> Result<Dict<K, V>, ManagerError> {
-        self.make(Seed::Dict).map(Dict::new)
+        self.make(NewObject::Dict).map(Dict::new)
     }
 
     /// A new list, empty.
@@ -107,7 +110,7 @@ impl Manager {
     ///
     /// [`ServerDied`](ManagerError::ServerDied).
     pub fn list<T>(&self) -> Result<List<T>, ManagerError> {
-        self.make(Seed::List).map(List::new)
+        self.make(NewObject::List).map(List::new)
     }
 
     /// A new counter.
@@ -116,7 +119,7 @@ impl Manager {
     ///
     /// [`ServerDied`](ManagerError::ServerDied).
     pub fn counter(&self, number: i64) -> Result<Counter, ManagerError> {
-        self.make(Seed::Counter(number)).map(Counter::new)
+        self.make(NewObject::Counter(number)).map(Counter::new)
     }
 
     /// A new value.
@@ -129,11 +132,11 @@ impl Manager {
         value: &T,
     ) -> Result<Value<T>, ManagerError> {
         let bytes: Bytes = encoded(value)?;
-        self.make(Seed::Value(bytes)).map(Value::new)
+        self.make(NewObject::Value(bytes)).map(Value::new)
     }
 
-    fn make(&self, seed: Seed) -> Result<Proxy, ManagerError> {
-        Proxy::make(self.server, seed)
+    fn make(&self, new: NewObject) -> Result<Proxy, ManagerError> {
+        Proxy::make(self.server, new)
     }
 
     /// The process id of the manager's process.

@@ -10,10 +10,12 @@ use std::time::Duration;
 use crate::wire::attachments::Descriptor;
 
 use super::client::Server;
-use super::language::{Action, Bytes, Reply, Request, Seed, hear, say};
+use super::protocol::{
+    Bytes, Kind, NewObject, Operation, Reply, Request, read_message, write_message,
+};
 
-/// How long a stranger may take to show that it is none.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit for a new connection to authenticate.
+const AUTHENTICATION_LIMIT: Duration = Duration::from_secs(5);
 
 /// The life of a manager's process, which ends when it is killed.
 #[procs::task]
@@ -27,18 +29,22 @@ pub(super) fn serve(listener: Descriptor, server: Server) {
             continue;
         };
         let objects = Arc::clone(&objects);
-        let attendant = thread::Builder::new()
-            .name("attendant".to_owned())
+        let handler = thread::Builder::new()
+            .name("handler".to_owned())
             .stack_size(256 * 1024);
         // Without a thread the connection is closed, and its maker tries again.
-        let _ = attendant.spawn(move || attend(&stream, server, &objects));
+        let _ = handler.spawn(move || serve_connection(&stream, server, &objects));
     }
 }
 
 /// Answers one connection until it is closed.
-fn attend(stream: &UnixStream, server: Server, objects: &Mutex<Vec<Object>>) -> io::Result<()> {
+fn serve_connection(
+    stream: &UnixStream,
+    server: Server,
+    objects: &Mutex<Vec<Object>>,
+) -> io::Result<()> {
     let mut secret = [0; 16];
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(AUTHENTICATION_LIMIT))?;
     (&*stream).read_exact(&mut secret)?;
     if !server.is_secret(secret) {
         return Err(io::ErrorKind::PermissionDenied.into());
@@ -46,57 +52,70 @@ fn attend(stream: &UnixStream, server: Server, objects: &Mutex<Vec<Object>>) -> 
     stream.set_read_timeout(None)?;
     (&*stream).write_all(&[1])?;
     loop {
-        let request = hear(stream)?;
-        let reply = obey(
+        let request = read_message(stream)?;
+        let reply = dispatch(
             &mut objects.lock().unwrap_or_else(PoisonError::into_inner),
             request,
         );
-        say(stream, &reply)?;
+        write_message(stream, &reply)?;
     }
 }
 
-fn obey(objects: &mut Vec<Object>, request: Request) -> Reply {
+fn dispatch(objects: &mut Vec<Object>, request: Request) -> Reply {
     match request {
-        Request::Make(seed) => {
-            objects.push(Object::new(seed));
+        Request::Make(new) => {
+            objects.push(Object::new(new));
             Reply::Made(objects.len() as u64 - 1)
         }
-        Request::Do(number, action) => match objects.get_mut(number as usize) {
-            Some(object) => object.obey(action).unwrap_or(Reply::Senseless),
-            None => Reply::Senseless,
+        Request::Do(number, kind, operation) => match objects.get_mut(number as usize) {
+            Some(object) if object.kind() == kind => {
+                object.operate(operation).unwrap_or(Reply::TypeMismatch)
+            }
+            _ => Reply::TypeMismatch,
         },
     }
 }
 
 enum Object {
+    /// A table with one entry, whose key is empty.
+    Value(Table),
     Dict(Table),
     List(Vec<Bytes>),
     Counter(i64),
 }
 
 impl Object {
-    fn new(seed: Seed) -> Self {
-        match seed {
-            Seed::Dict => Self::Dict(Table::default()),
-            Seed::List => Self::List(Vec::new()),
-            Seed::Counter(number) => Self::Counter(number),
-            Seed::Value(bytes) => {
+    fn new(new: NewObject) -> Self {
+        match new {
+            NewObject::Dict => Self::Dict(Table::default()),
+            NewObject::List => Self::List(Vec::new()),
+            NewObject::Counter(number) => Self::Counter(number),
+            NewObject::Value(bytes) => {
                 let mut table = Table::default();
                 table.insert(Bytes::default(), bytes);
-                Self::Dict(table)
+                Self::Value(table)
             }
         }
     }
 
-    /// `None`: it is not what it was taken for.
-    fn obey(&mut self, action: Action) -> Option<Reply> {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Dict(table) => table.obey(action),
-            Self::List(items) => obey_list(items, action),
+            Self::Value(_) => Kind::Value,
+            Self::Dict(_) => Kind::Dict,
+            Self::List(_) => Kind::List,
+            Self::Counter(_) => Kind::Counter,
+        }
+    }
+
+    /// `None`: the object has no such operation.
+    fn operate(&mut self, operation: Operation) -> Option<Reply> {
+        match self {
+            Self::Value(table) | Self::Dict(table) => table.operate(operation),
+            Self::List(items) => operate_on_list(items, operation),
             Self::Counter(number) => {
-                match action {
-                    Action::Add(more) => *number = number.wrapping_add(more),
-                    Action::SetNumber(new) => {
+                match operation {
+                    Operation::Add(more) => *number = number.wrapping_add(more),
+                    Operation::SetNumber(new) => {
                         return Some(Reply::Number(std::mem::replace(number, new)));
                     }
                     _ => return None,
@@ -150,52 +169,52 @@ impl Table {
         true
     }
 
-    fn obey(&mut self, action: Action) -> Option<Reply> {
-        Some(match action {
-            Action::Length => Reply::Number(self.entries.len() as i64),
-            Action::Clear => {
+    fn operate(&mut self, operation: Operation) -> Option<Reply> {
+        Some(match operation {
+            Operation::Length => Reply::Number(self.entries.len() as i64),
+            Operation::Clear => {
                 self.entries.clear();
                 Reply::Done(true)
             }
-            Action::All => Reply::Pairs(self.pairs()),
-            Action::Get(key) => Reply::Bytes(self.get(&key).cloned()),
-            Action::Insert(key, value) => Reply::Bytes(self.insert(key, value)),
-            Action::Remove(key) => Reply::Bytes(self.remove(&key)),
-            Action::Exchange(key, old, new) => Reply::Done(self.exchange(key, old, new)),
+            Operation::All => Reply::Pairs(self.pairs()),
+            Operation::Get(key) => Reply::Bytes(self.get(&key).cloned()),
+            Operation::Insert(key, value) => Reply::Bytes(self.insert(key, value)),
+            Operation::Remove(key) => Reply::Bytes(self.remove(&key)),
+            Operation::Exchange(key, old, new) => Reply::Done(self.exchange(key, old, new)),
             _ => return None,
         })
     }
 }
 
-fn obey_list(items: &mut Vec<Bytes>, action: Action) -> Option<Reply> {
+fn operate_on_list(items: &mut Vec<Bytes>, operation: Operation) -> Option<Reply> {
     let length = items.len();
     let has = |index: u64| (index < length as u64).then_some(index as usize);
-    Some(match action {
-        Action::Length => Reply::Number(length as i64),
-        Action::Clear => {
+    Some(match operation {
+        Operation::Length => Reply::Number(length as i64),
+        Operation::Clear => {
             items.clear();
             Reply::Done(true)
         }
-        Action::All => Reply::List(items.clone()),
-        Action::Pop => Reply::Bytes(items.pop()),
-        Action::Append(mut more) => {
+        Operation::All => Reply::List(items.clone()),
+        Operation::Pop => Reply::Bytes(items.pop()),
+        Operation::Append(mut more) => {
             items.append(&mut more);
             Reply::Number(items.len() as i64)
         }
-        Action::At(index) => Reply::Bytes(has(index).map(|index| items[index].clone())),
-        Action::RemoveAt(index) => Reply::Bytes(has(index).map(|index| items.remove(index))),
-        Action::InsertAt(index, item) if index <= length as u64 => {
+        Operation::At(index) => Reply::Bytes(has(index).map(|index| items[index].clone())),
+        Operation::RemoveAt(index) => Reply::Bytes(has(index).map(|index| items.remove(index))),
+        Operation::InsertAt(index, item) if index <= length as u64 => {
             items.insert(index as usize, item);
             Reply::Done(true)
         }
-        Action::Set(index, item) => match has(index) {
+        Operation::Set(index, item) => match has(index) {
             Some(index) => {
                 items[index] = item;
                 Reply::Done(true)
             }
             None => Reply::OutOfRange,
         },
-        Action::ExchangeAt(index, old, new) => match has(index) {
+        Operation::ExchangeAt(index, old, new) => match has(index) {
             Some(index) if items[index] == old => {
                 items[index] = new;
                 Reply::Done(true)
@@ -203,7 +222,7 @@ fn obey_list(items: &mut Vec<Bytes>, action: Action) -> Option<Reply> {
             Some(_) => Reply::Done(false),
             None => Reply::OutOfRange,
         },
-        Action::InsertAt(..) => Reply::OutOfRange,
+        Operation::InsertAt(..) => Reply::OutOfRange,
         _ => return None,
     })
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{DecodeError, ManagerError};
 use crate::wire::codec;
 
-use super::client::{Proxy, senseless};
-use super::language::{Action, Bytes, Reply, encoded};
+use super::client::{Proxy, unexpected};
+use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
 
 /// A value of any type in a [`Manager`](crate::Manager)'s process. With a struct it is what Python calls a namespace.
 ///
@@ -65,8 +65,8 @@ impl<T: Serialize + DeserializeOwned> Value<T> {
     ///
     /// As [`get`](Self::get).
     pub fn set(&self, value: &T) -> Result<(), ManagerError> {
-        let action = Action::Insert(Bytes::default(), encoded(value)?);
-        self.proxy.ask(action).map(drop)
+        let operation = Operation::Insert(Bytes::default(), encoded(value)?);
+        self.proxy.ask(Kind::Value, operation).map(drop)
     }
 
     /// Replaces it by a function of it, in one step. The function runs again when another process has been faster.
@@ -78,22 +78,25 @@ impl<T: Serialize + DeserializeOwned> Value<T> {
         loop {
             let old = self.read()?;
             let new = encoded(&change(codec::decode(&old.0)?))?;
-            let action = Action::Exchange(Bytes::default(), Some(old), Some(new));
-            match self.proxy.ask(action)? {
+            let operation = Operation::Exchange(Bytes::default(), Some(old), Some(new));
+            match self.proxy.ask(Kind::Value, operation)? {
                 Reply::Done(true) => return Ok(()),
                 Reply::Done(false) => {}
-                reply => return Err(senseless(&reply)),
+                reply => return Err(unexpected(&reply)),
             }
         }
     }
 
     fn read(&self) -> Result<Bytes, ManagerError> {
-        match self.proxy.ask(Action::Get(Bytes::default()))? {
+        match self
+            .proxy
+            .ask(Kind::Value, Operation::Get(Bytes::default()))?
+        {
             Reply::Bytes(Some(bytes)) => Ok(bytes),
             Reply::Bytes(None) => Err(ManagerError::Decode(DecodeError::from_text(
                 "the manager's object has no value".to_owned(),
             ))),
-            reply => Err(senseless(&reply)),
+            reply => Err(unexpected(&reply)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What proxies and a manager's process say to each other: a request and its answer, each with its length before it.
+//! The protocol of proxies and a manager's process: a request and its reply, each with its length before it.
 //!
 //! Keys and values are bytes here: only the proxies know their types. Equal values have equal bytes.
 
@@ -55,9 +55,18 @@ pub(super) fn encoded<T: Serialize>(value: &T) -> Result<Bytes, EncodeError> {
     Ok(Bytes(bytes))
 }
 
-/// What a new object begins as.
+/// The kind of an object. A proxy's methods belong to one kind, whatever its type was when it travelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kind {
+    Dict,
+    List,
+    Counter,
+    Value,
+}
+
+/// The initial content of an object.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Seed {
+pub(super) enum NewObject {
     Dict,
     List,
     Counter(i64),
@@ -66,14 +75,14 @@ pub(super) enum Seed {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    Make(Seed),
-    /// To the object with this number.
-    Do(u64, Action),
+    Make(NewObject),
+    /// An operation on the object with this number, which must be of this kind.
+    Do(u64, Kind, Operation),
 }
 
-/// What an object is asked. Lists are asked by index, dictionaries by key; a value has one nameless key.
+/// An operation on an object: on lists by index, on dictionaries by key. A value has one empty key.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Action {
+pub(super) enum Operation {
     Length,
     Clear,
     All,
@@ -103,12 +112,12 @@ pub(super) enum Reply {
     Pairs(Vec<(Bytes, Bytes)>),
     /// The list has no such element.
     OutOfRange,
-    /// The object cannot do that.
-    Senseless,
+    /// The object is of another kind, or there is none.
+    TypeMismatch,
 }
 
 /// Writes a message.
-pub(super) fn say<T: Serialize>(mut stream: impl Write, message: &T) -> io::Result<()> {
+pub(super) fn write_message<T: Serialize>(mut stream: impl Write, message: &T) -> io::Result<()> {
     let mut bytes = vec![0; size_of::<u64>()];
     let mut body = codec::to_vec_within(message, MAX_MESSAGE as usize).map_err(io::Error::other)?;
     bytes.copy_from_slice(&(body.len() as u64).to_le_bytes());
@@ -121,7 +130,7 @@ pub(super) fn say<T: Serialize>(mut stream: impl Write, message: &T) -> io::Resu
 }
 
 /// Reads a message.
-pub(super) fn hear<T: DeserializeOwned>(mut stream: impl Read) -> io::Result<T> {
+pub(super) fn read_message<T: DeserializeOwned>(mut stream: impl Read) -> io::Result<T> {
     let mut length = [0; size_of::<u64>()];
     stream.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);
