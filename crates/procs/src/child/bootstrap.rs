@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 
 use crate::child::fork_server;
@@ -13,7 +14,7 @@ use crate::child::panic;
 use crate::child::worker::{self, FrameReader, Worker};
 use crate::process::descendants;
 use crate::process::info::{self, ProcessInfo};
-use crate::sys::{self, ForkMark};
+use crate::sys;
 use crate::task::{self, Entry};
 use crate::wire::attachments;
 use crate::wire::codec;
@@ -133,16 +134,16 @@ fn exit_if_orphaned(parent: u32) {
 fn head_tree() {
     sys::lead_group();
     sys::become_subreaper();
-    if HEAD.set(ForkMark::new()).is_ok() {
-        sys::at_exit(end_descendants);
-    }
+    HEAD.store(process::id(), Relaxed);
+    sys::at_exit(end_descendants);
 }
 
-/// Identifies the process that heads its tree, and not a copy of it.
-static HEAD: OnceLock<ForkMark> = OnceLock::new();
+/// The id of the process that heads its tree. A forked copy has another one.
+static HEAD: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn end_descendants() {
-    if HEAD.get().is_some_and(ForkMark::is_original) {
+    // Most have none, and a look at /proc takes longer than the rest of an exit.
+    if HEAD.load(Relaxed) == process::id() && sys::has_children() {
         descendants::kill_descendants(process::id());
     }
 }

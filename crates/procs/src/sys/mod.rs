@@ -24,8 +24,8 @@ pub(crate) use message::{
 };
 pub(crate) use process::{
     Identity, at_exit, become_subreaper, clone_sibling, discard, exit_now, fill_random,
-    ignore_sigpipe, is_main_thread, kill_group_of_ended, lead_group, monotonic_nanos, name_thread,
-    parent_pid, pidfd_open, reap, set_limit, signal,
+    has_children, ignore_sigpipe, is_main_thread, kill_group_of_ended, lead_group, monotonic_nanos,
+    name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
 };
 pub(crate) use process::{SIGKILL, SIGSTOP, SIGTERM};
 pub(crate) use program::{

@@ -165,6 +165,16 @@ pub(crate) fn become_subreaper() {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, one, zero, zero, zero) };
 }
 
+/// Whether this process has children, also such that have ended and were not collected.
+pub(crate) fn has_children() -> bool {
+    // SAFETY: siginfo_t is plain C data, for which all zeroes is a valid value.
+    let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the pointer is to a live value of the type that waitid(2) writes.
+    let result = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) };
+    result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ECHILD)
+}
+
 /// Has the C library call a function at the normal end of this process, and of its forked copies.
 pub(crate) fn at_exit(function: extern "C" fn()) {
     // SAFETY: the function is live for ever. Without memory it is not registered.
