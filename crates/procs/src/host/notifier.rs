@@ -2,15 +2,18 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use crate::sys::EventFd;
+use crate::sys::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 /// Wakes one thread that polls.
 ///
 /// The sleeper calls [`prepare`](Self::prepare), looks once more for work, polls, and calls [`awake`](Self::awake). A
-/// caller makes work visible first and calls [`wake`](Self::wake) then. All of it is sequentially consistent, so that
-/// either the sleeper sees the work or the caller sees the sleeper: no wake-up is lost.
+/// caller makes work visible under a lock first and calls [`wake`](Self::wake) then; the sleeper looks under the same lock.
+/// So either the sleeper sees the work or the caller sees the sleeper: no wake-up is lost.
+///
+/// The flag is only ever exchanged, never stored. Each exchange then reads the one before, and the flag has one order of
+/// changes that all threads agree on, even where no lock orders them. `tests/loom` explores it.
 pub(crate) struct Notifier {
     event: EventFd,
     asleep: AtomicBool,
@@ -25,12 +28,12 @@ impl Notifier {
     }
 
     pub(crate) fn prepare(&self) {
-        self.asleep.store(true, SeqCst);
+        self.asleep.swap(true, SeqCst);
     }
 
     /// `fired`: whether the poll found the event readable. A caller that writes it later causes one poll for nothing.
     pub(crate) fn awake(&self, fired: bool) {
-        self.asleep.store(false, SeqCst);
+        self.asleep.swap(false, SeqCst);
         if fired {
             self.event.clear();
         }

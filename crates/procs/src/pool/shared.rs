@@ -8,12 +8,13 @@
 //! No foreign code runs under either.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{JobError, StartError};
 use crate::host::notifier::Notifier;
 use crate::process::info::ProcessInfo;
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 
 use crate::pool::callbacks::Callbacks;
 use crate::pool::job::batch::BatchSlice;

@@ -10,6 +10,13 @@ mod process;
 mod program;
 mod robust_lock;
 
+/// What the threads of this process synchronize with.
+///
+/// Files that name these through `crate::sys` are also compiled by `tests/loom`, which has loom's types in this place.
+pub(crate) mod sync {
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
+}
+
 pub(crate) use descriptor::{
     EventFd, PollFd, as_poll, connect_to_abstract, hung_up, is_open, is_unix_packet,
     is_unix_stream, packet_pair, peer_pid, poll, release_stdin, replace_stream, set_nonblocking,

@@ -18,7 +18,9 @@
 //! may still be in the poll that it began before, and nudges it unless everything is as it was then: the same workers,
 //! nothing under way, no command, no timer.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
+
+use crate::sys::sync::{Mutex, MutexGuard};
 
 use crate::pool::callbacks::Deferral;
 use crate::pool::job::JobState;
