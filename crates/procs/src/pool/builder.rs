@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::pool::progress::Progress;
 use crate::pool::stats::PoolStats;
 
-/// As good as no limit, and still a point in time that the clock can express.
+/// Upper bound of time limits, so that `now + limit` is a time that the clock can represent.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A task, its encoded arguments, and the descriptors in them.
@@ -29,7 +29,7 @@ type Initializer = (TaskName, (Vec<u8>, Arc<[OwnedFd]>));
 #[must_use = "a builder does nothing before build"]
 pub struct PoolBuilder {
     workers: Option<usize>,
-    /// Or why it cannot be had, which `build` tells.
+    /// An error of the initializer is kept for `build`.
     initializer: Option<Result<Initializer, SpawnError>>,
     max_tasks: Option<usize>,
     task_timeout: Option<Duration>,
@@ -41,7 +41,7 @@ pub struct PoolBuilder {
     options: SpawnOptions,
 }
 
-/// A builder's settings, checked and completed.
+/// The settings of a builder, checked and completed.
 #[derive(Debug)]
 pub(crate) struct PoolConfig {
     pub(in crate::pool) workers: usize,
@@ -54,7 +54,7 @@ pub(crate) struct PoolConfig {
     pub(in crate::pool) retries: u32,
     pub(in crate::pool) idle_timeout: Option<Duration>,
     pub(in crate::pool) progress: Option<Progress>,
-    /// How long a process may take to report itself.
+    /// Time limit from the start of a process to its call of `init`.
     pub(in crate::pool) start_deadline: Duration,
     pub(in crate::pool) queue_bound: Option<usize>,
     pub(in crate::pool) options: SpawnOptions,
@@ -62,7 +62,7 @@ pub(crate) struct PoolConfig {
 }
 
 impl PoolConfig {
-    /// The first bytes to a worker.
+    /// Returns the encoded handshake of a worker.
     pub(in crate::pool) fn handshake(&self, name: &str) -> Result<Vec<u8>, SystemError> {
         start::setup(
             name,
@@ -77,7 +77,7 @@ impl PoolConfig {
         self.initializer.is_some()
     }
 
-    /// The time limit of the initializer. A worker without one takes its first task at once, or was stopped.
+    /// Returns the time limit of the initializer. Without one, a worker becomes ready within the start deadline.
     pub(in crate::pool) fn initializer_limit(&self) -> Option<Duration> {
         if self.initializer.is_some() {
             self.task_timeout
@@ -89,7 +89,7 @@ impl PoolConfig {
 
 fn encode_initializer<T: Task>(args: &T::Args) -> Result<Initializer, SpawnError> {
     let mut encoded = Vec::new();
-    // One place is the journal's.
+    // One of the descriptors is the journal's.
     let descriptors = attachments::encode(args, &mut encoded, attachments::LIMIT - 1)?;
     Ok((start::name_of::<T>()?, (encoded, descriptors.into())))
 }
@@ -103,10 +103,10 @@ impl PoolBuilder {
 
     /// Runs a task in every worker before its first job, also in workers that replace dead ones.
     ///
-    /// What holds a descriptor, such as a [`Connection`](crate::Connection), can be among the arguments: the workers then
-    /// share it. (The arguments of jobs cannot hold descriptors.)
+    /// The arguments may hold descriptors, such as a [`Connection`](crate::Connection), which the workers then share. (The
+    /// arguments of jobs may not.)
     ///
-    /// An initializer that panics, or kills its worker, five times in a row breaks the pool: its jobs end in
+    /// An initializer that panics, or ends its worker, five times in a row breaks the pool: its jobs end in
     /// [`JobError::Broken`](crate::JobError::Broken).
     ///
     /// An initializer that exits or is killed is [`StartError::InitializerDied`](crate::StartError::InitializerDied). If the
@@ -116,32 +116,32 @@ impl PoolBuilder {
         self
     }
 
-    /// Replaces a worker by a new one after this many tasks (at least 1): a remedy for code that leaks.
+    /// Replaces a worker after this many tasks (at least 1). It bounds what tasks leak.
     pub fn max_tasks_per_worker(mut self, tasks: usize) -> Self {
         self.max_tasks = Some(tasks.max(1));
         self
     }
 
-    /// Kills the worker of a task that runs longer than this; the task ends in
-    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut), others are not affected.
+    /// Kills the worker of a task that runs longer than `time`; the task ends in
+    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut). Other tasks are not affected.
     ///
-    /// The time is that of the function: from its call to its return. The way of the arguments and of the result does not
-    /// count, as long as bytes move: a worker that takes or sends none for this time (at least 1 s, and 5 s while it
-    /// decodes or encodes) is killed as well. The initializer has the same limit.
+    /// The time is that of the function, from its call to its return. Transfers of arguments and results do not count while
+    /// bytes move. A worker that makes no progress for this time is killed as well; that limit is at least 2 s for a transfer,
+    /// 10 s while it decodes or encodes, and longer for large values. The initializer has the same limit.
     pub fn task_timeout(mut self, time: Duration) -> Self {
         self.task_timeout = Some(time.min(CENTURY));
         self
     }
 
-    /// Runs a task again, up to this many times, when its worker died or was killed. For tasks that may be repeated: how far
-    /// they came is unknown.
+    /// Runs a task again, up to this many times, when its worker died or was killed. Tasks must be repeatable: how far the
+    /// first run came is unknown.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Ends a worker that has had nothing to do for this time; others are started when there is work for them. Default: all
-    /// workers stay.
+    /// Stops a worker that has been idle for `time`; new ones are started when there are tasks for them. Default: workers are
+    /// not stopped.
     pub fn idle_timeout(mut self, time: Duration) -> Self {
         self.idle_timeout = Some(time.min(CENTURY));
         self
@@ -167,8 +167,8 @@ impl PoolBuilder {
     ///
     /// #[procs::main]
     /// fn main() {
-    ///     let tell = |stats: procs::PoolStats| DONE.store(stats.ended(), Relaxed);
-    ///     let pool = Pool::builder().workers(2).progress(Duration::from_millis(100), tell).build().unwrap();
+    ///     let note = |stats: procs::PoolStats| DONE.store(stats.ended(), Relaxed);
+    ///     let pool = Pool::builder().workers(2).progress(Duration::from_millis(100), note).build().unwrap();
     ///     pool.map_collect(square, 0..1000).unwrap();
     ///     pool.join();
     ///     assert_eq!(DONE.load(Relaxed), 1000);
@@ -189,14 +189,14 @@ impl PoolBuilder {
         self
     }
 
-    /// Limits the time that a worker may take from its start until it calls [`init`](crate::init). Default: 10 s.
+    /// Limits the time from the start of a worker until it calls [`init`](crate::init). Default: 10 s.
     pub fn start_deadline(mut self, time: Duration) -> Self {
         self.start_deadline = Some(time.min(CENTURY));
         self
     }
 
     /// Limits the number of tasks that wait for a worker. While the queue is full, [`Pool::submit`] blocks,
-    /// [`Pool::try_submit`] gives the arguments back, and [`Pool::submit_for`] waits for a limited time. At least 1.
+    /// [`Pool::try_submit`] returns the arguments, and [`Pool::submit_for`] waits for a limited time. At least 1.
     /// Default: no limit.
     pub fn queue_bound(mut self, tasks: usize) -> Self {
         self.queue_bound = Some(tasks.max(1));

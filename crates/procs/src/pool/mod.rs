@@ -1,4 +1,6 @@
 //! Pool: worker processes that run submitted tasks.
+//!
+//! `README.md` beside this file shows the life of a task, the locks, and how a pool starts and ends.
 
 mod builder;
 mod callbacks;
@@ -30,18 +32,18 @@ use shared::{Refused, Shared, Stop};
 use supervisor::Supervisor;
 use supervisor::caller_runs::DriverLock;
 
-/// How long a drop waits for killed workers to be gone. Only a process that the kernel cannot end takes longer.
+/// Longest time for which a drop waits for killed workers. Only a process that the kernel cannot end takes longer.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 /// How a pool is ended. See [`Pool::shutdown`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shutdown {
-    /// When everything that was submitted is done.
+    /// Runs everything that was submitted.
     Wait,
-    /// When what runs is done; what waits is cancelled.
+    /// Cancels the jobs that no worker has begun, and waits for the others.
     CancelPending,
-    /// Now: the workers get SIGTERM and, 0.2 seconds later, SIGKILL.
+    /// Ends the workers now: by SIGTERM and, 0.2 seconds later, by SIGKILL.
     Terminate,
 }
 
@@ -49,8 +51,8 @@ pub enum Shutdown {
 ///
 /// A worker that dies takes down one task, the one that it was running: that ends in
 /// [`JobError::WorkerDied`], tasks that waited behind it are given to other workers, and a new worker takes its place.
-/// A task that panics harms nobody. A worker that must not run on is stopped by
-/// [`task_timeout`](PoolBuilder::task_timeout), or by killing one of [`workers`](Self::workers).
+/// A task that panics fails its own job only; its worker goes on. A task is stopped by
+/// [`task_timeout`](PoolBuilder::task_timeout), or by killing its worker, one of [`workers`](Self::workers).
 ///
 /// Dropping the pool kills its workers; jobs that are not done end in [`JobError::Closed`]. To let them finish, call
 /// [`join`](Self::join) first.
@@ -80,7 +82,7 @@ pub struct Pool {
 impl Pool {
     /// Starts a pool of this many workers.
     ///
-    /// Returns when every worker is there: nothing that can go wrong at the start is left for later.
+    /// Returns when every worker has called [`init`](crate::init), so that every error of a start is reported here.
     ///
     /// # Errors
     ///
@@ -89,7 +91,7 @@ impl Pool {
         Self::builder().workers(workers).build()
     }
 
-    /// A pool with an initializer, limits or retries.
+    /// Returns a builder, for a pool with an initializer, limits or retries.
     ///
     /// ```
     /// use std::time::Duration;
@@ -110,19 +112,20 @@ impl Pool {
         PoolBuilder::default()
     }
 
-    fn start(plan: PoolConfig, deadline: Option<Instant>) -> Result<Self, SpawnError> {
-        let size = plan.workers;
+    fn start(config: PoolConfig, deadline: Option<Instant>) -> Result<Self, SpawnError> {
+        let size = config.workers;
         let shared = Arc::new(
-            Shared::new(plan.queue_bound).map_err(SystemError::new("make an event descriptor"))?,
+            Shared::new(config.queue_bound)
+                .map_err(SystemError::new("make an event descriptor"))?,
         );
-        let supervisor = Supervisor::new(Arc::clone(&shared), plan);
+        let supervisor = Supervisor::new(Arc::clone(&shared), config);
         let driver = Arc::new(DriverLock::new(Arc::clone(&shared), supervisor));
         let theirs = Arc::clone(&driver);
         let supervisor = thread::Builder::new()
             .name("procs-pool".to_owned())
             .spawn(move || theirs.supervise())
             .map_err(SystemError::new("start a pool's supervisor thread"))?;
-        // If it does not come up, the drop of this value cleans up.
+        // On an error, the drop of this value kills the workers.
         let pool = Self {
             shared,
             driver,
@@ -135,19 +138,19 @@ impl Pool {
         }
     }
 
-    /// Gives a call to the pool. Returns at once, unless the pool has a full
+    /// Submits a call. Returns at once, unless the pool has a full
     /// [`queue_bound`](PoolBuilder::queue_bound): then it blocks until there is room.
     ///
     /// Never fails: if the arguments cannot be encoded or the pool is closed, the job ends in that error.
     pub fn submit<T: Task>(&self, _task: T, args: T::Args) -> Job<T::Output> {
-        let slot = JobState::new();
-        if let Some(work) = work_of::<T>(&slot, &args) {
-            self.give(work);
+        let state = JobState::new();
+        if let Some(slice) = encode_call::<T>(&state, &args) {
+            self.shared.submit(slice);
         }
-        Job::new(slot)
+        Job::new(state)
     }
 
-    /// Gives a call to the pool, if its queue has room now.
+    /// Submits a call, if the queue has room now.
     ///
     /// # Errors
     ///
@@ -161,7 +164,7 @@ impl Pool {
             .map_err(SubmitError::Full)
     }
 
-    /// Gives a call to the pool. Blocks while its queue is full, but no longer than `time`.
+    /// Submits a call. Blocks while the queue is full, but no longer than `time`.
     ///
     /// # Errors
     ///
@@ -197,39 +200,39 @@ impl Pool {
         args: T::Args,
         deadline: Option<Instant>,
     ) -> Result<Job<T::Output>, T::Args> {
-        let slot = JobState::new();
-        if let Some(work) = work_of::<T>(&slot, &args) {
-            match self.shared.leave(work, deadline) {
+        let state = JobState::new();
+        if let Some(slice) = encode_call::<T>(&state, &args) {
+            match self.shared.enqueue(slice, deadline) {
                 Ok(()) => self.shared.notifier.wake(),
                 Err(Refused::Closed) => {}
                 Err(Refused::Full) => return Err(args),
             }
         }
-        Ok(Job::new(slot))
+        Ok(Job::new(state))
     }
 
     /// Runs one call in a worker and waits for its result.
     ///
-    /// If the pool is idle, the calling thread drives it meanwhile: no other thread has to pass the job on.
+    /// If the pool is idle, the calling thread drives it meanwhile, which saves two wake-ups of the pool's thread.
     ///
     /// # Errors
     ///
     /// As [`Job::result`].
     pub fn apply<T: Task>(&self, _task: T, args: T::Args) -> Result<T::Output, JobError> {
-        let slot = JobState::new();
-        if let Some(work) = work_of::<T>(&slot, &args)
-            && self.shared.leave(work, None).is_ok()
+        let state = JobState::new();
+        if let Some(slice) = encode_call::<T>(&state, &args)
+            && self.shared.enqueue(slice, None).is_ok()
         {
-            self.driver.drive_until_done(&slot);
+            self.driver.drive_until_done(&state);
         }
-        Job::new(slot).result()
+        Job::new(state).result()
     }
 
     /// Runs the task on every item, and returns the results lazily, in the order of the items.
     ///
     /// Nothing is submitted before the first result is asked for; then the input is read as far as the
     /// [window](Imap::window) allows. An item that fails gives an error in its place and does not stop the others.
-    /// [`Imap::unordered`] returns results as they come, [`map_collect`](Self::map_collect) all at once.
+    /// [`Imap::unordered`] returns results in the order in which they arrive, [`map_collect`](Self::map_collect) all at once.
     ///
     /// ```
     /// #[procs::task]
@@ -270,7 +273,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`JobError::TimedOut`] when they are not all there by then; the tasks go on, and their results are lost.
+    /// [`JobError::TimedOut`] when some have not arrived by then; the tasks go on, and their results are lost.
     pub fn map_collect_for<T: Task>(
         &self,
         _task: T,
@@ -304,7 +307,7 @@ impl Pool {
         Imap::new(self, items.into_iter(), self.window(), true).begin(self.size)
     }
 
-    /// As [`imap`](Self::imap), but returns results as they come: none waits for a slower one before it.
+    /// As [`imap`](Self::imap), but returns results in the order in which they arrive: a slow call delays no other result.
     pub fn imap_unordered<T: Task, I>(&self, _task: T, items: I) -> Imap<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item = T::Args>,
@@ -316,16 +319,17 @@ impl Pool {
         (2 * self.size).max(64)
     }
 
-    fn give(&self, work: BatchSlice) {
-        self.shared.give(work);
+    /// Submits items. Blocks while the queue is full.
+    fn submit_slice(&self, slice: BatchSlice) {
+        self.shared.submit(slice);
     }
 
-    /// The workers that live now.
+    /// Returns the running workers.
     pub fn workers(&self) -> Vec<ProcessInfo> {
         self.shared.workers()
     }
 
-    /// What the pool has done so far, in numbers.
+    /// Returns what the pool has done so far, in numbers.
     ///
     /// ```
     /// #[procs::task]
@@ -346,7 +350,7 @@ impl Pool {
         self.shared.counters.stats()
     }
 
-    /// Takes no more jobs. What was submitted is still done; then the workers exit.
+    /// Takes no more jobs. Jobs that were submitted still run; then the workers exit.
     ///
     /// Closing twice is the same as once. Jobs submitted later end in [`JobError::Closed`].
     pub fn close(&self) {
@@ -376,7 +380,7 @@ impl Pool {
         self.ended_for(time)
     }
 
-    /// Ends the pool now: kills the workers. Jobs that are not done end in [`JobError::Closed`].
+    /// Kills the workers, and waits at most 2 seconds for their end. Jobs that are not done end in [`JobError::Closed`].
     pub fn terminate(&self) {
         self.shared.stop(Stop::Kill);
         let _ = self.ended_for(DROP_LIMIT);
@@ -437,11 +441,11 @@ impl Pool {
     }
 }
 
-/// One call as work. `None`: the arguments cannot be encoded, and the job has ended in that error.
-fn work_of<T: Task>(slot: &Arc<JobState>, args: &T::Args) -> Option<BatchSlice> {
+/// Encodes one call. `None`: the arguments cannot be encoded, and the job has ended in that error.
+fn encode_call<T: Task>(state: &Arc<JobState>, args: &T::Args) -> Option<BatchSlice> {
     let mut items = Vec::new();
     if let Err(error) = batch::put_item(&mut items, args) {
-        slot.complete(Err(JobError::Encode(error)));
+        state.complete(Err(JobError::Encode(error)));
         return None;
     }
     Some(BatchSlice::new(
@@ -449,7 +453,7 @@ fn work_of<T: Task>(slot: &Arc<JobState>, args: &T::Args) -> Option<BatchSlice> 
         items,
         0,
         1,
-        Arc::clone(slot) as _,
+        Arc::clone(state) as _,
     ))
 }
 
@@ -471,7 +475,7 @@ impl Drop for Pool {
             && self.shared.has_ended()
             && supervisor.thread().id() != thread::current().id()
         {
-            // A supervisor that panicked has failed its work on the way out; nobody needs its payload.
+            // A supervisor that panicked has failed its jobs during the unwinding; the payload is of no use.
             let _ = supervisor.join();
         }
     }

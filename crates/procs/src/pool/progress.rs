@@ -1,4 +1,4 @@
-//! Reports how far a pool is, from time to time.
+//! Progress reports of a pool at a limited rate.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::pool::callbacks::Callback;
 use crate::pool::stats::{Counters, PoolStats};
 
-/// What is called with the numbers, and how often at most.
+/// A callback for reports, and the shortest time between two of them.
 #[derive(Clone)]
 pub(crate) struct Progress {
     every: Duration,
@@ -32,7 +32,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// When it was last reported, and whether there is news since.
+/// Decides when the next report is made.
 pub(in crate::pool) struct Reporter {
     progress: Option<Progress>,
     last_reported: u64,
@@ -50,12 +50,12 @@ impl Reporter {
         }
     }
 
-    /// Whether tasks have ended that are not reported.
+    /// Whether tasks have ended since the last report.
     pub(in crate::pool) fn has_news(&self, counters: &Counters) -> bool {
         self.progress.is_some() && counters.ended() != self.last_reported
     }
 
-    /// Makes a report: not before its time, unless it is the last.
+    /// Returns a report that is due, or the last one.
     pub(in crate::pool) fn report(
         &mut self,
         counters: &Counters,
@@ -74,7 +74,7 @@ impl Reporter {
         Some(Box::new(move || callback(stats)))
     }
 
-    /// When it must look again.
+    /// Returns when a report that was put off is due.
     pub(in crate::pool) fn due(&self) -> Option<Instant> {
         self.due
     }

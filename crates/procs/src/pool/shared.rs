@@ -1,4 +1,4 @@
-//! What a pool's handle and its supervisor share: the queue of commands, and what is known about the pool.
+//! State that a pool's handle and its supervisor share: the queue of commands, and the pool's status.
 //!
 //! | lock | guards | held by |
 //! |---|---|---|
@@ -20,23 +20,23 @@ use crate::pool::callbacks::Callbacks;
 use crate::pool::job::batch::BatchSlice;
 use crate::pool::stats::Counters;
 
-/// How a pool is to end. Later ones overrule earlier ones.
+/// How a pool ends. A later variant overrules an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::pool) enum Stop {
-    /// Not at all.
+    /// It runs on.
     #[default]
     No,
-    /// When everything that was submitted is done.
+    /// Everything that was submitted is run.
     WhenDone,
-    /// When what runs is done.
+    /// What no worker has begun is cancelled; the rest is run.
     CancelPending,
-    /// Now, by SIGTERM and, a little later, SIGKILL.
+    /// The workers get SIGTERM and, 0.2 s later, SIGKILL.
     Terminate,
-    /// Now, by SIGKILL.
+    /// The workers get SIGKILL.
     Kill,
 }
 
-/// What the supervisor was asked to do since it last looked.
+/// Commands to the supervisor since it last took them.
 #[derive(Default)]
 pub(in crate::pool) struct Commands {
     pub(in crate::pool) slices: Vec<BatchSlice>,
@@ -46,38 +46,40 @@ pub(in crate::pool) struct Commands {
 #[derive(Default)]
 struct CommandQueue {
     commands: Commands,
-    /// The items in `commands`.
+    /// Number of items in `commands`.
     items: usize,
-    /// The items that wait in the supervisor.
+    /// Number of items that wait in the supervisor.
     queued: usize,
-    /// The supervisor has not seen all of it.
-    news: bool,
-    /// Why nothing more is taken.
+    /// Whether there is something that the supervisor has not taken.
+    unseen: bool,
+    /// The error of later submissions; `None` while the pool takes work.
     refusal: Option<JobError>,
 }
 
-/// What is known about a pool.
+/// Status of a pool.
 #[derive(Default)]
 struct PoolStatus {
     workers: Vec<ProcessInfo>,
+    /// Number of workers that have reported themselves.
     ready: usize,
+    /// Whether `build` still waits for the workers.
     starting: bool,
     broken: Option<StartError>,
     ended: bool,
 }
 
-/// Why work was not taken.
+/// Why a slice was not taken.
 pub(in crate::pool) enum Refused {
-    /// The pool takes no more; the work has ended in that error.
+    /// The pool takes no more. The slice has ended in that error.
     Closed,
     /// The queue is full.
     Full,
 }
 
-/// What a pool's handle and its supervisor share.
+/// State that a pool's handle and its supervisor share.
 pub(in crate::pool) struct Shared {
     queue: Mutex<CommandQueue>,
-    /// The queue has room again, or takes no more.
+    /// Notified when the queue has room again, or takes no more.
     room: Condvar,
     bound: Option<usize>,
     pub(in crate::pool) notifier: Notifier,
@@ -112,16 +114,17 @@ impl Shared {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Handle: gives work to the supervisor, or fails it if the pool takes no more. Blocks while the queue is full.
-    pub(in crate::pool) fn give(&self, slice: BatchSlice) {
+    /// Handle: enqueues a slice and wakes the driver, or fails the slice if the pool takes no more. Blocks while the queue
+    /// is full.
+    pub(in crate::pool) fn submit(&self, slice: BatchSlice) {
         // Without a deadline it is taken, or the pool is closed.
-        if self.leave(slice, None).is_ok() {
+        if self.enqueue(slice, None).is_ok() {
             self.notifier.wake();
         }
     }
 
-    /// As `give`, but the driver must still be woken. Waits for room until the deadline.
-    pub(in crate::pool) fn leave(
+    /// Handle: as `submit`, but leaves it to the caller to wake the driver. Waits for room until the deadline.
+    pub(in crate::pool) fn enqueue(
         &self,
         mut slice: BatchSlice,
         deadline: Option<Instant>,
@@ -147,25 +150,25 @@ impl Shared {
         slice.count_in(&self.counters);
         queue.items += slice.count();
         queue.commands.slices.push(slice);
-        queue.news = true;
+        queue.unseen = true;
         Ok(())
     }
 
-    /// Handle: takes no more work, and ends the pool in this way.
+    /// Handle: closes the pool, and ends it in this way.
     pub(in crate::pool) fn stop(&self, how: Stop) {
         let mut queue = self.queue();
         queue.refusal.get_or_insert(JobError::Closed);
         queue.commands.stop = queue.commands.stop.max(how);
-        queue.news = true;
+        queue.unseen = true;
         drop(queue);
         self.room.notify_all();
         self.notifier.wake();
     }
 
-    /// Starter: something has come that is not in the queue.
-    pub(in crate::pool) fn announce(&self) {
-        // Before the flag is read: a supervisor that is about to sleep looks at it afterwards.
-        self.queue().news = true;
+    /// Starter: wakes the driver for an answer that is not in the queue.
+    pub(in crate::pool) fn notify_start(&self) {
+        // Before the sleep flag is read: a driver that is about to sleep reads `unseen` after it has set that flag.
+        self.queue().unseen = true;
         self.notifier.wake();
     }
 
@@ -174,10 +177,10 @@ impl Shared {
         self.queue().refusal.is_some()
     }
 
-    /// Supervisor: what has been asked.
+    /// Supervisor: takes the commands.
     pub(in crate::pool) fn take_commands(&self) -> Commands {
         let mut queue = self.queue();
-        queue.news = false;
+        queue.unseen = false;
         queue.queued += std::mem::take(&mut queue.items);
         let stop = queue.commands.stop;
         Commands {
@@ -186,7 +189,7 @@ impl Shared {
         }
     }
 
-    /// Supervisor: how many items wait for a worker.
+    /// Supervisor: publishes the number of items that wait for a worker.
     pub(in crate::pool) fn set_queued(&self, queued: usize) {
         if self.bound.is_some() {
             let mut queue = self.queue();
@@ -197,13 +200,13 @@ impl Shared {
         }
     }
 
-    /// Supervisor: from now on it must be woken. False: there are commands already.
+    /// Supervisor: sets the sleep flag, so that it is woken from now on. False: there are commands already.
     pub(in crate::pool) fn prepare_to_sleep(&self) -> bool {
         self.notifier.prepare();
-        !self.queue().news
+        !self.queue().unseen
     }
 
-    /// Supervisor: takes no more work; returns what came last.
+    /// Supervisor: closes the pool with this error; returns the slices that were not taken.
     pub(in crate::pool) fn finish(&self, error: &JobError) -> Vec<BatchSlice> {
         let mut queue = self.queue();
         queue.refusal = Some(error.clone());
@@ -219,7 +222,7 @@ impl Shared {
         self.status().workers.clone()
     }
 
-    /// Supervisor: how many workers have answered.
+    /// Supervisor: publishes the number of workers that have reported themselves.
     pub(in crate::pool) fn set_ready(&self, ready: usize) {
         let mut status = self.status();
         if status.ready != ready {
@@ -228,7 +231,7 @@ impl Shared {
         }
     }
 
-    /// Whether the pool's maker still waits for the workers.
+    /// Whether `build` still waits for the workers.
     pub(in crate::pool) fn is_starting(&self) -> bool {
         self.status().starting
     }
@@ -238,7 +241,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    pub(in crate::pool) fn announce_end(&self) {
+    pub(in crate::pool) fn set_ended(&self) {
         self.status().ended = true;
         self.changed.notify_all();
     }
@@ -247,7 +250,7 @@ impl Shared {
         self.status().ended
     }
 
-    /// Handle: waits until all workers have answered, or the supervisor gives up. `None`: the deadline passes first.
+    /// Handle: waits until all workers have reported themselves, or the pool is broken. `None`: the deadline passes first.
     pub(in crate::pool) fn await_ready(
         &self,
         workers: usize,
@@ -281,7 +284,7 @@ pub(in crate::pool) fn wait<'a, T>(
     guard: MutexGuard<'a, T>,
     deadline: Option<Instant>,
 ) -> Option<MutexGuard<'a, T>> {
-    // Without a deadline an hour at a time is as good.
+    // Without a deadline it waits an hour at a time: callers loop.
     let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
         deadline.saturating_duration_since(Instant::now())
     });

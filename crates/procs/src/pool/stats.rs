@@ -1,10 +1,10 @@
-//! What a pool has done so far, in numbers.
+//! Counters of a pool.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a pool has done so far, in numbers that are counted since it was made. See [`Pool::stats`](crate::Pool::stats).
+/// Counters of a pool since its start. See [`Pool::stats`](crate::Pool::stats).
 ///
-/// They are read one after the other, while the pool goes on.
+/// They are read one after the other while the pool goes on, so that their sums may be off by tasks that end meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
@@ -14,54 +14,54 @@ pub struct PoolStats {
     pub restarted: u64,
     /// Tasks that returned.
     pub completed: u64,
-    /// Tasks that ended otherwise: in a panic, with their worker, cancelled, at the end of the pool.
+    /// Tasks that ended in an error: a panic, the death of their worker, a cancellation, the end of the pool.
     pub failed: u64,
     /// Tasks that wait in the pool.
     pub waiting: u64,
-    /// Tasks that workers have been handed: those that run, and those that wait behind them.
+    /// Tasks that workers have: those that run, and those that wait behind them.
     pub in_flight: u64,
-    /// Bytes of arguments that workers were handed.
+    /// Bytes of arguments that were sent to workers.
     pub bytes_sent: u64,
-    /// Bytes of results that came from them.
+    /// Bytes of results that were received from workers.
     pub bytes_received: u64,
 }
 
 impl PoolStats {
-    /// Tasks that have ended, in whatever way.
+    /// Returns the number of tasks that have ended, in a result or in an error.
     pub fn ended(&self) -> u64 {
         self.completed + self.failed
     }
 
-    /// Tasks that were given to the pool.
+    /// Returns the number of tasks that were submitted.
     pub fn submitted(&self) -> u64 {
         self.ended() + self.waiting + self.in_flight
     }
 }
 
-/// What is counted. Nothing is ordered by these numbers.
+/// The counters. No other memory is ordered by them, so `Relaxed` is enough.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Counters {
     pub(in crate::pool) started: AtomicU64,
     pub(in crate::pool) restarted: AtomicU64,
-    given: AtomicU64,
+    submitted: AtomicU64,
     completed: AtomicU64,
     failed: AtomicU64,
-    handed: AtomicU64,
+    assigned: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
 }
 
 impl Counters {
-    pub(in crate::pool) fn given(&self, count: usize) {
-        self.given.fetch_add(count as u64, Relaxed);
+    pub(in crate::pool) fn submitted(&self, count: usize) {
+        self.submitted.fetch_add(count as u64, Relaxed);
     }
 
-    pub(in crate::pool) fn handed_out(&self, count: usize) {
-        self.handed.fetch_add(count as u64, Relaxed);
+    pub(in crate::pool) fn assigned(&self, count: usize) {
+        self.assigned.fetch_add(count as u64, Relaxed);
     }
 
     pub(in crate::pool) fn taken_back(&self, count: usize) {
-        self.handed.fetch_sub(count as u64, Relaxed);
+        self.assigned.fetch_sub(count as u64, Relaxed);
     }
 
     pub(in crate::pool) fn sent(&self, bytes: usize) {
@@ -86,15 +86,15 @@ impl Counters {
     }
 
     pub(in crate::pool) fn stats(&self) -> PoolStats {
-        let in_flight = self.handed.load(Relaxed);
+        let in_flight = self.assigned.load(Relaxed);
         let (completed, failed) = (self.completed.load(Relaxed), self.failed.load(Relaxed));
-        let given = self.given.load(Relaxed);
+        let submitted = self.submitted.load(Relaxed);
         PoolStats {
             started: self.started.load(Relaxed),
             restarted: self.restarted.load(Relaxed),
             completed,
             failed,
-            waiting: given.saturating_sub(completed + failed + in_flight),
+            waiting: submitted.saturating_sub(completed + failed + in_flight),
             in_flight,
             bytes_sent: self.sent.load(Relaxed),
             bytes_received: self.received.load(Relaxed),

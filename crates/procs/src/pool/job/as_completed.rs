@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::TimedOut;
 
-use crate::pool::job::{Endings, Job};
+use crate::pool::job::{CompletionQueue, Job};
 
 /// Returns jobs in the order in which they end.
 ///
@@ -30,38 +30,38 @@ use crate::pool::job::{Endings, Job};
 /// }
 /// ```
 pub fn as_completed<R>(jobs: impl IntoIterator<Item = Job<R>>) -> AsCompleted<R> {
-    let endings = Arc::default();
+    let queue = Arc::default();
     let jobs: Vec<_> = jobs.into_iter().map(Some).collect();
     for (index, job) in jobs.iter().flatten().enumerate() {
-        job.listen(&endings, index);
+        job.notify_queue(&queue, index);
     }
     AsCompleted {
         left: jobs.len(),
         jobs,
-        endings,
+        queue,
     }
 }
 
+/// Iterator of [`as_completed`]. Dropping it discards the results of the jobs that it has not returned.
 #[must_use = "iterators are lazy"]
-/// The iterator of [`as_completed`]. Dropping it gives up the results of the jobs that it has not returned.
 pub struct AsCompleted<R> {
     jobs: Vec<Option<Job<R>>>,
     left: usize,
-    endings: Arc<Endings>,
+    queue: Arc<CompletionQueue>,
 }
 
 impl<R> AsCompleted<R> {
-    /// The next job that ends, if one does within `time`; `None` when all have been returned.
+    /// Returns the next job that ends, if one does within `time`; `None` when all have been returned.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] when none has ended; they go on, and can be waited for again.
+    /// [`TimedOut`] if none has ended; a later call waits for them again.
     pub fn next_for(&mut self, time: Duration) -> Result<Option<Job<R>>, TimedOut> {
         if self.left == 0 {
             return Ok(None);
         }
         let deadline = Instant::now().checked_add(time);
-        let index = self.endings.next(deadline).ok_or(TimedOut)?;
+        let index = self.queue.next(deadline).ok_or(TimedOut)?;
         Ok(self.take(index))
     }
 
@@ -79,7 +79,7 @@ impl<R> Iterator for AsCompleted<R> {
         let index = if self.left == 0 {
             None
         } else {
-            self.endings.next(None)
+            self.queue.next(None)
         };
         index.and_then(|index| self.take(index))
     }

@@ -1,4 +1,4 @@
-//! Tasks on their way: items of one task, split and given back without copying, and where their results go.
+//! Batches of encoded items of one task, split and put back without a copy, and where their results go.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::wire::{self, Tag};
 use crate::pool::job::scan::ScannedResult;
 use crate::pool::stats::Counters;
 
-/// Where results go. Each item ends in exactly one of `results`, `fail` and `abandon`.
+/// Receiver of results. Each item ends in exactly one of `results`, `fail` and `abandon`.
 pub(crate) trait ResultSink: Send + Sync {
-    /// The item is about to be sent. False: it was cancelled, and must be forgotten.
+    /// Called before the item is sent. False: it was cancelled, and is dropped.
     fn hand_out(&self) -> bool;
 
-    /// The item was not begun after all, and waits again.
+    /// Called when the item was taken back from a worker and waits again.
     fn take_back(&self);
 
     /// The results of items from index `first` on.
@@ -30,7 +30,7 @@ pub(crate) trait ResultSink: Send + Sync {
     fn abandon(&self, first: usize, count: usize);
 }
 
-/// Results of items that follow each other, as they came from a worker.
+/// Results of items that follow each other, as a worker sent them.
 #[derive(Default)]
 pub(crate) struct ResultRun {
     bytes: Vec<u8>,
@@ -42,7 +42,7 @@ impl ResultRun {
         self.results.len()
     }
 
-    /// The encoded value of one item, or why there is none.
+    /// Returns the encoded value of one item, or the error in its place.
     pub(in crate::pool) fn get(&self, index: usize) -> Result<&[u8], JobError> {
         let result = &self.results[index];
         let payload = &self.bytes[result.payload()];
@@ -63,25 +63,25 @@ struct Batch {
     /// Each item: its length, its bytes.
     items: Vec<u8>,
     sink: Arc<dyn ResultSink>,
-    /// Where its pool counts; `None` before it is given to one.
+    /// Counters of its pool; `None` before it is submitted.
     counters: Option<Arc<Counters>>,
 }
 
-/// Some items of a batch, which nobody else has.
+/// Consecutive items of a batch. Each item is in exactly one slice.
 pub(crate) struct BatchSlice {
     batch: Arc<Batch>,
     /// The index of the first item, as its sink counts.
     first: usize,
     count: usize,
-    /// Where in the batch's bytes to begin, and how many items to pass over from there.
+    /// A position in the batch's bytes, and the number of items between it and the first one.
     start: usize,
     skip: usize,
-    /// How many workers have died while they ran it.
+    /// Number of workers that died while they ran it.
     pub(crate) deaths: u32,
-    /// How many workers have died when it was the next that they would have begun.
+    /// Number of workers that died when it was the next that they would have begun.
     pub(crate) unbegun_deaths: u32,
-    /// Whether it is counted as being with a worker.
-    handed: Cell<bool>,
+    /// Whether the counters have it in flight.
+    assigned: Cell<bool>,
 }
 
 impl BatchSlice {
@@ -107,7 +107,7 @@ impl BatchSlice {
             skip: 0,
             deaths: 0,
             unbegun_deaths: 0,
-            handed: Cell::new(false),
+            assigned: Cell::new(false),
         }
     }
 
@@ -115,7 +115,7 @@ impl BatchSlice {
     pub(in crate::pool) fn count_in(&mut self, counters: &Arc<Counters>) {
         if let Some(batch) = Arc::get_mut(&mut self.batch) {
             batch.counters = Some(Arc::clone(counters));
-            counters.given(self.count);
+            counters.submitted(self.count);
         }
     }
 
@@ -123,13 +123,13 @@ impl BatchSlice {
         self.batch.counters.as_deref()
     }
 
-    /// Notes whether a worker has the items.
-    fn set_handed(&self, handed: bool) {
-        if self.handed.replace(handed) == handed {
+    /// Counts the items as in flight, or as waiting.
+    fn set_assigned(&self, assigned: bool) {
+        if self.assigned.replace(assigned) == assigned {
             return;
         }
         match self.counters() {
-            Some(counters) if handed => counters.handed_out(self.count),
+            Some(counters) if assigned => counters.assigned(self.count),
             Some(counters) => counters.taken_back(self.count),
             None => {}
         }
@@ -143,22 +143,22 @@ impl BatchSlice {
         self.count
     }
 
-    /// The items are about to be sent. False: they were cancelled, and must be forgotten.
+    /// Marks the items as assigned to a worker. False: they were cancelled, and must be dropped.
     pub(crate) fn hand_out(&self) -> bool {
         let taken = self.batch.sink.hand_out();
         if taken {
-            self.set_handed(true);
+            self.set_assigned(true);
         }
         taken
     }
 
-    /// The items were not begun after all, and wait again.
+    /// Marks the items as waiting again: the worker had not begun them, or they are retried.
     pub(crate) fn take_back(&self) {
-        self.set_handed(false);
+        self.set_assigned(false);
         self.batch.sink.take_back();
     }
 
-    /// The first items have ended in these results.
+    /// Ends the first items in these results.
     pub(crate) fn deliver(&mut self, bytes: Vec<u8>, results: Vec<ScannedResult>) {
         let count = results.len();
         if let Some(counters) = self.counters() {
@@ -170,21 +170,21 @@ impl BatchSlice {
         self.advance(count);
     }
 
-    /// The first item will have no result.
+    /// Ends the first item in an error.
     pub(crate) fn fail_first(&mut self, error: JobError) {
         self.count_failed(1);
         self.batch.sink.fail(self.first, error);
         self.advance(1);
     }
 
-    /// No item will have a result.
+    /// Ends every item in an error.
     pub(crate) fn fail(mut self, error: &JobError) {
         while self.count > 0 {
             self.fail_first(error.clone());
         }
     }
 
-    /// Drops the items, which were not given to a pool, without an error.
+    /// Drops the items, which were not submitted, without an error.
     pub(in crate::pool) fn forget(mut self) {
         self.count = 0;
     }
@@ -192,15 +192,15 @@ impl BatchSlice {
     fn count_failed(&self, count: usize) {
         if let Some(counters) = self.counters() {
             counters.failed(count);
-            if self.handed.get() {
+            if self.assigned.get() {
                 counters.taken_back(count);
             }
         }
     }
 
-    /// The bytes of exactly these items, for a worker.
+    /// Returns the bytes of exactly these items.
     pub(crate) fn bytes(&mut self) -> &[u8] {
-        self.settle();
+        self.seek_first();
         let end = skip_items(&self.batch.items, self.start, self.count);
         if let Some(counters) = self.counters() {
             counters.sent(end - self.start);
@@ -208,7 +208,7 @@ impl BatchSlice {
         &self.batch.items[self.start..end]
     }
 
-    /// Forgets the first `count` items.
+    /// Removes the first `count` items.
     fn advance(&mut self, count: usize) {
         self.first += count;
         self.count -= count;
@@ -217,7 +217,7 @@ impl BatchSlice {
 
     /// Splits off the first `count` items.
     pub(crate) fn split_front(&mut self, count: usize) -> Self {
-        self.settle();
+        self.seek_first();
         let front = Self {
             batch: Arc::clone(&self.batch),
             first: self.first,
@@ -226,14 +226,14 @@ impl BatchSlice {
             skip: 0,
             deaths: self.deaths,
             unbegun_deaths: self.unbegun_deaths,
-            handed: self.handed.clone(),
+            assigned: self.assigned.clone(),
         };
         self.advance(count);
         front
     }
 
-    /// Turns items to pass over into a byte position.
-    fn settle(&mut self) {
+    /// Moves the position to the first item.
+    fn seek_first(&mut self) {
         self.start = skip_items(&self.batch.items, self.start, self.skip);
         self.skip = 0;
     }
@@ -252,7 +252,7 @@ impl Drop for BatchSlice {
 /// The position after `count` items.
 fn skip_items(items: &[u8], mut at: usize, count: usize) -> usize {
     for _ in 0..count {
-        // The bytes were written by this process; without an item there is nothing more to pass over.
+        // This process has written the bytes, so only their end stops the loop early.
         let Ok(Some((size, prefix))) = wire::length_at(&items[at..]) else {
             break;
         };

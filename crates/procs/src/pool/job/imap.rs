@@ -17,11 +17,11 @@ use crate::pool::Pool;
 use crate::pool::job::batch::ResultRun;
 use crate::pool::job::map::{Batcher, Results, Run};
 
-/// The results of [`Pool::map`], [`Pool::imap`] and [`Pool::imap_unordered`].
+/// Iterator over the results of [`Pool::map`], [`Pool::imap`] and [`Pool::imap_unordered`].
 ///
 /// Reads its input only as far as the window allows: the window is the largest number of calls that are under way, or done
 /// and not yet taken. If the input panics, the panic continues in the caller of `next`; what was read before it is run.
-/// Dropping it gives up the results of calls that are under way, which go on; the rest of the input is not read.
+/// Dropping it discards the results of calls that are under way, which go on; the rest of the input is not read.
 #[must_use = "iterators are lazy: the rest of the input is read as results are taken"]
 pub struct Imap<'p, T: Task, I> {
     batcher: Batcher<'p>,
@@ -59,14 +59,14 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
         self
     }
 
-    /// Results that were taken out and not returned.
+    /// Number of results that were taken out and not returned.
     fn undelivered(&self) -> usize {
         self.ready
             .as_ref()
             .map_or(0, |(run, next)| run.len() - next)
     }
 
-    /// Gives calls to the pool until the window is full, once there is room for a good part of it.
+    /// Submits calls until the window is full, once at least a quarter of it is free.
     fn feed(&mut self) {
         let room = self
             .window
@@ -96,7 +96,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
         self
     }
 
-    /// Returns results as they come: none waits for a slower one before it.
+    /// Returns results in the order in which they arrive: a slow call delays no other result.
     ///
     /// What has been submitted by then is returned in order.
     pub fn unordered(mut self) -> Self {
@@ -104,11 +104,11 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
         self
     }
 
-    /// The next result, if it comes within `time`; `None` at the end.
+    /// Returns the next result, if it arrives within `time`; `None` at the end.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] when it has not come; it can be waited for again.
+    /// [`TimedOut`] when it has not arrived; a later call waits for it again.
     pub fn next_for(
         &mut self,
         time: Duration,
@@ -139,7 +139,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
         Ok(self.decode_next())
     }
 
-    /// Waits for some results.
+    /// Waits for the next run of results.
     fn fetch(&mut self, deadline: Option<Instant>) -> Result<(), TimedOut> {
         let (first, run) = self.results.take(self.next, deadline).ok_or(TimedOut)?;
         let count = run.len();
@@ -177,7 +177,7 @@ fn decode<R: DeserializeOwned>(run: &ResultRun, index: usize) -> Result<R, JobEr
     codec::decode(run.get(index)?).map_err(JobError::Decode)
 }
 
-/// Gives what was gathered to the pool, also when the input panics.
+/// Submits what was gathered, also when the input panics.
 struct SendOnDrop<'b, 'p>(&'b mut Batcher<'p>);
 
 impl Drop for SendOnDrop<'_, '_> {

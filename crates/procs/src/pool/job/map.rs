@@ -14,12 +14,12 @@ use crate::pool::Pool;
 use crate::pool::job::batch::{self, BatchSlice, ResultRun, ResultSink};
 use crate::pool::shared;
 
-/// Items travel from the caller to the pool in batches of at most this many, and about this many bytes. The pool splits
-/// them as its workers want them.
+/// Largest number of items of a batch, and about its largest size in bytes. The supervisor splits batches by the room of
+/// its workers.
 const BATCH_ITEMS: usize = 2048;
 const BATCH_BYTES: usize = 64 * 1024;
 
-/// The caller is not woken to decode fewer results than these, unless they are the last.
+/// Fewest results for which the caller is woken to decode them, unless they are the last.
 const COLLECT_ITEMS: usize = 4096;
 
 /// The results of a map, as runs of records.
@@ -34,13 +34,13 @@ struct Arrived {
     /// By the index of their first item.
     runs: BTreeMap<usize, Run>,
     items: usize,
-    /// Who waits wants so many items to have arrived, and is not woken for fewer; `None`: nobody waits.
+    /// Number of items from which the waiting caller is woken; `None`: no thread waits.
     wanted: Option<usize>,
 }
 
-/// What has become of items that follow each other.
+/// The end of items that follow each other.
 pub(in crate::pool) enum Run {
-    /// They have ended.
+    /// They have results.
     Results(ResultRun),
     /// One will have no result.
     Failed(JobError),
@@ -126,7 +126,7 @@ impl ResultSink for Results {
     }
 }
 
-/// Gathers items into batches and gives them to the pool.
+/// Gathers items into batches and submits them.
 pub(in crate::pool) struct Batcher<'a> {
     pool: &'a Pool,
     task: u64,
@@ -164,12 +164,12 @@ impl<'a> Batcher<'a> {
         }
     }
 
-    /// Gives what has been gathered to the pool.
+    /// Submits what has been gathered.
     pub(in crate::pool) fn send(&mut self) {
         if self.count > 0 {
             let sink: Arc<dyn ResultSink> = Arc::clone(&self.results) as _;
             let items = std::mem::take(&mut self.items);
-            self.pool.give(BatchSlice::new(
+            self.pool.submit_slice(BatchSlice::new(
                 self.task, items, self.first, self.count, sink,
             ));
         }
@@ -193,7 +193,7 @@ pub(in crate::pool) fn map<T: Task>(
     collect(&results, batcher.first, deadline)
 }
 
-/// Decodes the results of `total` items while others are still on their way.
+/// Decodes the results of `total` items as they arrive.
 fn collect<R: DeserializeOwned>(
     results: &Results,
     total: usize,
@@ -204,7 +204,7 @@ fn collect<R: DeserializeOwned>(
     let mut ahead = BTreeMap::new();
     let (mut arrived, mut next) = (0, 0);
     while arrived < total {
-        // Woken a few times in all, and for the last one.
+        // A few wake-ups in all, and one for the last item.
         let count = (total / 16).max(COLLECT_ITEMS).min(total - arrived);
         let runs = results
             .take_some(count, deadline)

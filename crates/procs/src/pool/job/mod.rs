@@ -1,4 +1,22 @@
 //! One submitted call, and the way to its result.
+//!
+//! A [`JobState`] is a phase, which decides whether the job can be cancelled, beside an end, which holds the outcome.
+//!
+//! | phase | end `Pending` | end `Done` | end `Taken` |
+//! |---|---|---|---|
+//! | `WAITING` | in the pool's queue, or back in it: from a worker that had not begun it, or died and may be retried | refused or dropped by the pool before a worker had it | after `Done` |
+//! | `ASSIGNED` | a worker has it | it ended in the worker, or with it | after `Done` |
+//! | `CANCELLED` | `cancel` is about to store the outcome | cancelled | after `Done` |
+//!
+//! | event | phase | end |
+//! |---|---|---|
+//! | the supervisor sends it | `WAITING` to `ASSIGNED`; a cancelled one is dropped | |
+//! | the supervisor takes it back | `ASSIGNED` to `WAITING` | |
+//! | `cancel` | `WAITING` to `CANCELLED` | `Pending` to `Done(Cancelled)` |
+//! | result, failure, drop of its slice | | `Pending` to `Done`; later ones change nothing |
+//! | `result`, `try_result`, `poll` | | `Done` to `Taken` |
+//!
+//! The phase changes by compare-and-swap: of the supervisor and a canceller one succeeds. The end changes under its lock.
 
 mod as_completed;
 pub(in crate::pool) mod batch;
@@ -32,9 +50,9 @@ pub use wait::{WaitFor, wait, wait_for};
 
 /// A call that a pool's worker runs.
 ///
-/// The result can be waited for ([`result`](Self::result), [`result_for`](Self::result_for)), asked for
-/// ([`try_result`](Self::try_result)) or awaited: a job is a [`Future`]. Dropping a job gives up the result; the call
-/// goes on.
+/// [`result`](Self::result) and [`result_for`](Self::result_for) wait for the result, [`try_result`](Self::try_result) returns
+/// it once it is there, and `await` works as well: a job is a [`Future`]. Dropping a job discards the result; the call
+/// still runs.
 ///
 /// ```
 /// #[procs::task]
@@ -49,25 +67,24 @@ pub use wait::{WaitFor, wait, wait_for};
 ///     assert_eq!(job.result().unwrap(), 144);
 /// }
 /// ```
-#[must_use = "without the job nobody learns whether the call succeeded"]
+#[must_use = "dropping the job discards the result and the error of the call"]
 pub struct Job<R> {
-    slot: Arc<JobState>,
+    state: Arc<JobState>,
     result: PhantomData<fn() -> R>,
 }
 
 /// The encoded result of a job, or why there is none.
 pub(crate) type Outcome = Result<ResultRun, JobError>;
 
-/// Waits in the pool. Only from here can a job be cancelled.
+/// No worker has the job. Only in this phase can it be cancelled.
 const WAITING: u8 = 0;
-/// Has been handed to a worker.
-const HANDED: u8 = 1;
-/// Has been cancelled.
+/// A worker has the job.
+const ASSIGNED: u8 = 1;
+/// The job has been cancelled.
 const CANCELLED: u8 = 2;
 
-/// What a job's handle and the pool share.
+/// State that a job's handle and its pool share. See the module's documentation.
 pub(crate) struct JobState {
-    /// Decides, by compare-and-swap, between the canceller and the pool.
     phase: AtomicU8,
     end: Mutex<End>,
     ended: Condvar,
@@ -79,21 +96,21 @@ enum End {
     Taken,
 }
 
-/// Who wants to know when a job ends, apart from those who wait for it.
+/// What is notified of a job's end, besides the threads that sleep in `result`.
 #[derive(Default)]
 struct Watchers {
-    /// Somebody sleeps until the end. Nobody is woken in vain, which would be a system call for each job.
+    /// Whether a thread sleeps until the end. Without one no wake-up is made, which would be a system call for each job.
     sleeper: bool,
     waker: Option<Waker>,
     callbacks: Vec<Callback>,
-    /// Waits for several jobs, and this job's index in each.
-    listeners: Vec<(Arc<Endings>, usize)>,
+    /// Queues of waits for several jobs, and this job's index in each.
+    listeners: Vec<(Arc<CompletionQueue>, usize)>,
 }
 
 impl Watchers {
     fn notify(self) {
-        for (endings, index) in self.listeners {
-            endings.push(index);
+        for (queue, index) in self.listeners {
+            queue.push(index);
         }
         self.callbacks.into_iter().for_each(callbacks::run);
         if let Some(waker) = self.waker {
@@ -102,14 +119,14 @@ impl Watchers {
     }
 }
 
-/// The indices of jobs that have ended, for one wait for several jobs.
+/// Indices of jobs that have ended, for one wait for several jobs.
 #[derive(Default)]
-pub(in crate::pool) struct Endings {
+pub(in crate::pool) struct CompletionQueue {
     ended: Mutex<VecDeque<usize>>,
     more: Condvar,
 }
 
-impl Endings {
+impl CompletionQueue {
     fn push(&self, index: usize) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.push_back(index);
@@ -117,7 +134,7 @@ impl Endings {
         self.more.notify_one();
     }
 
-    /// The next that has ended; `None`: none does before the deadline.
+    /// Returns the next job that has ended; `None`: none does before the deadline.
     pub(in crate::pool) fn next(&self, deadline: Option<Instant>) -> Option<usize> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -138,18 +155,20 @@ impl JobState {
         })
     }
 
-    /// Ends the job, unless it has ended.
-    pub(crate) fn complete(&self, outcome: Outcome) {
+    /// Ends the job, unless it has ended. Returns whether this call ended it.
+    pub(crate) fn complete(&self, outcome: Outcome) -> bool {
         let mut end = self.lock();
-        if let End::Pending(watchers) = &mut *end {
-            let watchers = mem::take(watchers);
-            *end = End::Done(outcome);
-            drop(end);
-            if watchers.sleeper {
-                self.ended.notify_all();
-            }
-            watchers.notify();
+        let End::Pending(watchers) = &mut *end else {
+            return false;
+        };
+        let watchers = mem::take(watchers);
+        *end = End::Done(outcome);
+        drop(end);
+        if watchers.sleeper {
+            self.ended.notify_all();
         }
+        watchers.notify();
+        true
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -182,11 +201,11 @@ impl JobState {
 
 impl ResultSink for JobState {
     fn hand_out(&self) -> bool {
-        self.step(WAITING, HANDED)
+        self.step(WAITING, ASSIGNED)
     }
 
     fn take_back(&self) {
-        self.step(HANDED, WAITING);
+        self.step(ASSIGNED, WAITING);
     }
 
     fn results(&self, _first: usize, run: ResultRun) {
@@ -203,26 +222,26 @@ impl ResultSink for JobState {
 }
 
 impl<R> Job<R> {
-    pub(crate) fn new(slot: Arc<JobState>) -> Self {
+    pub(crate) fn new(state: Arc<JobState>) -> Self {
         Self {
-            slot,
+            state,
             result: PhantomData,
         }
     }
 
     /// Whether the job has ended, in a result or in an error.
     pub fn is_done(&self) -> bool {
-        self.slot.is_done()
+        self.state.is_done()
     }
 
-    /// Whether a worker has the job and it has not ended.
+    /// Whether a worker has the job and it has not ended. It may still wait there behind another one.
     pub fn is_running(&self) -> bool {
-        self.slot.phase.load(Acquire) == HANDED && !self.is_done()
+        self.state.phase.load(Acquire) == ASSIGNED && !self.is_done()
     }
 
-    /// Whether the job has ended in an error that nobody has taken yet.
+    /// Whether the job has ended in an error that was not taken yet.
     pub(in crate::pool) fn has_failed(&self) -> bool {
-        match &*self.slot.lock() {
+        match &*self.state.lock() {
             End::Done(Err(_)) => true,
             End::Done(Ok(run)) => run.get(0).is_err(),
             End::Pending(_) | End::Taken => false,
@@ -231,11 +250,11 @@ impl<R> Job<R> {
 
     /// Cancels the job if no worker has it yet; it then ends in [`JobError::Cancelled`] and is never run.
     ///
-    /// Returns false when a worker has it already (see [`Pool`](crate::Pool) for how to stop that one) or it has ended.
+    /// Returns false if a worker has it (see [`Pool`](crate::Pool) for how to stop that one) or it has ended.
     pub fn cancel(&self) -> bool {
-        let cancelled = self.slot.step(WAITING, CANCELLED);
+        let cancelled = self.state.step(WAITING, CANCELLED);
         if cancelled {
-            self.slot.complete(Err(JobError::Cancelled));
+            self.state.complete(Err(JobError::Cancelled));
         }
         cancelled
     }
@@ -246,7 +265,7 @@ impl<R> Job<R> {
     /// other callbacks wait for its return. If the job has ended or is cancelled, it is called on the thread that calls
     /// this method or `cancel`. Its panic is caught and ignored.
     pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
-        let mut end = self.slot.lock();
+        let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {
             watchers.callbacks.push(Box::new(callback));
         } else {
@@ -255,22 +274,22 @@ impl<R> Job<R> {
         }
     }
 
-    /// Tells a wait for several jobs when this one ends; at once if it has.
-    pub(in crate::pool) fn listen(&self, endings: &Arc<Endings>, index: usize) {
-        let mut end = self.slot.lock();
+    /// Adds `index` to a queue when this job ends; at once if it has.
+    pub(in crate::pool) fn notify_queue(&self, queue: &Arc<CompletionQueue>, index: usize) {
+        let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {
-            watchers.listeners.push((Arc::clone(endings), index));
+            watchers.listeners.push((Arc::clone(queue), index));
         } else {
-            endings.push(index);
+            queue.push(index);
         }
     }
 
-    /// Ends what `listen` began.
-    pub(in crate::pool) fn unlisten(&self, endings: &Arc<Endings>) {
-        if let End::Pending(watchers) = &mut *self.slot.lock() {
+    /// Undoes `notify_queue`.
+    pub(in crate::pool) fn forget_queue(&self, queue: &Arc<CompletionQueue>) {
+        if let End::Pending(watchers) = &mut *self.state.lock() {
             watchers
                 .listeners
-                .retain(|(other, _)| !Arc::ptr_eq(other, endings));
+                .retain(|(other, _)| !Arc::ptr_eq(other, queue));
         }
     }
 }
@@ -283,19 +302,21 @@ impl<R: DeserializeOwned> Job<R> {
     /// The task panicked, its worker died or was killed, the job was cancelled, the pool closed or broken, a value could
     /// not be encoded or decoded, or the result was taken by an earlier call.
     pub fn result(self) -> Result<R, JobError> {
-        self.slot.await_end(None).unwrap_or(Err(JobError::TimedOut))
+        self.state
+            .await_end(None)
+            .unwrap_or(Err(JobError::TimedOut))
     }
 
     /// Waits for the end of the job, but no longer than `time`.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](JobError::TimedOut) when the job goes on, which may then be waited for again; otherwise as
+    /// [`TimedOut`](JobError::TimedOut) if the job has not ended; a later call waits for it again. Otherwise as
     /// [`result`](Self::result).
     pub fn result_for(&mut self, time: Duration) -> Result<R, JobError> {
         // A time beyond the clock's range is no limit.
         let deadline = Instant::now().checked_add(time);
-        let result = self.slot.await_end(deadline);
+        let result = self.state.await_end(deadline);
         result.unwrap_or(Err(JobError::TimedOut))
     }
 
@@ -305,17 +326,17 @@ impl<R: DeserializeOwned> Job<R> {
     ///
     /// As [`result_for`](Self::result_for).
     pub fn result_until(&mut self, deadline: Instant) -> Result<R, JobError> {
-        let result = self.slot.await_end(Some(deadline));
+        let result = self.state.await_end(Some(deadline));
         result.unwrap_or(Err(JobError::TimedOut))
     }
 
-    /// What [`result`](Self::result) returns, if the job has ended; `None` before.
+    /// Returns what [`result`](Self::result) returns, if the job has ended; `None` before.
     pub fn try_result(&mut self) -> Option<Result<R, JobError>> {
-        take(self.slot.lock())
+        take(self.state.lock())
     }
 }
 
-/// Takes the outcome out of a slot, and decodes it after the lock is released.
+/// Takes the outcome of a job, and decodes it after the lock is released.
 fn take<R: DeserializeOwned>(mut end: MutexGuard<'_, End>) -> Option<Result<R, JobError>> {
     if matches!(*end, End::Pending(_)) {
         return None;
@@ -335,7 +356,7 @@ impl<R: DeserializeOwned> Future for Job<R> {
     type Output = Result<R, JobError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut end = self.slot.lock();
+        let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {
             watchers.waker = Some(context.waker().clone());
             return Poll::Pending;

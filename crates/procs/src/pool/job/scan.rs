@@ -1,12 +1,12 @@
-//! Finds results and notices in the bytes that a worker has sent.
+//! Splits the bytes that a worker has sent into results and notices.
 
 use std::ops::Range;
 
-use crate::wire::{self, Corrupt, NO_JOB, Tag};
+use crate::wire::{self, Corrupt, NO_JOB, Record, Tag};
 
-/// What a worker's records say next.
+/// The next records in the bytes.
 pub(in crate::pool) enum Scan {
-    /// No whole record is there.
+    /// No complete record.
     Nothing,
     /// A record that ends no task.
     Notice {
@@ -22,7 +22,7 @@ pub(in crate::pool) enum Scan {
     },
 }
 
-/// One result: what it is, and where its payload stands.
+/// One result: its tag, and the position of its payload.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::pool) struct ScannedResult {
     pub(in crate::pool) tag: Tag,
@@ -31,7 +31,7 @@ pub(in crate::pool) struct ScannedResult {
 }
 
 impl ScannedResult {
-    /// A payload in the bytes of a run. The largest payload leaves a run far below 4 GiB.
+    /// Positions fit in 32 bits, since a run is far smaller than 4 GiB.
     fn new(tag: Tag, payload: Range<usize>) -> Result<Self, Corrupt> {
         let narrow = |position| u32::try_from(position).map_err(|_| Corrupt);
         Ok(Self {
@@ -41,14 +41,14 @@ impl ScannedResult {
         })
     }
 
-    /// Where in the bytes of its run the payload stands.
+    /// Returns the position of the payload in the bytes of the run.
     pub(in crate::pool) fn payload(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }
 
-/// Looks for a notice, or else for as many results as are there, up to `limit`; the first is that of the job `number`.
-/// `early`: the worker takes no tasks yet.
+/// Returns the notice at the start of the bytes, or else the results there, up to `limit`; the first is that of the task
+/// `number`. `early`: the worker takes no tasks yet, so that every record is a notice.
 pub(in crate::pool) fn scan(
     unread: &[u8],
     number: u64,
@@ -59,22 +59,15 @@ pub(in crate::pool) fn scan(
     let mut size = 0;
     while let Some(record) = wire::record(&unread[size..])? {
         if early || !record.tag.is_result() {
-            if !results.is_empty() {
-                break;
+            if results.is_empty() {
+                return notice(&record);
             }
-            if !record.is_of(NO_JOB) {
-                return Err(Corrupt);
-            }
-            return Ok(Scan::Notice {
-                tag: record.tag,
-                payload: record.payload.to_vec(),
-                size: record.size,
-            });
+            break;
         }
         if results.len() == limit && limit > 0 {
             break;
         }
-        // Refused: a result of another job, an answer to nothing, bytes that a task has overwritten.
+        // Refused: the result of another task, a result without a task, bytes that a task has overwritten.
         if limit == 0 || !record.is_of(number + results.len() as u64) {
             return Err(Corrupt);
         }
@@ -86,5 +79,16 @@ pub(in crate::pool) fn scan(
         Scan::Nothing
     } else {
         Scan::Results { results, size }
+    })
+}
+
+fn notice(record: &Record<'_>) -> Result<Scan, Corrupt> {
+    if !record.is_of(NO_JOB) {
+        return Err(Corrupt);
+    }
+    Ok(Scan::Notice {
+        tag: record.tag,
+        payload: record.payload.to_vec(),
+        size: record.size,
     })
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::TimedOut;
 
-use crate::pool::job::{Endings, Job};
+use crate::pool::job::{CompletionQueue, Job};
 
 /// What ends a wait for several jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,9 +18,9 @@ pub enum WaitFor {
     All,
 }
 
-/// Waits for jobs, without taking their results: ask each with `is_done` and `try_result` afterwards.
+/// Waits for jobs, without taking their results. `is_done` and `try_result` show which have ended.
 ///
-/// Jobs of different pools may be mixed. Without jobs there is nothing to wait for.
+/// Jobs of different pools may be mixed. Without jobs it returns at once.
 ///
 /// ```
 /// use procs::{Job, Pool, WaitFor, wait};
@@ -49,30 +49,30 @@ pub fn wait<R>(jobs: &[Job<R>], until: WaitFor) {
 ///
 /// # Errors
 ///
-/// [`TimedOut`] when what was waited for did not come about; the jobs go on.
+/// [`TimedOut`] if `until` is not reached within `time`; the jobs go on.
 pub fn wait_for<R>(jobs: &[Job<R>], until: WaitFor, time: Duration) -> Result<(), TimedOut> {
     wait_by(jobs, until, Instant::now().checked_add(time))
 }
 
 fn wait_by<R>(jobs: &[Job<R>], until: WaitFor, deadline: Option<Instant>) -> Result<(), TimedOut> {
-    let endings = Arc::default();
+    let queue = Arc::default();
     for (index, job) in jobs.iter().enumerate() {
-        job.listen(&endings, index);
+        job.notify_queue(&queue, index);
     }
-    let result = await_endings(jobs, &endings, until, deadline);
-    // A wait in a loop leaves nothing behind in jobs that go on.
-    jobs.iter().for_each(|job| job.unlisten(&endings));
+    let result = await_queue(jobs, &queue, until, deadline);
+    // Otherwise a wait in a loop would add an entry to running jobs each time.
+    jobs.iter().for_each(|job| job.forget_queue(&queue));
     result
 }
 
-fn await_endings<R>(
+fn await_queue<R>(
     jobs: &[Job<R>],
-    endings: &Endings,
+    queue: &CompletionQueue,
     until: WaitFor,
     deadline: Option<Instant>,
 ) -> Result<(), TimedOut> {
     for _ in jobs {
-        let index = endings.next(deadline).ok_or(TimedOut)?;
+        let index = queue.next(deadline).ok_or(TimedOut)?;
         let failed = || jobs[index].has_failed();
         if until == WaitFor::First || (until == WaitFor::FirstError && failed()) {
             break;

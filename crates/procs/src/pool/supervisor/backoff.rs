@@ -1,19 +1,19 @@
-//! Pauses between starts that come to nothing.
+//! Pauses between starts while workers die before their first task.
 
 use std::time::{Duration, Instant};
 
-/// The pause after the first failure; it doubles with each.
+/// The pause after the first failure. It doubles with each, up to 128 times.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Counts failures in a row, and says when the next start may be tried.
+/// Counts failures in a row, and limits when the next start is tried.
 #[derive(Debug)]
 pub(in crate::pool) struct Backoff {
-    /// Starts in a row that came to nothing.
+    /// Failed starts in a row.
     failures: u32,
-    /// Those, and workers that died before their first task.
+    /// Failed starts, and workers that died before their first task, in a row.
     short_lives: u32,
     next_start: Instant,
-    /// When the first of the failures happened.
+    /// When the first failure of the row happened.
     since: Instant,
 }
 
@@ -27,7 +27,7 @@ impl Backoff {
         }
     }
 
-    /// A start came to nothing.
+    /// Counts a failed start.
     pub(in crate::pool) fn start_failed(&mut self, now: Instant) {
         if self.failures == 0 {
             self.since = now;
@@ -36,13 +36,13 @@ impl Backoff {
         self.died_early(now);
     }
 
-    /// A worker died before it had done anything: doubles the pause before the next start.
+    /// Counts a worker that ended before its first task: doubles the pause before the next start.
     pub(in crate::pool) fn died_early(&mut self, now: Instant) {
         self.short_lives += 1;
         self.next_start = now + FIRST_PAUSE * 2_u32.pow(self.short_lives.min(8) - 1);
     }
 
-    /// Workers live long enough to work.
+    /// Ends the row: a task has ended, or a worker has died of one.
     pub(in crate::pool) fn reset(&mut self) {
         self.failures = 0;
         self.short_lives = 0;
@@ -52,7 +52,7 @@ impl Backoff {
         self.failures
     }
 
-    /// When the failures began.
+    /// Returns when the row of failures began.
     pub(in crate::pool) fn since(&self) -> Instant {
         self.since
     }

@@ -1,15 +1,16 @@
-//! The supervisor of a pool: owns every worker and everything that is on its way.
+//! The supervisor of a pool: owns the workers and every task without a result.
 //!
 //! It never blocks but in `poll`, which its driver calls without the lock (see `caller_runs`): workers are started by the
 //! starter thread, results are read a bounded part a turn, and callbacks run on a thread of their own.
 //!
 //! | mode | event | next mode |
 //! |---|---|---|
-//! | `Running` | `close`, `join` | `Draining`: what was submitted is done, then the workers are told to stop |
+//! | `Running` | `close`, `join`, `shutdown(Wait)` | `Draining`: everything that was submitted is run, then the workers get a STOP frame |
+//! | `Running`, `Draining` | `shutdown(CancelPending)` | `Draining`: what no worker has begun is cancelled |
 //! | `Running`, `Draining` | `shutdown(Terminate)` | `Terminating`: SIGTERM to all workers |
 //! | `Terminating` | the grace period of 0.2 s is over | `Killing`: SIGKILL |
-//! | any but `Broken` | `terminate`, drop | `Killing` |
-//! | `Running`, `Draining` | workers fail to start again and again | `Broken`: SIGKILL, jobs end in the reason |
+//! | `Running`, `Draining`, `Terminating` | `terminate`, drop | `Killing` |
+//! | `Running`, `Draining` | five starts in a row fail, and no worker is healthy | `Broken`: SIGKILL, jobs end in the reason |
 //!
 //! It has ended when no worker is left and the mode is `Terminating`, `Killing` or `Broken`, or `Draining` with nothing
 //! left to do.
@@ -40,18 +41,18 @@ mod poll_set;
 use backoff::Backoff;
 use poll_set::{PollSet, Readiness};
 
-/// The shortest time between two looks at the journals of workers with several tasks.
+/// Shortest time between two reads of the journals of workers with several tasks.
 const SHORT_TICK: Duration = Duration::from_millis(1);
-/// The longest.
+/// Longest time between them: it doubles while no task ends.
 const LONG_TICK: Duration = Duration::from_millis(32);
 /// The time between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_millis(200);
-/// A result of a short task is looked for this long before a sleep, which would cost more than most such tasks take.
+/// Time for which the journal is read for the result of a short task before a sleep, whose wake-up costs more.
 const SPIN_BUDGET: Duration = Duration::from_micros(8);
-/// Failed starts in a row after which a pool without a healthy worker gives up.
+/// Failed starts in a row after which a pool without a healthy worker is broken.
 const MAX_FAILURES: u32 = 5;
 
-/// How a pool goes on. See the table above.
+/// State of a pool. See the table above.
 #[derive(Debug)]
 enum Mode {
     Running,
@@ -61,7 +62,7 @@ enum Mode {
     Broken(StartError),
 }
 
-/// A worker whose process is being made.
+/// A worker whose process is being started.
 struct PendingWorker {
     name: String,
     start: PendingStart,
@@ -77,13 +78,13 @@ pub(in crate::pool) struct Supervisor {
     pending: VecDeque<BatchSlice>,
     pending_items: usize,
     backoff: Backoff,
-    /// How many workers were ever asked for; numbers their names.
+    /// Number of requested starts; numbers the workers' names.
     started: u64,
-    /// Changes whenever a worker comes or goes.
+    /// Changes whenever the list of workers changes.
     generation: u64,
     tick: Duration,
-    next_look: Instant,
-    /// How many workers were let go because they had nothing to do.
+    next_tick: Instant,
+    /// Number of workers that were stopped because they were idle.
     parked: usize,
     reporter: Reporter,
 }
@@ -104,13 +105,13 @@ impl Supervisor {
             started: 0,
             generation: 0,
             tick: SHORT_TICK,
-            next_look: now,
+            next_tick: now,
             parked: 0,
             reporter,
         }
     }
 
-    /// Does what can be done now. False: the pool has ended.
+    /// Takes commands and finished starts, starts and stops workers, sends tasks. False: the pool has ended.
     pub(in crate::pool) fn advance(&mut self) -> bool {
         let now = Instant::now();
         self.take_commands(now);
@@ -122,7 +123,7 @@ impl Supervisor {
         !self.is_finished()
     }
 
-    /// Whether there is nothing to do but to wait for commands and for workers that die.
+    /// Whether the only possible events are commands and deaths of workers.
     pub(in crate::pool) fn is_quiet(&self) -> bool {
         matches!(self.mode, Mode::Running)
             && self.pending.is_empty()
@@ -131,7 +132,7 @@ impl Supervisor {
             && self.workers.iter().all(WorkerHandle::is_quiet)
     }
 
-    /// Whether the pool's thread sleeps at least as long as it would now.
+    /// Whether no report is due, so that the pool's thread may sleep without a time limit.
     pub(in crate::pool) fn has_no_timer(&self) -> bool {
         self.reporter.due().is_none() && !self.reporter.has_news(&self.shared.counters)
     }
@@ -173,7 +174,7 @@ impl Supervisor {
         self.kill_all();
     }
 
-    /// Ends what waits, also what waits in workers behind the task that each runs.
+    /// Cancels the tasks that no worker has begun: in the queue, and in workers behind the task that each runs.
     fn cancel_pending(&mut self) {
         let workers = self.workers.iter_mut();
         let unbegun: Vec<_> = workers.flat_map(WorkerHandle::revoke_once).collect();
@@ -218,11 +219,11 @@ impl Supervisor {
 
     // Workers: how many, from their start to their end.
 
-    /// How many workers there should be now.
+    /// Number of workers that there should be now.
     fn wanted(&self) -> usize {
         match self.mode {
             Mode::Running => self.config.workers - self.parked,
-            // Those that are still needed: a dead one is replaced as long as work waits.
+            // A dead worker is replaced while tasks wait.
             Mode::Draining => {
                 let there = self.workers.len() + self.starting.len();
                 self.config.workers.min(there + self.pending_items)
@@ -231,7 +232,7 @@ impl Supervisor {
         }
     }
 
-    /// Lets workers go that have had nothing to do for long enough, and calls for new ones when there is work.
+    /// Stops workers that have been idle for the pool's limit, and asks for new ones when there are tasks for them.
     fn park_idle(&mut self, now: Instant) {
         let Some(limit) = self.config.idle_timeout else {
             return;
@@ -244,20 +245,20 @@ impl Supervisor {
         let room: usize = self.workers.iter().map(WorkerHandle::room).sum();
         let excess = self.pending_items.saturating_sub(room + coming + missing);
         self.parked = self.parked.saturating_sub(excess);
-        // The pool's maker waits until all are there.
+        // `build` waits until all workers have reported themselves.
         let running = matches!(self.mode, Mode::Running);
         if !running || !self.pending.is_empty() || self.shared.is_starting() {
             return;
         }
         for worker in &mut self.workers {
             if worker.idle_until(limit).is_some_and(|until| until <= now) {
-                worker.dismiss();
+                worker.request_exit();
                 self.parked += 1;
             }
         }
     }
 
-    /// Asks for workers until there are enough; lets them go when everything is done.
+    /// Requests starts until there are enough workers; stops the workers when a draining pool is idle.
     fn spawn_missing(&mut self, now: Instant) {
         while self.workers.len() + self.starting.len() < self.wanted()
             && self.backoff.next_start() <= now
@@ -265,18 +266,18 @@ impl Supervisor {
             self.started += 1;
             let name = format!("Worker-{}", self.started);
             let shared = Arc::clone(&self.shared);
-            let notify = move || shared.announce();
+            let notify = move || shared.notify_start();
             match PendingStart::request(self.config.options.clone(), name.clone(), notify) {
                 Ok(start) => self.starting.push(PendingWorker { name, start }),
                 Err(error) => self.start_failed(error.into(), true, now),
             }
         }
         if matches!(self.mode, Mode::Draining) && self.is_idle() {
-            self.workers.iter_mut().for_each(WorkerHandle::dismiss);
+            self.workers.iter_mut().for_each(WorkerHandle::request_exit);
         }
     }
 
-    /// Takes over the processes that have been made. Those that come too late are ended, and reaped like the others.
+    /// Takes the processes that have been started. While the pool stops they are killed, and reaped like the others.
     fn collect_starts(&mut self, now: Instant) {
         let mut index = 0;
         while index < self.starting.len() {
@@ -308,17 +309,17 @@ impl Supervisor {
         self.shared.set_workers(workers.collect());
     }
 
-    /// `before_init`: the process never came so far as to report itself.
+    /// Counts a failed start, and breaks the pool if that is hopeless. `before_init`: the process did not report itself.
     fn start_failed(&mut self, error: StartError, before_init: bool, now: Instant) {
         self.backoff.start_failed(now);
-        // A pool that has not yet begun to work tells its maker at once what the system refuses.
+        // `build` reports the first error of the system.
         let starting = self.shared.is_starting();
         let at_once = starting && matches!(error, StartError::System(_));
         let enough = self.backoff.failures() >= MAX_FAILURES;
-        // While the pool is made, what keeps one from starting is told whatever the others do.
+        // `build` also reports a worker that never reaches `init`, whatever the others do.
         let hopeless = starting && before_init;
         if at_once || (enough && (hopeless || !self.has_healthy_worker())) {
-            self.give_up(error);
+            self.break_pool(error);
         }
     }
 
@@ -331,7 +332,7 @@ impl Supervisor {
     }
 
     /// Circuit breaker: fails every pending job instead of restarting workers for ever.
-    fn give_up(&mut self, error: StartError) {
+    fn break_pool(&mut self, error: StartError) {
         self.shared.set_broken(error.clone());
         self.mode = Mode::Broken(error);
         self.kill_all();
@@ -339,7 +340,7 @@ impl Supervisor {
 
     // Tasks.
 
-    /// Gives waiting tasks to the workers that have least.
+    /// Sends waiting tasks to the workers that have the fewest.
     fn dispatch(&mut self, now: Instant) {
         while !self.pending.is_empty() && !self.is_stopping() {
             let with_room = || self.workers.iter().filter(|worker| worker.room() > 0);
@@ -352,7 +353,7 @@ impl Supervisor {
             else {
                 break;
             };
-            // Not everything at once to one of them: the others take their part of what there is.
+            // At most half of an equal share at a time, so that the other workers get their part.
             let mut share = (self.pending_items / (2 * ready)).max(1).min(worker.room());
             while share > 0
                 && let Some(slice) = take_front(&mut self.pending, share)
@@ -360,7 +361,7 @@ impl Supervisor {
                 self.pending_items -= slice.count();
                 share -= slice.count();
                 if slice.hand_out() {
-                    worker.give(slice, now);
+                    worker.assign(slice, now);
                 }
             }
         }
@@ -378,20 +379,20 @@ impl Supervisor {
 
     // Events.
 
-    /// Handles what a wait has found.
+    /// Handles what a poll has found.
     pub(in crate::pool) fn handle_events(&mut self, polled: &PollSet) {
         self.shared.notifier.awake(polled.has_commands());
         let now = Instant::now();
         let ready = polled.ready(self.workers.len(), self.generation);
-        let mut ended = self.read_ready(&ready, now);
-        if self.has_several() && self.next_look <= now {
+        let mut ended = self.handle_ready(&ready, now);
+        if self.has_several() && self.next_tick <= now {
             ended += self.reassign_stalled(now);
             self.tick = if ended > 0 {
                 SHORT_TICK
             } else {
                 (self.tick * 2).min(LONG_TICK)
             };
-            self.next_look = now + self.tick;
+            self.next_tick = now + self.tick;
         }
         if ended > 0 {
             self.backoff.reset();
@@ -402,7 +403,7 @@ impl Supervisor {
 
     /// Reads ready sockets, reaps exited workers, kills workers past their deadline. Returns the number of tasks
     /// completed.
-    fn read_ready(&mut self, ready: &[Readiness], now: Instant) -> usize {
+    fn handle_ready(&mut self, ready: &[Readiness], now: Instant) -> usize {
         let mut ended = 0;
         let mut requeued = Vec::new();
         for (worker, ready) in self.workers.iter_mut().zip(ready) {
@@ -458,16 +459,17 @@ impl Supervisor {
             died_idle,
             in_flight,
             mut unbegun,
-            unlucky: (unlucky, limit),
+            unbegun_limit,
+            error,
         } = exit;
         if in_flight.is_none() {
-            self.count_unbegun(&mut unbegun, &unlucky, limit);
+            self.count_unbegun(&mut unbegun, &error, unbegun_limit);
         }
         self.requeue(unbegun);
         if died_idle {
             self.backoff.died_early(now);
         }
-        if let Some((lost, error)) = in_flight {
+        if let Some(lost) = in_flight {
             self.backoff.reset();
             self.fail_in_flight(lost, error);
         }
@@ -478,7 +480,7 @@ impl Supervisor {
         }
     }
 
-    /// Counts a death against the task that was first in line. One that has met too many counts as what they died of.
+    /// Counts a death against the task that was first in line. Past the limit, that task counts as the cause of the deaths.
     fn count_unbegun(&mut self, unbegun: &mut Vec<BatchSlice>, error: &JobError, limit: u32) {
         let Some(first) = unbegun.first_mut() else {
             return;
@@ -495,7 +497,7 @@ impl Supervisor {
         }
     }
 
-    /// The task that a worker died of is tried again, if the pool may; otherwise it ends in the error.
+    /// Runs the task that a worker died of again, within the pool's `retries`; otherwise ends it in the error.
     fn fail_in_flight(&mut self, mut lost: BatchSlice, error: JobError) {
         if lost.deaths < self.config.retries && !self.is_stopping() {
             lost.deaths += 1;
@@ -510,20 +512,20 @@ impl Supervisor {
         }
     }
 
-    // What to wait for.
+    // Waiting.
 
     fn has_several(&self) -> bool {
         self.workers.iter().any(|worker| worker.outstanding > 1)
     }
 
-    /// What to wait for next.
+    /// Sets the sleep flag, and returns what to wait for next.
     pub(in crate::pool) fn poll_set(&self) -> PollSet {
         let now = Instant::now();
         let quiet = self.is_quiet();
         let workers = self.workers.iter().map(|worker| {
             let [mut socket, end] = worker.interest();
             if quiet {
-                // It has nothing to say. The thread that gives it a task reads its answer.
+                // An idle worker sends nothing. The driver that gives it a task reads its result.
                 socket.fd = -1;
             }
             [socket, end]
@@ -532,7 +534,7 @@ impl Supervisor {
             self.next_deadline(now)
                 .map(|deadline| deadline.saturating_duration_since(now))
         } else {
-            // Commands have come meanwhile: only look at the descriptors.
+            // Commands have arrived meanwhile: the descriptors are only read.
             Some(Duration::ZERO)
         };
         let commands = sys::as_poll(self.shared.notifier.as_fd(), true, false);
@@ -541,12 +543,12 @@ impl Supervisor {
 
     fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let workers = self.workers.iter();
-        let limits = workers.filter_map(|worker| worker.next_look(now));
+        let limits = workers.filter_map(|worker| worker.next_deadline(now));
         let missing = self.workers.len() + self.starting.len() < self.wanted();
         let start = missing.then(|| self.backoff.next_start());
         let tick = self
             .has_several()
-            .then(|| self.next_look.max(now + SHORT_TICK / 2));
+            .then(|| self.next_tick.max(now + SHORT_TICK / 2));
         let kill = match self.mode {
             Mode::Terminating { kill_at } => Some(kill_at),
             _ => None,
@@ -555,7 +557,7 @@ impl Supervisor {
         limits.chain(others.into_iter().flatten()).min()
     }
 
-    /// When the next worker has had nothing to do for too long.
+    /// Returns when the next worker will have been idle for the pool's limit.
     fn next_idle(&self, now: Instant) -> Option<Instant> {
         let limit = self.config.idle_timeout?;
         if !matches!(self.mode, Mode::Running) {
@@ -565,7 +567,7 @@ impl Supervisor {
         let until = workers
             .filter_map(|worker| worker.idle_until(limit))
             .min()?;
-        // No worker is let go before all have come.
+        // No worker is stopped before all have reported themselves.
         let starting = self.shared.is_starting();
         Some(if starting {
             until.max(now + SHORT_TICK)
@@ -574,7 +576,7 @@ impl Supervisor {
         })
     }
 
-    /// Looks for results of short tasks for a moment before a sleep.
+    /// Reads the journal for the result of a short task for up to `SPIN_BUDGET`.
     pub(in crate::pool) fn spin_for_result(&mut self) {
         let begun = Instant::now();
         let mut now = begun;
@@ -591,7 +593,7 @@ impl Supervisor {
     }
 }
 
-/// Nothing is left on the way when the supervisor ends, however it ends.
+/// Every task ends with its supervisor, also when a panic unwinds it.
 impl Drop for Supervisor {
     fn drop(&mut self) {
         let callbacks = Arc::clone(&self.shared.callbacks);
@@ -603,10 +605,10 @@ impl Drop for Supervisor {
         for slice in self.pending.drain(..).chain(self.shared.finish(&error)) {
             slice.fail(&error);
         }
-        // What a worker holds ends as its handle is dropped: before the end is announced.
+        // The tasks of a worker end as its handle is dropped, before the pool's end is published.
         self.workers.clear();
         drop(deferral);
-        self.shared.announce_end();
+        self.shared.set_ended();
     }
 }
 

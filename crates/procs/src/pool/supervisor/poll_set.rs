@@ -1,11 +1,11 @@
-//! What a supervisor waits for.
+//! The descriptors for which a supervisor waits.
 
 use std::thread;
 use std::time::Duration;
 
 use crate::sys::{self, PollFd};
 
-/// What a supervisor waits for, so that its lock can be released meanwhile.
+/// The descriptors and the timeout of one wait. It borrows nothing, so that the supervisor's lock can be released meanwhile.
 pub(in crate::pool) struct PollSet {
     /// The descriptor of the commands, then two of each worker.
     descriptors: Vec<PollFd>,
@@ -15,7 +15,7 @@ pub(in crate::pool) struct PollSet {
     failed: bool,
 }
 
-/// What was found at a worker's descriptors.
+/// Which descriptors of a worker are ready.
 #[derive(Clone, Copy)]
 pub(in crate::pool) struct Readiness {
     pub(in crate::pool) socket: bool,
@@ -40,7 +40,7 @@ impl PollSet {
     /// Sleeps until something happens.
     pub(in crate::pool) fn wait(&mut self) {
         if sys::poll(&mut self.descriptors, self.timeout).is_err() {
-            // The kernel was out of memory. All are looked at, a little later.
+            // The kernel was out of memory. All count as ready, after a pause.
             thread::sleep(Duration::from_millis(10));
             self.failed = true;
         }
@@ -51,8 +51,8 @@ impl PollSet {
         self.descriptors[0].revents != 0
     }
 
-    /// What was found at each of `count` workers. Where that is not known, or the workers are others by now, all count as
-    /// ready.
+    /// Returns which descriptors of each of `count` workers are ready: all, if the poll failed or the list of workers has
+    /// changed since.
     pub(in crate::pool) fn ready(&self, count: usize, generation: u64) -> Vec<Readiness> {
         if self.failed || generation != self.generation {
             let unknown = Readiness {

@@ -1,4 +1,5 @@
-//! The time limit of a worker's tasks: of the function itself, as the worker tells it, and of what moves before and after.
+//! The time limit of a worker's tasks: of the function, by the worker's clock in the journal, and of the transfers before and
+//! after it.
 //!
 //! | state | meaning | ends when | limit |
 //! |---|---|---|---|
@@ -7,14 +8,14 @@
 //! | `Running` | a task's function runs | it returns | `task_timeout` since the call |
 //!
 //! Progress is a byte sent or received, a claim, a call, a return. Time in which the parent itself did not look does not
-//! count: a parent that was stopped finds the same bytes as before and must not blame the worker.
+//! count: a parent that was stopped finds the same bytes as before, although the worker could not send more.
 
 use std::time::{Duration, Instant};
 
 use crate::sys;
 use crate::wire::journal::Journal;
 
-/// The shortest limit for a transfer in which nothing moves. A worker must have had a chance to run.
+/// Shortest limit for a transfer without progress: the worker may not have been scheduled.
 const MIN_TRANSFER_LIMIT: Duration = Duration::from_secs(2);
 
 /// The shortest limit for decoding arguments or encoding a result, in which no bytes move either.
@@ -24,16 +25,16 @@ const MIN_CODING_LIMIT: Duration = Duration::from_secs(10);
 /// been sent lengthens both limits accordingly.
 const MIN_RATE: u64 = 8 << 20;
 
-/// What a worker is at, for its time limit.
+/// State of the clock. See the table above.
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum ClockState {
     Idle,
     Waiting {
         /// A sum of everything that grows with progress.
         progress: u64,
         /// The time without progress.
         waited: Duration,
-        looked: Instant,
+        checked: Instant,
     },
     Running {
         number: u64,
@@ -42,7 +43,7 @@ enum State {
     },
 }
 
-/// What a look at a worker's time finds.
+/// Result of a check of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Verdict {
     InTime,
@@ -52,16 +53,16 @@ pub(in crate::pool) enum Verdict {
     Stalled,
 }
 
-/// Watches the time of one worker's tasks.
+/// Measures the time of one worker's tasks.
 #[derive(Debug)]
 pub(in crate::pool) struct TaskClock {
     limit: Duration,
-    state: State,
+    state: ClockState,
     /// Bytes that had moved before the outstanding tasks were sent.
     moved_before: u64,
 }
 
-/// What a worker's parent knows about its tasks.
+/// Progress of a worker's tasks, as its parent sees it.
 #[derive(Clone, Copy)]
 pub(in crate::pool) struct Work {
     /// Tasks that the worker was given and has not answered.
@@ -76,36 +77,43 @@ impl TaskClock {
     pub(in crate::pool) fn new(limit: Duration) -> Self {
         Self {
             limit,
-            state: State::Idle,
+            state: ClockState::Idle,
             moved_before: 0,
         }
     }
 
-    /// A task is sent to the worker.
+    /// Starts the clock, if it does not run: a task is sent to the worker.
     pub(in crate::pool) fn begin(&mut self, now: Instant) {
-        if matches!(self.state, State::Idle) {
-            self.state = State::Waiting {
-                // The first look finds progress.
+        if matches!(self.state, ClockState::Idle) {
+            self.state = ClockState::Waiting {
+                // The first check finds progress.
                 progress: u64::MAX,
                 waited: Duration::ZERO,
-                looked: now,
+                checked: now,
             };
         }
     }
 
-    /// When to look next. A state that has lasted for a quarter of its limit is looked at again.
-    pub(in crate::pool) fn next_look(&self, now: Instant) -> Option<Instant> {
+    /// Returns when the next check is due: after a quarter of the limit, or at the end of the running task's.
+    pub(in crate::pool) fn next_check(&self, now: Instant) -> Option<Instant> {
         match self.state {
-            State::Idle => None,
-            State::Waiting { .. } => Some(now + (self.limit / 4).max(Duration::from_millis(1))),
-            State::Running { started, .. } => started.checked_add(self.limit),
+            ClockState::Idle => None,
+            ClockState::Waiting { .. } => {
+                Some(now + (self.limit / 4).max(Duration::from_millis(1)))
+            }
+            ClockState::Running { started, .. } => started.checked_add(self.limit),
         }
     }
 
-    /// Looks at the journal.
-    pub(in crate::pool) fn look(&mut self, journal: &Journal, work: Work, now: Instant) -> Verdict {
+    /// Reads the journal, and compares the time with the limits.
+    pub(in crate::pool) fn check(
+        &mut self,
+        journal: &Journal,
+        work: Work,
+        now: Instant,
+    ) -> Verdict {
         if work.outstanding == 0 {
-            self.state = State::Idle;
+            self.state = ClockState::Idle;
             self.moved_before = work.moved;
             return Verdict::InTime;
         }
@@ -114,19 +122,19 @@ impl TaskClock {
             .running()
             .filter(|(number, _)| *number >= work.answered);
         let Some((number, nanos)) = running else {
-            return self.wait(next, work, now);
+            return self.check_progress(next, work, now);
         };
-        let mut started = at(nanos, now);
-        if let State::Running {
+        let mut started = instant_at(nanos, now);
+        if let ClockState::Running {
             number: before,
             started: known,
         } = self.state
             && before == number
         {
-            // The first look counts: a task may have overwritten the time since.
+            // The first reading counts: a task may have overwritten the word since.
             started = started.min(known);
         }
-        self.state = State::Running { number, started };
+        self.state = ClockState::Running { number, started };
         if now.saturating_duration_since(started) >= self.limit {
             Verdict::TaskOverdue(number)
         } else {
@@ -134,7 +142,8 @@ impl TaskClock {
         }
     }
 
-    fn wait(&mut self, next: u64, work: Work, now: Instant) -> Verdict {
+    /// Compares the time without progress with the limit of a transfer.
+    fn check_progress(&mut self, next: u64, work: Work, now: Instant) -> Verdict {
         let progress = work.moved.wrapping_add(next);
         let minimum = if next == work.answered {
             MIN_TRANSFER_LIMIT
@@ -146,20 +155,20 @@ impl TaskClock {
             .limit
             .max(minimum + Duration::from_secs(moved / MIN_RATE));
         let mut time = Duration::ZERO;
-        if let State::Waiting {
+        if let ClockState::Waiting {
             progress: before,
             waited,
-            looked,
+            checked,
         } = self.state
             && before == progress
         {
-            let passed = now.saturating_duration_since(looked);
+            let passed = now.saturating_duration_since(checked);
             time = waited + passed.min(limit / 4);
         }
-        self.state = State::Waiting {
+        self.state = ClockState::Waiting {
             progress,
             waited: time,
-            looked: now,
+            checked: now,
         };
         if time >= limit {
             Verdict::Stalled
@@ -169,8 +178,9 @@ impl TaskClock {
     }
 }
 
-/// A moment of the monotonic clock, at most `now`: what a task has overwritten may lie in the future.
-fn at(nanos: u64, now: Instant) -> Instant {
+/// Converts nanoseconds of the monotonic clock; at most `now`, since a word that a task has overwritten may lie in the
+/// future.
+fn instant_at(nanos: u64, now: Instant) -> Instant {
     let passed = sys::monotonic_nanos().saturating_sub(nanos);
     now.checked_sub(Duration::from_nanos(passed)).unwrap_or(now)
 }

@@ -1,4 +1,4 @@
-//! What is taken from a worker again: what it has not begun, and what it leaves when it ends.
+//! Taking tasks back from a worker: those that it has not begun, and those that it has when it ends.
 
 use std::time::Instant;
 
@@ -10,18 +10,20 @@ use crate::wire::{self, frame};
 use super::{Ending, Phase, WorkerHandle};
 use crate::pool::job::batch::BatchSlice;
 
-/// What a worker's end leaves behind.
+/// What remains of a worker that has ended.
 pub(in crate::pool) struct WorkerExit {
-    /// It ended before it could take tasks.
+    /// Why it ended before it could take tasks, if it did.
     pub(in crate::pool) start_error: Option<StartError>,
-    /// It could take tasks, and ended before the first.
+    /// Whether it could take tasks, and ended before the first.
     pub(in crate::pool) died_idle: bool,
-    /// The task that it was running, and why that has no result.
-    pub(in crate::pool) in_flight: Option<(BatchSlice, JobError)>,
-    /// What it was given and had not begun, in order.
+    /// The task that it was running.
+    pub(in crate::pool) in_flight: Option<BatchSlice>,
+    /// The tasks that it had not begun, in order.
     pub(in crate::pool) unbegun: Vec<BatchSlice>,
-    /// What to say of an unbegun task that has waited in too many workers, and how many those are.
-    pub(in crate::pool) unlucky: (JobError, u32),
+    /// Number of such deaths after which the first unbegun task counts as their cause.
+    pub(in crate::pool) unbegun_limit: u32,
+    /// The error of a task that ends with the worker.
+    pub(in crate::pool) error: JobError,
 }
 
 /// A task that waited first in line in this many workers that died before they began it is not given to another.
@@ -30,7 +32,7 @@ const MAX_UNBEGUN_DEATHS: u32 = 10;
 const MAX_UNBEGUN_STALLS: u32 = 2;
 
 impl WorkerHandle {
-    /// Takes back everything that the worker has not begun, in order.
+    /// Takes back the tasks that the worker has not begun, in order.
     pub(in crate::pool) fn revoke(&mut self) -> Vec<BatchSlice> {
         let next = self.journal.revoke();
         match &mut self.phase {
@@ -38,7 +40,7 @@ impl WorkerHandle {
                 *revoking = true;
                 self.socket.out().push(frame::REVOKE_ACK);
             }
-            // It reads nothing after the frame that told it to stop.
+            // It reads nothing after the STOP frame, so there is nothing to acknowledge.
             Phase::Draining { revoked, .. } => *revoked = true,
             _ => {}
         }
@@ -49,9 +51,9 @@ impl WorkerHandle {
         unbegun
     }
 
-    /// Removes the items with this number and above. The journal is not trusted: what is answered was begun.
+    /// Removes the items with this number and above. The number is checked: an answered item was begun.
     fn split_from(&mut self, next: u64) -> Vec<BatchSlice> {
-        // A number that the worker cannot have reached was overwritten: everything may have begun.
+        // A number that the worker cannot have reached was overwritten: any item may have been begun.
         let reached = next.checked_sub(self.answered);
         let reached = reached.and_then(|begun| usize::try_from(begun).ok());
         let mut keep = reached
@@ -75,7 +77,7 @@ impl WorkerHandle {
         unbegun
     }
 
-    /// Whether it has begun nothing since the last look although it has more to do than what it runs.
+    /// Whether it has begun nothing since the last call although tasks wait behind the one that it runs.
     pub(in crate::pool) fn is_stuck(&mut self) -> bool {
         let next = self.journal.next();
         let same = next == self.next_seen;
@@ -87,18 +89,18 @@ impl WorkerHandle {
         same && revocable && self.answered + self.outstanding as u64 > next
     }
 
-    /// Collects the worker, if it has ended, and sorts what it held.
+    /// Collects the worker, if it has ended, and divides its tasks into the running one and the unbegun ones.
     ///
     /// A worker commits a task's result before it claims the next one. So of what was begun, at most the last has no
-    /// result once the socket is drained and the journal is read; everything after it was never begun, and no other
-    /// process can give it to a worker again: it is run exactly once.
+    /// result once the socket is drained and the journal is read. The items after it were not begun, and are in this
+    /// process only: each is run exactly once.
     pub(in crate::pool) fn reap(&mut self, now: Instant) -> Option<WorkerExit> {
         let (status, usage) = start::collect(self.pid, &self.pidfd)?;
         if !self.is_corrupt() {
             self.read_rest(now);
         }
         let unbegun = self.split_from(self.journal.next());
-        let error = self.death(status, usage);
+        let error = self.task_error(status, usage);
         let mut in_flight = std::mem::take(&mut self.in_flight).into_iter();
         let lost = in_flight.next();
         let stalled = matches!(self.phase, Phase::Ending(Ending::Stalled));
@@ -111,16 +113,17 @@ impl WorkerHandle {
         let exit = WorkerExit {
             start_error: self.start_error(status),
             died_idle,
-            in_flight: lost.map(|lost| (lost, error.clone())),
+            in_flight: lost,
             unbegun,
-            unlucky: (error.clone(), limit),
+            unbegun_limit: limit,
+            error: error.clone(),
         };
-        // Only a worker whose journal was overwritten has more than one; they cannot be told from finished ones.
+        // Only an overwritten journal leaves more than one: which of them were begun is unknown.
         in_flight.for_each(|slice| slice.fail(&error));
         Some(exit)
     }
 
-    /// Reads what a worker that has ended has left in its socket and in its journal.
+    /// Reads the results that a worker that has ended left in its socket and in its journal.
     fn read_rest(&mut self, now: Instant) {
         self.socket.drain();
         if let Some(bytes) = self.journal.remains(self.socket.position()) {
@@ -129,8 +132,8 @@ impl WorkerHandle {
         self.parse(now);
     }
 
-    /// Why the task that it was running has no result.
-    fn death(&self, status: ExitStatus, usage: ResourceUsage) -> JobError {
+    /// Returns the error of the task that it was running.
+    fn task_error(&self, status: ExitStatus, usage: ResourceUsage) -> JobError {
         if let (Phase::Ending(Ending::Overdue | Ending::Stalled), Some(limit)) =
             (&self.phase, self.task_timeout)
         {
@@ -144,7 +147,7 @@ impl WorkerHandle {
             .report_of(self.answered)
             .map(|report| wire::decode_panic(&report));
         match panic {
-            // Where a panic aborts, it is the whole reason.
+            // Where a panic aborts, the panic is the cause of the death.
             Some(panic) if cfg!(panic = "abort") => JobError::Panicked(panic),
             panic => JobError::WorkerDied {
                 pid: self.pid,
@@ -155,7 +158,8 @@ impl WorkerHandle {
         }
     }
 
-    fn start_error(&mut self, status: ExitStatus) -> Option<StartError> {
+    /// Returns why it did not start; `None` if it did.
+    fn start_error(&self, status: ExitStatus) -> Option<StartError> {
         match &self.phase {
             Phase::Starting { .. } => Some(StartError::of_early_end(status)),
             Phase::Initializing { .. } if self.has_initializer => {

@@ -1,4 +1,4 @@
-//! One worker as its pool sees it: what it was given, what it answered, how fast it is.
+//! The supervisor's handle of one worker: its phase, its tasks, its speed.
 //!
 //! | phase | event | next phase | deadline |
 //! |---|---|---|---|
@@ -7,10 +7,12 @@
 //! | `Initializing` | record `Initialized` | `Ready` | the task timeout: `Ending(NotStarted)`, killed |
 //! | `Initializing` | record of a failed initializer | `Ending(NotStarted)` | |
 //! | `Ready` | its share of tasks is given, it is idle too long, the pool drains | `Draining` | |
-//! | `Ready`, `Draining` | the task clock says overdue | `Ending(Overdue)` or `Ending(Stalled)`, killed | see `deadlines` |
-//! | `Draining`, nothing outstanding | | `Ending(Late)`, killed | 5 s |
+//! | `Ready`, `Draining` | the task clock finds it overdue or stalled | `Ending(Overdue)` or `Ending(Stalled)`, killed | see `deadlines` |
+//! | `Draining`, nothing outstanding | | `Ending(ExitOverdue)`, killed | 5 s |
+//! | `Starting`, `Initializing` | the pool drains | `Ending(ExitOverdue)`, killed | |
+//! | `Ready` | its tasks are taken back; record `Resumed` | `Ready`, `revoking` set and cleared | |
 //! | any | bytes that are no record, or of another job | `Ending(Corrupt)`, killed | |
-//! | any | its end is seen (pidfd) | reaped: see `exit` | |
+//! | any | its pidfd is ready: it has ended | reaped: see `exit` | |
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -35,37 +37,37 @@ mod exit;
 
 pub(in crate::pool) use exit::WorkerExit;
 
-/// A worker is given about this much work in advance, in nanoseconds, so that it does not wait for the next task.
+/// Time of the tasks that a worker is given in advance, in nanoseconds, so that it does not wait for the next one.
 const AHEAD_NANOS: u64 = 500_000;
-/// The result of a task that takes less, in nanoseconds, is looked for before a sleep.
+/// Longest mean time of tasks whose results are worth a spin before a sleep, in nanoseconds.
 const SHORT_NANOS: u64 = 5_000;
 /// The largest number of tasks that a worker holds.
 const MAX_WINDOW: u64 = 8192;
 /// A worker with more bytes still to be sent is given no more tasks.
 const MAX_BACKLOG: usize = 1 << 20;
-/// The time that a worker with nothing left to do may take to exit.
+/// Time limit of the exit of a worker that was asked to exit and has no task left.
 const EXIT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How far a worker has come.
+/// State of a worker. See the table above.
 #[derive(Debug)]
 enum Phase {
-    /// It has been started, and must report itself until the deadline.
+    /// It has been started, and has not called `init`.
     Starting { deadline: Instant },
     /// It runs the initializer, if there is one.
     Initializing { deadline: Option<Instant> },
-    /// It takes tasks. `revoking`: its tasks were taken back, and it has not yet acknowledged that. New ones could not be
-    /// taken back meanwhile.
+    /// It takes tasks. `revoking`: its tasks were taken back, and it has not acknowledged that; meanwhile it gets no new
+    /// ones, which could not be taken back.
     Ready { revoking: bool },
-    /// It was told to stop, and finishes what it has.
+    /// It was sent STOP, and finishes the tasks that it has.
     Draining { since: Instant, revoked: bool },
-    /// It has ended or was killed; only its end is awaited.
+    /// It has failed or was killed, and is not reaped yet.
     Ending(Ending),
 }
 
-/// Why a worker ends before it was told to stop.
+/// Why a worker ends without a STOP frame.
 #[derive(Debug)]
 enum Ending {
-    /// It did not come so far as to take tasks.
+    /// It did not become ready.
     NotStarted(StartError),
     /// Killed: a task's function ran too long.
     Overdue,
@@ -73,8 +75,8 @@ enum Ending {
     Stalled,
     /// Killed: it sent bytes that are no record, or records of another job.
     Corrupt,
-    /// Killed: it did not exit when it had nothing left to do.
-    Late,
+    /// Killed: it did not exit in time, or the pool did not need it any more before it was ready.
+    ExitOverdue,
 }
 
 /// A worker, from its start until it is reaped.
@@ -85,16 +87,17 @@ pub(in crate::pool) struct WorkerHandle {
     socket: BufferedSocket,
     journal: Journal,
     phase: Phase,
-    /// What it has been given and not answered, oldest first. The first item has the number `answered`.
+    /// The tasks that it has not answered, oldest first. The first item has the number `answered`.
     in_flight: VecDeque<BatchSlice>,
+    /// Number of items in `in_flight`.
     pub(in crate::pool) outstanding: usize,
     /// The number of its first task.
     first: u64,
     /// The number of the first task that it has not answered.
     answered: u64,
-    /// The number of the next task that it would begin, when it was last looked at.
+    /// The number of the next task that it would begin, as of the last read of the journal.
     next_seen: u64,
-    /// How many tasks it may still be given.
+    /// Number of tasks that it may still be given; `None`: no limit.
     lifetime: Option<usize>,
     has_initializer: bool,
     started_at: Instant,
@@ -102,15 +105,16 @@ pub(in crate::pool) struct WorkerHandle {
     initializer_limit: Option<Duration>,
     task_timeout: Option<Duration>,
     clock: Option<TaskClock>,
-    /// Nanoseconds a task takes, as a running mean; `None` before the first.
+    /// Running mean of the time of a task in nanoseconds; `None` before the first.
     mean_task_time: Option<u64>,
+    /// The journal's `BUSY` at the last update of the mean.
     busy_seen: u64,
     /// When it last answered, or was given a task while it had none.
     last_progress: Instant,
 }
 
 impl WorkerHandle {
-    /// Sends a new process its handshake.
+    /// Makes the handle of a new process, and sends the process its handshake.
     pub(in crate::pool) fn new(
         name: String,
         child: Child,
@@ -160,22 +164,22 @@ impl WorkerHandle {
         Ok(worker)
     }
 
-    /// What to wait for: its socket, its end.
+    /// Returns the descriptors to wait for: its socket, its pidfd.
     pub(in crate::pool) fn interest(&self) -> [PollFd; 2] {
         let mut socket = self.socket.interest();
         if self.socket.is_closed() || self.is_corrupt() {
-            // A closed socket is always ready; only the end is still news.
+            // A closed socket is always ready; only the end of the process is awaited.
             socket.fd = -1;
         }
         [socket, sys::as_poll(self.pidfd.as_fd(), true, false)]
     }
 
-    /// Until when it may have nothing to do; `None`: it has something to do.
+    /// Returns when it will have been idle for `limit`; `None` if it is not idle.
     pub(in crate::pool) fn idle_until(&self, limit: Duration) -> Option<Instant> {
         self.is_quiet().then(|| self.last_progress + limit)
     }
 
-    /// Whether it waits for tasks, and nothing else is expected of it.
+    /// Whether it is idle: it takes tasks, has none, and nothing is to be sent to it.
     pub(in crate::pool) fn is_quiet(&self) -> bool {
         matches!(self.phase, Phase::Ready { revoking: false })
             && self.outstanding == 0
@@ -191,7 +195,7 @@ impl WorkerHandle {
         )
     }
 
-    /// Whether it has reported itself.
+    /// Whether it has called `init`.
     pub(in crate::pool) fn has_reported(&self) -> bool {
         self.has_been_ready() || matches!(self.phase, Phase::Initializing { .. })
     }
@@ -210,7 +214,7 @@ impl WorkerHandle {
         matches!(self.phase, Phase::Ready { .. } | Phase::Draining { .. })
     }
 
-    /// When its process was made.
+    /// Returns when its process was started.
     pub(in crate::pool) fn started_at(&self) -> Instant {
         self.started_at
     }
@@ -220,7 +224,7 @@ impl WorkerHandle {
     }
 
     pub(in crate::pool) fn signal(&self, number: i32) {
-        // One that has ended needs no signal.
+        // The signal fails only if the process has ended.
         let _ = sys::signal(self.pidfd.as_fd(), number);
     }
 
@@ -234,7 +238,7 @@ impl WorkerHandle {
         self.kill();
     }
 
-    /// The number of items that it should be given now.
+    /// Returns the number of items that it should be given now.
     pub(in crate::pool) fn room(&self) -> usize {
         if !matches!(self.phase, Phase::Ready { revoking: false })
             || self.socket.is_closed()
@@ -246,17 +250,17 @@ impl WorkerHandle {
             None => 1,
             Some(nanos) => (AHEAD_NANOS / nanos.max(1)).clamp(1, MAX_WINDOW) as usize,
         };
-        let life = self
+        let most = self
             .lifetime
             .map_or(usize::MAX, |left| left + self.outstanding);
-        let window = window.min(life);
+        let window = window.min(most);
         let room = window.saturating_sub(self.outstanding);
         // A worker with many short tasks is not given a few at a time: each time costs a system call on both sides.
         if room < window / 4 { 0 } else { room }
     }
 
     /// Queues items for it.
-    pub(in crate::pool) fn give(&mut self, mut slice: BatchSlice, now: Instant) {
+    pub(in crate::pool) fn assign(&mut self, mut slice: BatchSlice, now: Instant) {
         if self.outstanding == 0 {
             self.last_progress = now;
         }
@@ -278,13 +282,13 @@ impl WorkerHandle {
         if let Some(left) = &mut self.lifetime {
             *left -= count;
             if *left == 0 {
-                self.dismiss();
+                self.request_exit();
             }
         }
     }
 
-    /// Tells it to stop once it has done what it was given. One that does not take tasks yet is ended at once.
-    pub(in crate::pool) fn dismiss(&mut self) {
+    /// Asks it to exit once its tasks are done. A worker that does not take tasks yet is killed.
+    pub(in crate::pool) fn request_exit(&mut self) {
         match self.phase {
             Phase::Ready { .. } => {
                 self.phase = Phase::Draining {
@@ -293,7 +297,7 @@ impl WorkerHandle {
                 };
                 self.socket.out().push(frame::STOP);
             }
-            Phase::Starting { .. } | Phase::Initializing { .. } => self.end(Ending::Late),
+            Phase::Starting { .. } | Phase::Initializing { .. } => self.end(Ending::ExitOverdue),
             Phase::Draining { .. } | Phase::Ending(_) => {}
         }
     }
@@ -311,7 +315,7 @@ impl WorkerHandle {
         self.parse(now)
     }
 
-    /// Looks for results in the journal, behind a long task or on their way. Returns the number of tasks that have ended.
+    /// Reads results that it has committed to the journal and not sent. Returns the number of tasks that have ended.
     pub(in crate::pool) fn read_journal(&mut self, now: Instant) -> usize {
         if self.is_corrupt() {
             return 0;
@@ -321,7 +325,7 @@ impl WorkerHandle {
         };
         self.socket.append(&bytes);
         let ended = self.parse(now);
-        // What has been seen here comes once more, and must not fill the socket.
+        // The same bytes are still sent through the socket, which must not fill up.
         if self.socket.is_far_ahead() {
             self.socket.fill();
             self.parse(now);
@@ -329,23 +333,23 @@ impl WorkerHandle {
         ended
     }
 
-    /// Whether it is at a task that will not take long.
+    /// Whether it runs tasks that take less than `SHORT_NANOS`.
     pub(in crate::pool) fn is_short(&self) -> bool {
         self.outstanding > 0 && self.mean_task_time.is_some_and(|nanos| nanos < SHORT_NANOS)
     }
 
-    /// When its limits must be looked at; `None`: it has none.
-    pub(in crate::pool) fn next_look(&self, now: Instant) -> Option<Instant> {
+    /// Returns when its limits must be checked next; `None`: it has none.
+    pub(in crate::pool) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         match &self.phase {
             Phase::Starting { deadline } => Some(*deadline),
             Phase::Initializing { deadline } => *deadline,
             Phase::Draining { since, .. } if self.outstanding == 0 => Some(*since + EXIT_DEADLINE),
-            Phase::Ready { .. } | Phase::Draining { .. } => self.clock.as_ref()?.next_look(now),
+            Phase::Ready { .. } | Phase::Draining { .. } => self.clock.as_ref()?.next_check(now),
             Phase::Ending(_) => None,
         }
     }
 
-    /// Kills it if its start, its task or its exit has taken too long. Returns the tasks behind that one.
+    /// Kills it if its start, its task or its exit has passed its limit. Returns the tasks that it had not begun.
     pub(in crate::pool) fn enforce(&mut self, now: Instant) -> Vec<BatchSlice> {
         match self.phase {
             Phase::Starting { deadline } if deadline <= now => {
@@ -360,7 +364,7 @@ impl WorkerHandle {
             Phase::Draining { since, .. }
                 if self.outstanding == 0 && since + EXIT_DEADLINE <= now =>
             {
-                self.end(Ending::Late);
+                self.end(Ending::ExitOverdue);
             }
             Phase::Ready { .. } | Phase::Draining { .. } => return self.enforce_task_limit(now),
             _ => {}
@@ -377,14 +381,14 @@ impl WorkerHandle {
         let Some(clock) = &mut self.clock else {
             return Vec::new();
         };
-        match clock.look(&self.journal, work, now) {
+        match clock.check(&self.journal, work, now) {
             Verdict::InTime => Vec::new(),
             Verdict::Stalled => {
                 self.end(Ending::Stalled);
                 Vec::new()
             }
             Verdict::TaskOverdue(number) => {
-                // From here on it cannot begin another task, which would be killed in this one's place.
+                // Revoked first: the worker cannot return from this task and have the next one killed instead.
                 let unbegun = self.revoke_once();
                 let still = self.journal.running();
                 if still.is_some_and(|(running, _)| running == number) {
@@ -395,7 +399,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Takes back what the worker has not begun, if that is not being done already.
+    /// Takes back the tasks that it has not begun, unless a revocation is under way.
     pub(in crate::pool) fn revoke_once(&mut self) -> Vec<BatchSlice> {
         match self.phase {
             Phase::Ready { revoking: false } | Phase::Draining { revoked: false, .. } => {
@@ -407,7 +411,7 @@ impl WorkerHandle {
 
     fn parse(&mut self, now: Instant) -> usize {
         self.records(now).unwrap_or_else(|Corrupt| {
-            // A task has written into its worker's socket or journal. Nothing that it sends can be trusted any more.
+            // A task has written into its worker's socket or journal: no later record can be trusted.
             let early = self.is_early();
             self.end(if early {
                 Ending::NotStarted(StartError::Garbled)
@@ -435,12 +439,12 @@ impl WorkerHandle {
             }
         }
         if ended > 0 {
-            self.measure(ended as u64, now);
+            self.update_mean(ended as u64, now);
         }
         Ok(ended)
     }
 
-    /// The oldest items, all of one batch, have ended in the next `size` bytes.
+    /// Ends the oldest items, all of one batch, in the results of the next `size` bytes.
     fn deliver(&mut self, results: Vec<ScannedResult>, size: usize) {
         let count = results.len();
         let bytes = self.socket.take(size);
@@ -454,7 +458,7 @@ impl WorkerHandle {
         self.answered += count as u64;
     }
 
-    /// A record that is no task's.
+    /// Handles a record that belongs to no task.
     fn notice(&mut self, tag: Tag, payload: &[u8], now: Instant) -> Result<(), Corrupt> {
         let text = || DecodeError::from_text(String::from_utf8_lossy(payload).into_owned());
         let error = match (tag, &mut self.phase) {
@@ -473,7 +477,7 @@ impl WorkerHandle {
                 *revoking = false;
                 return Ok(());
             }
-            // It was told to stop after its tasks were revoked.
+            // It was sent STOP after its tasks were revoked.
             (Tag::Resumed, Phase::Draining { .. } | Phase::Ending(_)) => return Ok(()),
             (Tag::Refused, Phase::Starting { .. } | Phase::Initializing { .. }) => {
                 refusal_of(payload)
@@ -484,13 +488,13 @@ impl WorkerHandle {
             (Tag::BadArguments, Phase::Initializing { .. }) => StartError::Decode(text()),
             _ => return Err(Corrupt),
         };
-        // It exits by itself; the kill only makes sure of it.
+        // The process exits by itself; the kill bounds the time.
         self.end(Ending::NotStarted(error));
         Ok(())
     }
 
-    /// Learns how long its tasks take.
-    fn measure(&mut self, ended: u64, now: Instant) {
+    /// Updates the mean time of a task.
+    fn update_mean(&mut self, ended: u64, now: Instant) {
         self.last_progress = now;
         let busy = self.journal.busy();
         let mean = busy.wrapping_sub(self.busy_seen) / ended;
@@ -515,7 +519,7 @@ fn send_handshake(
         .chain(config.descriptors.iter().map(AsFd::as_fd))
         .collect();
     match sys::send_with_descriptors(socket.as_fd(), &handshake, &passed) {
-        // One that has ended already did not get its handshake; its end says more than this error.
+        // A process that has ended is reported with its exit status instead of this error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             return Err(SystemError::new("send a worker its handshake")(error).into());
         }
