@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -546,4 +548,50 @@ fn a_start_that_takes_too_long_times_out() {
         .build_for(Duration::ZERO)
         .unwrap_err();
     assert!(matches!(error, SpawnError::TimedOut), "{error}");
+}
+
+#[test]
+fn a_job_that_the_pool_has_refused_cannot_be_cancelled() {
+    let pool = Pool::new(1).unwrap();
+    pool.close();
+    let mut job = pool.submit(square, 3);
+    assert!(job.is_done());
+    assert!(!job.cancel(), "it has ended");
+    assert_eq!(job.try_result(), Some(Err(JobError::Closed)));
+}
+
+/// Lets the pool's task end, and waits for it, when it is dropped.
+struct JoinOnDrop(Arc<Pool>, PathBuf);
+
+impl Wake for JoinOnDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for JoinOnDrop {
+    fn drop(&mut self) {
+        fs::write(&self.1, "").unwrap();
+        self.0.join();
+    }
+}
+
+#[test]
+fn a_waker_that_waits_for_its_job_when_it_is_dropped_does_not_hang() {
+    let folder = Folder::new();
+    let go = folder.path("go");
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || {
+        let pool = Arc::new(Pool::new(1).unwrap());
+        let mut job = pin!(pool.submit(wait_for_file, go.clone()));
+        let first = Waker::from(Arc::new(JoinOnDrop(Arc::clone(&pool), go)));
+        assert!(
+            job.as_mut()
+                .poll(&mut Context::from_waker(&first))
+                .is_pending()
+        );
+        // The job's reference is the last: the next poll replaces it.
+        drop(first);
+        let _ = job.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        done.send(job.is_done()).unwrap();
+    });
+    assert!(result.recv_timeout(LIMIT).expect("it hangs"));
 }

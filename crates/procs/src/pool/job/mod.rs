@@ -252,11 +252,8 @@ impl<R> Job<R> {
     ///
     /// Returns false if a worker has it (see [`Pool`](crate::Pool) for how to stop that one) or it has ended.
     pub fn cancel(&self) -> bool {
-        let cancelled = self.state.step(WAITING, CANCELLED);
-        if cancelled {
-            self.state.complete(Err(JobError::Cancelled));
-        }
-        cancelled
+        // A job that the pool has refused has ended without leaving this phase.
+        self.state.step(WAITING, CANCELLED) && self.state.complete(Err(JobError::Cancelled))
     }
 
     /// Calls `callback` once, when the job ends; at once if it has ended.
@@ -356,9 +353,13 @@ impl<R: DeserializeOwned> Future for Job<R> {
     type Output = Result<R, JobError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Wakers are code of the user: they are cloned and dropped outside the lock.
+        let waker = context.waker().clone();
         let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {
-            watchers.waker = Some(context.waker().clone());
+            let previous = watchers.waker.replace(waker);
+            drop(end);
+            drop(previous);
             return Poll::Pending;
         }
         take(end).map_or(Poll::Pending, Poll::Ready)
