@@ -65,11 +65,13 @@ async fn supervise(listener: TcpListener) -> Result<(), Error> {
             *process = next;
         }
     }
-    processes.iter().for_each(Process::terminate);
+    for process in &processes {
+        process.terminate()?;
+    }
     for process in &mut processes {
         // One that had only just begun is ended by the signal itself, which is as well.
         if let Err(ProcessError::TimedOut) = process.join_for(Duration::from_secs(10)) {
-            process.kill();
+            process.kill()?;
         }
     }
     Ok(())

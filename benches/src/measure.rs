@@ -86,8 +86,9 @@ pub fn measure(contender: Contender, plan: &Plan, limit: Duration) -> Result<Run
 
 /// Ends a process that takes too long, and says so.
 fn too_slow<R: DeserializeOwned>(step: String, mut process: Process<R>, limit: Duration) -> Failed {
-    process.kill();
-    let _ = process.join();
+    if process.kill().is_ok() {
+        let _ = process.join();
+    }
     let seconds = limit.as_secs();
     Failed::new(
         step,

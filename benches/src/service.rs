@@ -49,7 +49,7 @@ impl Service {
         match await_report(&listener, &mut process) {
             Ok(services) => Ok(Self { process, services }),
             Err(failed) => {
-                process.kill();
+                let _ = process.kill();
                 Err(failed)
             }
         }
@@ -65,8 +65,9 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         // A service holds nothing that needs an orderly end; one that has already died is as gone.
-        self.process.kill();
-        let _ = self.process.join();
+        if self.process.kill().is_ok() {
+            let _ = self.process.join();
+        }
     }
 }
 

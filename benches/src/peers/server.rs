@@ -149,8 +149,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         match &mut self.process {
             Process::Rust(process) => {
-                process.kill();
-                let _ = process.join();
+                if process.kill().is_ok() {
+                    let _ = process.join();
+                }
             }
             Process::Other(child) => end(child),
         }

@@ -47,6 +47,6 @@ fn main() {
     let mut reader = procs::spawn(read, queue.clone()).expect("the process starts");
     writer.join().expect("the writer ends well");
     queue.join().expect("everything is read");
-    reader.terminate();
+    reader.terminate().expect("it has the same user");
     reader.join().expect_err("it would have gone on for ever");
 }

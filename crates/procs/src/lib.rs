@@ -137,8 +137,8 @@ pub use command::{Command, command};
 pub use error::{
     BarrierError, CommandError, ConditionError, CreateError, DecodeError, EncodeError, EventError,
     ForkError, GetError, InvalidOption, JobError, LockError, ManagerError, Panicked, ProcessError,
-    PutError, ReceiveError, ReleaseError, SendError, SpawnError, StartError, SubmitError,
-    SystemError, TaskDoneError, TimedOut, WaitError,
+    PutError, ReceiveError, ReleaseError, SendError, SignalError, SpawnError, StartError,
+    SubmitError, SystemError, TaskDoneError, TimedOut, WaitError,
 };
 pub use host::start::StartMethod;
 pub use ipc::channel::{Connection, ReceiveIter, TryReceiveIter, channel};
@@ -201,6 +201,11 @@ pub mod __private {
 
     pub use crate::child::init::before_main;
     pub use crate::task::{Entry, TASKS};
+
+    /// Has the thread that watches this program's processes panic: for the test that no wait outlasts it.
+    pub fn fail_monitor() {
+        crate::host::monitor::Monitor::fail();
+    }
 }
 
 /// Runs the README's examples.

@@ -143,8 +143,8 @@ fn one_to_one(rounds: usize, python: &Original) -> Vec<Row> {
         )
         .goal("ours", &["ipc-channel"], Target::Ratio(1.0 / 8.0))
         .run(rounds);
-    going.kill();
-    theirs.kill();
+    let _ = going.kill();
+    let _ = theirs.kill();
     rows
 }
 
@@ -175,10 +175,9 @@ fn two_to_two(rounds: usize, python: &Original) -> Vec<Row> {
             Target::Ratio(1.0 / 50.0),
         )
         .run(rounds);
-    writers
-        .iter()
-        .chain(&readers)
-        .for_each(procs::Process::kill);
+    for process in writers.iter().chain(&readers) {
+        let _ = process.kill();
+    }
     rows
 }
 
@@ -225,8 +224,8 @@ fn mebibytes(rounds: usize, python: &Original) -> Vec<Row> {
             Target::Ratio(1.0 / 2.5),
         )
         .run(rounds);
-    sender.kill();
-    writer.kill();
+    let _ = sender.kill();
+    let _ = writer.kill();
     rows
 }
 
@@ -256,6 +255,6 @@ fn shared_memory(rounds: usize, python: &Original) -> Vec<Row> {
             Target::Ratio(1.0 / 1000.0),
         )
         .run(rounds);
-    taker.kill();
+    let _ = taker.kill();
     rows
 }

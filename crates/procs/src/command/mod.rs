@@ -176,7 +176,8 @@ impl Command {
     ///
     /// - [`CommandError::Invalid`]: an option contains what the system cannot represent;
     /// - [`CommandError::System`]: the program cannot be started, or a pipe fails;
-    /// - [`CommandError::TimedOut`], [`CommandError::OutputLimit`]: it exceeded a limit. The error holds its output.
+    /// - [`CommandError::TimedOut`], [`CommandError::OutputLimit`]: it exceeded a limit. The error holds its output;
+    /// - [`CommandError::NotKilled`]: it exceeded a limit, and this process may not kill it.
     pub fn run(self) -> Result<Output, CommandError> {
         self.run_with(None)
     }
@@ -208,11 +209,15 @@ impl Command {
             output: self.output_limit,
         };
         let (program, pipes) = Program::start(&self.options, !self.input.is_empty())?;
-        let (end, output) =
-            Pump::run(program, pipes, self.input, bounds, lines).map_err(|error| {
+        let (end, output, not_killed) = Pump::run(program, pipes, self.input, bounds, lines)
+            .map_err(|error| {
                 let doing = format!("move the output of the program {:?}", self.options.program);
                 SystemError::new(doing)(error)
             })?;
+        if let Some(error) = not_killed {
+            let output = Box::new(output);
+            return Err(CommandError::NotKilled { error, output });
+        }
         match end {
             End::Exited => Ok(output),
             End::TimedOut => Err(CommandError::TimedOut(Box::new(output))),

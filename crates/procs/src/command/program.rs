@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::error::{CommandError, InvalidOption, SystemError, check_variable};
+use crate::error::{CommandError, InvalidOption, SignalError, SystemError, check_variable};
 use crate::process::descendants;
 use crate::process::group::ProcessGroup;
 use crate::process::status::ExitStatus;
@@ -45,6 +45,8 @@ pub(super) struct Program {
     pid: u32,
     pidfd: OwnedFd,
     collected: bool,
+    /// This process may not signal it.
+    goes_on: bool,
 }
 
 impl Program {
@@ -70,6 +72,7 @@ impl Program {
             pid,
             pidfd,
             collected: false,
+            goes_on: false,
         };
         let pipes = Pipes {
             stdin,
@@ -91,15 +94,23 @@ impl Program {
     }
 
     /// Kills the program and everything that it has started.
-    pub(super) fn kill_tree(&self) {
-        descendants::stop_and_kill_tree(self.pid, self.as_fd());
+    pub(super) fn kill_tree(&mut self) -> Result<(), SignalError> {
+        let killed = descendants::stop_and_kill_tree(self.pid, self.as_fd());
+        let own = |error: &SignalError| matches!(error, SignalError::NotPermitted { pid } if *pid == self.pid);
+        self.goes_on = killed.as_ref().is_err_and(own);
+        killed
     }
 
     /// Waits for the end of the program and returns its status: unknown if another part of this process has collected it,
-    /// or if it does not end although it was killed.
+    /// or if it does not end although it was killed, or cannot be killed.
     pub(super) fn collect(&mut self) -> ExitStatus {
         self.collected = true;
-        let deadline = Instant::now() + EXIT_TIMEOUT;
+        let limit = if self.goes_on {
+            Duration::ZERO
+        } else {
+            EXIT_TIMEOUT
+        };
+        let deadline = Instant::now() + limit;
         loop {
             match sys::reap(self.as_fd()) {
                 Ok(Some((end, _))) => return ExitStatus::new(end),
@@ -117,7 +128,8 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if !self.collected {
-            self.kill_tree();
+            // The caller gets the error or the panic that ended the run.
+            let _ = self.kill_tree();
             self.collect();
         }
     }

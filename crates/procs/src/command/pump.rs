@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::command::lines::LineSplitter;
 use crate::command::output::Output;
 use crate::command::program::{Pipes, Program};
+use crate::error::SignalError;
 use crate::sys::{self, PollFd};
 
 /// Maximum time for which the outputs are read after the program's end. Only processes that it left behind, and that hold
@@ -54,6 +55,8 @@ pub(super) struct Pump<'a> {
     program: Program,
     bounds: Bounds,
     state: State,
+    /// Why its tree, or a part of it, goes on.
+    not_killed: Option<SignalError>,
     input: Input,
     outputs: [Captured; 2],
     lines: Option<LineSplitter<'a>>,
@@ -63,18 +66,19 @@ pub(super) struct Pump<'a> {
 impl<'a> Pump<'a> {
     /// Serves a program that was started, until its end. Complete lines of its standard output go to `lines`.
     ///
-    /// The program is killed and collected if this fails or panics.
+    /// The program is killed and collected if this fails or panics. Also returns why a program that was to be killed goes on.
     pub(super) fn run(
         program: Program,
         pipes: Pipes,
         input: Vec<u8>,
         bounds: Bounds,
         lines: Option<LineSplitter<'a>>,
-    ) -> io::Result<(End, Output)> {
+    ) -> io::Result<(End, Output, Option<SignalError>)> {
         let mut pump = Self {
             program,
             bounds,
             state: State::Running,
+            not_killed: None,
             input: Input {
                 pipe: pipes.stdin,
                 bytes: input,
@@ -90,7 +94,8 @@ impl<'a> Pump<'a> {
                 break end;
             }
         };
-        Ok((end, pump.finish(end)))
+        let not_killed = pump.not_killed.take();
+        Ok((end, pump.finish(end), not_killed))
     }
 
     fn set_nonblocking(&self) -> io::Result<()> {
@@ -175,7 +180,7 @@ impl<'a> Pump<'a> {
                     (false, false) => return None,
                 };
                 if !has_ended {
-                    self.program.kill_tree();
+                    self.not_killed = self.program.kill_tree().err();
                 }
                 self.drain(end, now);
             }

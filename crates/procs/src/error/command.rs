@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::command::output::Output;
 
-use super::{InvalidOption, SystemError};
+use super::{InvalidOption, SignalError, SystemError};
 
 /// Running a program failed, or the program did not end as required.
 #[derive(Debug)]
@@ -21,6 +21,14 @@ pub enum CommandError {
     /// The program exceeded its [`output_limit`](crate::Command::output_limit) and was killed. Holds what it wrote up to
     /// the limit.
     OutputLimit(Box<Output>),
+    /// The program exceeded a limit, and it or a process that it has started could not be killed: it goes on.
+    #[non_exhaustive]
+    NotKilled {
+        /// Why the signal was refused.
+        error: SignalError,
+        /// What the program wrote until then.
+        output: Box<Output>,
+    },
     /// The program exited with a code other than 0, or was killed by a signal.
     Failed(Box<Output>),
 }
@@ -32,6 +40,7 @@ impl CommandError {
             Self::TimedOut(output) | Self::OutputLimit(output) | Self::Failed(output) => {
                 Some(output)
             }
+            Self::NotKilled { output, .. } => Some(output),
             Self::Invalid(_) | Self::System(_) => None,
         }
     }
@@ -50,6 +59,11 @@ impl fmt::Display for CommandError {
             Self::OutputLimit(output) => write!(
                 f,
                 "the program exceeded its output limit and was killed{}",
+                LastLines(output)
+            ),
+            Self::NotKilled { error, output } => write!(
+                f,
+                "the program exceeded a limit and goes on: {error}{}",
                 LastLines(output)
             ),
             Self::Failed(output) => write!(
@@ -83,6 +97,7 @@ impl Error for CommandError {
             // The text above is the inner error's own.
             Self::System(error) => error.source(),
             Self::Invalid(error) => error.source(),
+            Self::NotKilled { error, .. } => error.source(),
             Self::TimedOut(_) | Self::OutputLimit(_) | Self::Failed(_) => None,
         }
     }

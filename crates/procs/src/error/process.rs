@@ -31,6 +31,9 @@ pub enum ProcessError {
     Encode(EncodeError),
     /// The arguments, or the result, could not be decoded.
     Decode(DecodeError),
+    /// The thread of this program that watches its processes panicked, and the process was killed. Processes that are
+    /// started later are watched by a new thread.
+    MonitorPanicked,
     /// The time to wait is over; the process still runs, and can be waited for again.
     TimedOut,
     /// An earlier call has returned the result.
@@ -56,6 +59,9 @@ impl fmt::Display for ProcessError {
             Self::Start(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
+            Self::MonitorPanicked => f.write_str(
+                "the process was killed, because the thread that watches processes panicked",
+            ),
             Self::TimedOut => f.write_str("the process still runs: wait longer, or terminate it"),
             Self::AlreadyJoined => {
                 f.write_str("the result was taken by an earlier join: keep it there")

@@ -1,9 +1,13 @@
 //! The process monitor: one thread of this process that watches the children that no pool has, until they end.
 //!
-//! It never ends, so that a handle may be dropped at any time: the child is collected all the same.
+//! It ends with the program only, so that a handle may be dropped at any time: the child is collected all the same.
+//!
+//! Should the thread panic, its processes are dropped, which ends them and publishes [`ProcessError::MonitorPanicked`]: no
+//! wait outlasts it. The next process gets a new monitor.
 
 use std::os::fd::AsFd;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,15 +16,21 @@ use crate::error::{DecodeError, EncodeError, ProcessError, StartError, SystemErr
 use crate::host::notifier::Notifier;
 use crate::host::socket::{BufferedSocket, Filled};
 use crate::host::start;
+use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::process::{Outcome, ProcessState};
 use crate::sys::{self, PollFd};
 use crate::wire::{self, Record, START_DEADLINE, Tag, refusal_of};
 
+/// Upper bound of the time in which a killed process ends when its monitor has panicked.
+const EXIT_LIMIT: Duration = Duration::from_secs(1);
+
 /// The monitor of this process.
 pub(crate) struct Monitor {
-    /// Processes that the thread does not know yet.
-    added: Mutex<Vec<MonitoredProcess>>,
+    /// Processes that the thread does not know yet. `None` once the thread has ended.
+    added: Mutex<Option<Vec<MonitoredProcess>>>,
     notifier: Notifier,
+    /// The thread is to panic.
+    fails: AtomicBool,
 }
 
 /// The monitor, and the process to which it belongs: a forked child has the memory but not the thread.
@@ -32,18 +42,25 @@ impl Monitor {
         let mut slot = MONITOR.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((pid, monitor)) = &*slot
             && *pid == process::id()
+            && monitor.added().is_some()
         {
             return Ok(Arc::clone(monitor));
         }
         let notifier = Notifier::new().map_err(SystemError::new("make an event descriptor"))?;
         let monitor = Arc::new(Self {
-            added: Mutex::default(),
+            added: Mutex::new(Some(Vec::new())),
             notifier,
+            fails: AtomicBool::new(false),
         });
         let thread = Arc::clone(&monitor);
         thread::Builder::new()
             .name("procs-monitor".to_owned())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                let mut processes = Vec::new();
+                // Dropped first: once a wait ends, no process is given to this monitor any more.
+                let _end = EndMonitor(&thread);
+                thread.run(&mut processes);
+            })
             .map_err(SystemError::new("start the thread that monitors processes"))?;
         *slot = Some((process::id(), Arc::clone(&monitor)));
         Ok(monitor)
@@ -51,19 +68,37 @@ impl Monitor {
 
     /// Watches a process that was started, until its end.
     pub(crate) fn track(&self, process: MonitoredProcess) {
-        self.added().push(process);
+        let untracked = match &mut *self.added() {
+            Some(added) => {
+                added.push(process);
+                None
+            }
+            None => Some(process),
+        };
+        // Outside the lock: this ends the process.
+        drop(untracked);
         self.notifier.wake();
     }
 
-    fn added(&self) -> MutexGuard<'_, Vec<MonitoredProcess>> {
+    /// Has the thread of this process's monitor panic.
+    pub(crate) fn fail() {
+        if let Some((_, monitor)) = &*MONITOR.lock().unwrap_or_else(PoisonError::into_inner) {
+            monitor.fails.store(true, Relaxed);
+            monitor.notifier.nudge();
+        }
+    }
+
+    fn added(&self) -> MutexGuard<'_, Option<Vec<MonitoredProcess>>> {
         self.added.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self) {
-        let mut processes: Vec<MonitoredProcess> = Vec::new();
+    fn run(&self, processes: &mut Vec<MonitoredProcess>) {
         loop {
             self.notifier.prepare();
-            processes.append(&mut self.added());
+            if let Some(added) = &mut *self.added() {
+                processes.append(added);
+            }
+            assert!(!self.fails.load(Relaxed), "the monitor was made to fail");
             let timeout = processes
                 .iter()
                 .filter_map(MonitoredProcess::deadline)
@@ -71,7 +106,7 @@ impl Monitor {
             let timeout =
                 timeout.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let mut polled = vec![sys::as_poll(self.notifier.as_fd(), true, false)];
-            for process in &processes {
+            for process in &*processes {
                 polled.push(process.interest());
                 polled.push(sys::as_poll(process.state.as_fd(), true, false));
             }
@@ -95,6 +130,16 @@ impl Monitor {
     }
 }
 
+/// Takes no more processes, and ends those that were added last, when the thread ends.
+struct EndMonitor<'a>(&'a Monitor);
+
+impl Drop for EndMonitor<'_> {
+    fn drop(&mut self) {
+        let untracked = self.0.added().take();
+        drop(untracked);
+    }
+}
+
 /// A process that belongs to no pool, until its end.
 pub(crate) struct MonitoredProcess {
     state: Arc<ProcessState>,
@@ -104,6 +149,8 @@ pub(crate) struct MonitoredProcess {
     outcome: Option<Outcome>,
     /// Its socket is closed: only the pidfd has something to say.
     closed: bool,
+    /// Its end is known to its handle.
+    published: bool,
 }
 
 impl MonitoredProcess {
@@ -115,6 +162,7 @@ impl MonitoredProcess {
             start_deadline,
             outcome: None,
             closed: false,
+            published: false,
         }
     }
 
@@ -147,7 +195,9 @@ impl MonitoredProcess {
 
     fn give_up(&mut self, error: StartError) {
         self.outcome.get_or_insert(Err(ProcessError::Start(error)));
-        self.state.kill();
+        if self.state.kill_tree().is_err() {
+            self.link.hang_up();
+        }
     }
 
     fn read(&mut self) {
@@ -191,7 +241,35 @@ impl MonitoredProcess {
             })
         });
         self.state.complete(status, outcome);
+        self.published = true;
         true
+    }
+
+    /// Collects a process that was killed, if it ends in time.
+    fn await_exit(&self) -> Option<(ExitStatus, ResourceUsage)> {
+        let mut polled = [sys::as_poll(self.state.as_fd(), true, false)];
+        let _ = sys::poll(&mut polled, Some(EXIT_LIMIT));
+        start::collect(self.state.pid(), self.state.pidfd())
+    }
+}
+
+/// A process that nobody watches any more is ended, so that no wait for it lasts for ever.
+impl Drop for MonitoredProcess {
+    fn drop(&mut self) {
+        if self.published {
+            return;
+        }
+        if self.state.kill_tree().is_err() {
+            self.link.hang_up();
+        }
+        let status = self
+            .await_exit()
+            .map_or(ExitStatus::UNKNOWN, |(status, _)| status);
+        let outcome = self.outcome.take();
+        self.state.complete(
+            status,
+            outcome.unwrap_or(Err(ProcessError::MonitorPanicked)),
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! A parent's end of the socket to a child: never blocks, keeps what cannot be sent yet.
 
 use std::io::{self, ErrorKind, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
@@ -114,6 +115,13 @@ impl BufferedSocket {
     /// Reads everything that a child that has ended has left in the socket.
     pub(crate) fn drain(&mut self) {
         while self.fill() == Filled::More {}
+    }
+
+    /// Ends a child that this process may not signal, because one of them has changed its user. The child's lifeline finds
+    /// the connection closed, and ends it and what it has started.
+    pub(crate) fn hang_up(&self) {
+        // An error means that it is closed already.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// How many bytes have gone either way: a measure of progress.

@@ -10,6 +10,8 @@ use std::collections::hash_map::Entry;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::error::SignalError;
+use crate::process::signal;
 use crate::sys::{self, SIGKILL, SIGSTOP};
 
 /// Upper bound of the looks for new processes in a tree. The second look of an ordinary tree finds nothing new.
@@ -17,46 +19,59 @@ const MAX_LOOKS: u32 = 100;
 
 /// Kills a process and all its descendants. The caller holds a pidfd of the process, which must be a subreaper.
 ///
-/// Processes that this one may not signal, such as set-user-ID programs, stay.
-pub(crate) fn kill_tree(pid: u32, pidfd: BorrowedFd<'_>) {
-    kill_descendants(pid);
-    let _ = sys::signal(pidfd, SIGKILL);
+/// All of them are tried. The error is the process's own, or that of the first descendant that this process may not
+/// signal, such as a set-user-ID program: that one stays.
+pub(crate) fn kill_tree(pid: u32, pidfd: BorrowedFd<'_>) -> Result<(), SignalError> {
+    let below = kill_all_below(pid);
+    signal::send(pid, pidfd, SIGKILL)?;
+    below
 }
 
 /// Kills a program and all its descendants. It stands still meanwhile, so that it starts nothing more; it is tied to the
 /// life of this process.
-pub(crate) fn stop_and_kill_tree(pid: u32, pidfd: BorrowedFd<'_>) {
-    let _ = sys::signal(pidfd, SIGSTOP);
-    kill_tree(pid, pidfd);
+pub(crate) fn stop_and_kill_tree(pid: u32, pidfd: BorrowedFd<'_>) -> Result<(), SignalError> {
+    // What keeps this signal from the program keeps the next from it as well.
+    let _ = signal::send(pid, pidfd, SIGSTOP);
+    kill_tree(pid, pidfd)
 }
 
-/// Kills all descendants of a process.
+/// Kills all descendants of a process that ends itself, as far as it may.
 pub(crate) fn kill_descendants(pid: u32) {
-    let mut killed: HashMap<u32, OwnedFd> = HashMap::new();
+    // A process on its way out has no caller to tell.
+    let _ = kill_all_below(pid);
+}
+
+fn kill_all_below(pid: u32) -> Result<(), SignalError> {
+    let mut known: HashMap<u32, OwnedFd> = HashMap::new();
+    let mut result = Ok(());
     for _ in 0..MAX_LOOKS {
-        if !kill_below(pid, &mut killed) {
-            return;
+        let (found_new, killed) = kill_below(pid, &mut known);
+        result = result.and(killed);
+        if !found_new {
+            break;
         }
     }
+    result
 }
 
-/// Kills the descendants that are not known yet, level by level. Returns whether there were any.
-fn kill_below(root: u32, killed: &mut HashMap<u32, OwnedFd>) -> bool {
+/// Kills the descendants that are not known yet, level by level. Returns whether there were any, and the first error.
+fn kill_below(root: u32, known: &mut HashMap<u32, OwnedFd>) -> (bool, Result<(), SignalError>) {
     let mut found_new = false;
+    let mut result = Ok(());
     let mut parents = vec![root];
     while let Some(parent) = parents.pop() {
         for child in children(parent) {
-            if let Entry::Vacant(entry) = killed.entry(child)
+            if let Entry::Vacant(entry) = known.entry(child)
                 && let Some(pidfd) = open_child(parent, child)
             {
-                let _ = sys::signal(pidfd.as_fd(), SIGKILL);
+                result = result.and(signal::send(child, pidfd.as_fd(), SIGKILL));
                 entry.insert(pidfd);
                 found_new = true;
             }
             parents.push(child);
         }
     }
-    found_new
+    (found_new, result)
 }
 
 /// Opens a child of a process. `None` when the id belongs to another process by now.

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{ForkError, SystemError};
+use crate::error::{ForkError, SignalError, SystemError};
+use crate::process::signal;
 use crate::process::status::ExitStatus;
 use crate::sys::{self, SIGKILL, SIGTERM};
 
@@ -177,13 +178,28 @@ impl ForkedChild {
     }
 
     /// Asks the child to end (SIGTERM). Does nothing to one that has ended.
-    pub fn terminate(&self) {
-        let _ = sys::signal(self.pidfd.as_fd(), SIGTERM);
+    ///
+    /// # Errors
+    ///
+    /// [`NotPermitted`](SignalError::NotPermitted) when the child runs as another user, and goes on.
+    pub fn terminate(&self) -> Result<(), SignalError> {
+        self.signal(SIGTERM)
     }
 
     /// Ends the child (SIGKILL). Does nothing to one that has ended.
-    pub fn kill(&self) {
-        let _ = sys::signal(self.pidfd.as_fd(), SIGKILL);
+    ///
+    /// # Errors
+    ///
+    /// As [`terminate`](Self::terminate).
+    pub fn kill(&self) -> Result<(), SignalError> {
+        self.signal(SIGKILL)
+    }
+
+    fn signal(&self, number: i32) -> Result<(), SignalError> {
+        if self.status.is_some() {
+            return Ok(());
+        }
+        signal::send(self.pid, self.pidfd.as_fd(), number)
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod fork;
 pub(crate) mod group;
 pub(crate) mod info;
 pub(crate) mod limits;
+pub(crate) mod signal;
 pub(crate) mod status;
 pub(crate) mod stdio;
 
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{ProcessError, SpawnError};
+use crate::error::{ProcessError, SignalError, SpawnError};
 use crate::process::builder::ProcessBuilder;
 use crate::process::status::ExitStatus;
 use crate::process::stdio::Pipes;
@@ -65,14 +66,14 @@ impl ProcessState {
         &self.pidfd
     }
 
-    /// Sends a signal; nothing happens to a process that has ended.
-    pub(crate) fn signal(&self, number: i32) {
-        let _ = sys::signal(self.pidfd.as_fd(), number);
+    /// Kills the process and everything that it has started.
+    pub(crate) fn kill_tree(&self) -> Result<(), SignalError> {
+        descendants::kill_tree(self.pid, self.pidfd.as_fd())
     }
 
-    /// Kills the process and everything that it has started.
+    /// Kills a process that this one has just started, and that therefore has the same user.
     pub(crate) fn kill(&self) {
-        descendants::kill_tree(self.pid, self.pidfd.as_fd());
+        let _ = self.kill_tree();
     }
 
     pub(crate) fn complete(&self, status: ExitStatus, outcome: Outcome) {
@@ -182,13 +183,22 @@ impl<R> Process<R> {
     /// Asks the process to end (SIGTERM). A task that handles the signal may go on.
     ///
     /// Does nothing to a process that has ended. [`join`](Self::join) then says which signal it was.
-    pub fn terminate(&self) {
-        self.state.signal(SIGTERM);
+    ///
+    /// # Errors
+    ///
+    /// [`NotPermitted`](SignalError::NotPermitted) when the process runs as another user, and goes on.
+    pub fn terminate(&self) -> Result<(), SignalError> {
+        signal::send(self.state.pid, self.state.as_fd(), SIGTERM)
     }
 
     /// Kills the process and everything that its task has started (SIGKILL). Does nothing to a process that has ended.
-    pub fn kill(&self) {
-        self.state.kill();
+    ///
+    /// # Errors
+    ///
+    /// [`NotPermitted`](SignalError::NotPermitted) when the process, or one that it has started, runs as another user, and
+    /// goes on. The others are killed.
+    pub fn kill(&self) -> Result<(), SignalError> {
+        self.state.kill_tree()
     }
 
     /// This side of the process's standard input, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
@@ -317,7 +327,8 @@ impl<R> fmt::Debug for Process<R> {
 impl<R> Drop for Process<R> {
     fn drop(&mut self) {
         if self.daemon {
-            self.kill();
+            // A drop has no caller to tell.
+            let _ = self.kill();
         }
     }
 }

@@ -40,7 +40,7 @@ pub fn starts() {
             let mut process = procs::spawn(double, n).expect("it starts");
             // Every third is detached, every seventh is killed.
             match n {
-                _ if n % 7 == 0 => process.kill(),
+                _ if n % 7 == 0 => process.kill().unwrap(),
                 _ if n % 3 == 0 => {}
                 _ => assert_eq!(process.join().expect("it returns"), 2 * n),
             }

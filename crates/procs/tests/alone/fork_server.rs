@@ -178,7 +178,7 @@ pub fn identity() {
     let pool = Pool::new(1).expect("it starts");
     assert_eq!(pool.apply(user, ()), Ok(NOBODY));
     let mut process = procs::spawn(stay, ()).expect("it starts");
-    process.kill();
+    process.kill().unwrap();
     assert!(matches!(
         process.join_for(LIMIT),
         Err(ProcessError::Died { .. })

@@ -39,13 +39,13 @@ pub fn awaited_and_killed() {
         child.join_for(Duration::from_millis(1)),
         Err(ForkError::TimedOut)
     ));
-    child.terminate();
+    child.terminate().unwrap();
     assert_eq!(
         child.join().expect("it can be waited for").signal(),
         Some(15)
     );
     let mut child = fork_child(sleep_for_ever);
-    child.kill();
+    child.kill().unwrap();
     assert_eq!(
         child
             .join_for(crate::LIMIT)

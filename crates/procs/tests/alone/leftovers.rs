@@ -116,7 +116,7 @@ pub fn of_a_killed_process() {
         let folder = folder(&case);
         let process = procs::spawn(leave_and_stay, (means, folder.clone())).expect("it starts");
         eventually("it has begun", LIMIT, || !pids(&folder).is_empty());
-        process.kill();
+        process.kill().unwrap();
         expect_nothing_left(&case, &folder);
     }
 }

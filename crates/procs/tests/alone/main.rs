@@ -8,12 +8,14 @@ mod entry;
 mod fork_server;
 mod forking;
 mod leftovers;
+mod monitors;
 mod orphans;
 mod owners;
 mod pools;
 mod programs;
 mod storms;
 mod surroundings;
+mod users;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -148,6 +150,26 @@ const SCENARIOS: &[(&str, fn())] = &[
         leftovers::descriptors_do_not_leak,
     ),
     ("processes_have_the_present_user", fork_server::identity),
+    (
+        "no_wait_outlasts_the_monitor_of_a_process",
+        monitors::panicked,
+    ),
+    (
+        "signals_that_may_not_be_sent_are_errors",
+        users::refused_signals,
+    ),
+    (
+        "a_pool_whose_workers_may_not_be_killed_ends",
+        users::pool_ends,
+    ),
+    (
+        "a_task_whose_worker_may_not_be_killed_is_stopped",
+        users::task_timeout,
+    ),
+    (
+        "a_program_that_may_not_be_killed_is_an_error",
+        users::program_goes_on,
+    ),
     ("owners_of_locks_that_are_killed_are_known", owners::killed),
     ("owners_of_locks_are_told_apart", owners::excluded),
     ("queues_of_killed_users_go_on", owners::queues),

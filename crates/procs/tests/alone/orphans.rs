@@ -159,8 +159,8 @@ fn start_everything(folder: &Path) {
         assert_eq!(results.len(), 200);
         let nested = procs::spawn(have_children, folder.to_owned()).expect("it starts");
         let _ = queue.get_for(Duration::from_millis(5));
-        nested.kill();
-        writer.kill();
+        nested.kill().unwrap();
+        writer.kill().unwrap();
     }
 }
 

@@ -26,7 +26,7 @@ pub fn killed() {
         let owner = builder.spawn(hold, (lock.clone(), held.clone())).unwrap();
         held.wait_for(LIMIT).unwrap();
         held.clear();
-        owner.kill();
+        owner.kill().unwrap();
         assert_eq!(lock.lock_for(LIMIT).unwrap_err(), LockError::OwnerDied);
         lock.recover().unwrap().mark_consistent();
     }
@@ -80,7 +80,7 @@ pub fn queues() {
             let mut user = builder.spawn(put_and_get, queue.clone()).unwrap();
             let got = queue.get_for(LIMIT).unwrap();
             queue.put_for(&(got + round), LIMIT).unwrap();
-            user.kill();
+            user.kill().unwrap();
             user.join_for(LIMIT).unwrap_err();
             while queue.try_get() != Err(GetError::Empty) {}
         }

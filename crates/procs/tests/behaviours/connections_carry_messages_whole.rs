@@ -91,7 +91,7 @@ fn a_sender_that_is_killed_leaves_whole_messages() {
         for _ in 0..5 {
             assert_eq!(here.receive_for(LIMIT).unwrap().len(), size);
         }
-        process.kill();
+        process.kill().unwrap();
         let end = loop {
             match here.receive_for(LIMIT) {
                 Ok(message) => assert_eq!(message.len(), size),
@@ -301,7 +301,7 @@ fn receivers_that_are_killed_cost_a_message_each_and_no_memory() {
         for number in 0..=round % 3 {
             here.send(&(number, numbered(number, 1 << 20))).unwrap();
         }
-        receiver.kill();
+        receiver.kill().unwrap();
         eventually("it is dead", || !receiver.is_alive());
         while there.try_receive().is_ok() {}
         while here.try_receive().is_ok() {}
@@ -323,7 +323,7 @@ fn senders_that_are_killed_leave_a_usable_end_to_others() {
         for _ in 0..10 {
             assert!(is_numbered(&here.receive_for(LIMIT).unwrap(), 7));
         }
-        sender.kill();
+        sender.kill().unwrap();
         eventually("it is dead", || !sender.is_alive());
     }
     while here.try_receive().is_ok() {}

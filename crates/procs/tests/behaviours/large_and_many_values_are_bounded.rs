@@ -145,7 +145,7 @@ fn a_writer_that_is_killed_within_a_queue_stops_nobody() {
             assert!(is_whole(&got));
         }
         std::thread::sleep(Duration::from_micros(round * 997));
-        writer.kill();
+        writer.kill().unwrap();
         eventually_ended(&writer);
         while let Ok(got) = queue.try_get() {
             assert!(is_whole(&got));
@@ -175,7 +175,7 @@ fn a_full_queue_whose_reader_died_says_so_and_goes_on_with_another() {
     let reader = procs::spawn(get_one, (queue.clone(), mark.clone())).unwrap();
     eventually("it has got one", || mark.exists());
     queue.put(&3).unwrap();
-    reader.kill();
+    reader.kill().unwrap();
     eventually_ended(&reader);
     assert_eq!(queue.try_put(&4), Err(PutError::Full));
     let short = Duration::from_millis(20);

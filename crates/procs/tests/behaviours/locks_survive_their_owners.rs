@@ -30,7 +30,7 @@ fn a_killed_owner_hands_its_lock_over() {
     held.wait_for(LIMIT).unwrap();
     assert_eq!(lock.try_lock().unwrap_err(), LockError::WouldBlock);
     assert_eq!(lock.lock_for(SHORT).unwrap_err(), LockError::TimedOut);
-    owner.kill();
+    owner.kill().unwrap();
     assert_eq!(lock.lock_for(LIMIT).unwrap_err(), LockError::OwnerDied);
     assert_eq!(lock.try_lock().unwrap_err(), LockError::OwnerDied);
     let guard = lock.recover_until(Instant::now() + LIMIT).unwrap();
@@ -59,9 +59,9 @@ fn a_thread_that_waits_when_the_owner_is_killed_gets_the_lock() {
     held.clear();
     let next = procs::spawn(hold_lock, (lock.clone(), held.clone())).unwrap();
     assert!(held.wait_for(Duration::from_millis(20)).is_err());
-    owner.kill();
+    owner.kill().unwrap();
     held.wait_for(LIMIT).unwrap();
-    next.kill();
+    next.kill().unwrap();
     assert_eq!(lock.lock().unwrap_err(), LockError::OwnerDied);
 }
 
@@ -90,7 +90,7 @@ fn no_kill_lets_two_in_or_goes_unnoticed() {
     for round in 0_u64..150 {
         thread::sleep(Duration::from_micros(round * 7919 % 1009));
         let victim = &mut crew[round as usize % 3];
-        victim.kill();
+        victim.kill().unwrap();
         let error = mem::replace(victim, start()).join_for(LIMIT).unwrap_err();
         assert!(
             matches!(
@@ -103,7 +103,7 @@ fn no_kill_lets_two_in_or_goes_unnoticed() {
             "{error}"
         );
     }
-    crew.iter().for_each(procs::Process::kill);
+    crew.iter().for_each(|process| process.kill().unwrap());
     let guard = lock.recover_for(LIMIT).unwrap();
     assert!(pair.get(0) - pair.get(1) <= 1);
     assert!(pair.get(0) > 150, "only {} times", pair.get(0));
@@ -170,7 +170,7 @@ fn a_recursive_lock_counts() {
     go_on.clear();
     let killed = procs::spawn(lock_twice, arguments).unwrap();
     held.wait_for(LIMIT).unwrap();
-    killed.kill();
+    killed.kill().unwrap();
     assert_eq!(lock.lock_for(LIMIT).unwrap_err(), LockError::OwnerDied);
     assert!(!lock.is_owned());
     let guard = lock.recover().unwrap();
@@ -225,7 +225,7 @@ fn permits_of_the_dead_come_back() {
         semaphore.acquire_for(SHORT).unwrap_err(),
         LockError::TimedOut
     );
-    owner.kill();
+    owner.kill().unwrap();
     assert_eq!(
         semaphore.acquire_for(LIMIT).unwrap_err(),
         LockError::OwnerDied
@@ -269,11 +269,11 @@ fn kills_lose_no_permit() {
     for round in 0_u64..100 {
         thread::sleep(Duration::from_micros(round * 7919 % 1009));
         let victim = &mut crew[round as usize % 3];
-        victim.kill();
+        victim.kill().unwrap();
         let _ = mem::replace(victim, start()).join_for(LIMIT);
     }
     for process in &mut crew {
-        process.kill();
+        process.kill().unwrap();
         let _ = process.join_for(LIMIT);
     }
     let all = [(); 2].map(|()| semaphore.recover_for(LIMIT).unwrap());
@@ -333,7 +333,7 @@ fn a_stopped_user_stops_no_timed_wait() {
         drop(semaphore.acquire_for(SHORT));
         signal(user.pid(), "CONT");
     }
-    user.kill();
+    user.kill().unwrap();
     drop(semaphore.recover_for(LIMIT).unwrap());
 }
 

@@ -170,7 +170,7 @@ fn a_killed_user_harms_nobody() {
         let before = counter.get().unwrap();
         eventually("it counts", || counter.get().unwrap() > before);
         thread::sleep(Duration::from_micros(round * 7919 % 509));
-        user.kill();
+        user.kill().unwrap();
     }
     let list = manager.list::<u32>().unwrap();
     list.push(&1).unwrap();

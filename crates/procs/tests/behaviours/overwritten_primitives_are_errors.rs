@@ -186,7 +186,7 @@ fn words_of_the_memory_are_overwritten_while_it_is_in_use() {
             thread.join().unwrap();
         }
         end.set();
-        process.kill();
+        process.kill().unwrap();
         let _ = process.join_for(LIMIT);
     }
 }

@@ -147,7 +147,7 @@ fn exit_and_abort_in_a_task_are_reported() {
 #[test]
 fn terminate_and_kill_end_it_and_say_so() {
     for (signal, stop) in [
-        (15, Process::terminate as fn(&Process<()>)),
+        (15, Process::terminate as fn(&Process<()>) -> _),
         (9, Process::kill),
     ] {
         let mut process = procs::spawn(sleep_for_ever, ()).unwrap();
@@ -156,12 +156,13 @@ fn terminate_and_kill_end_it_and_say_so() {
             process.join_for(Duration::from_millis(1)),
             Err(ProcessError::TimedOut)
         );
-        stop(&process);
+        assert_eq!(stop(&process), Ok(()));
         assert!(
             matches!(process.join_for(LIMIT), Err(ProcessError::Died { signal: Some(n), .. }) if n == signal)
         );
         assert_eq!(process.exit_status().unwrap().signal(), Some(signal));
         assert!(!process.is_alive());
+        assert_eq!(stop(&process), Ok(()), "it has ended");
     }
 }
 

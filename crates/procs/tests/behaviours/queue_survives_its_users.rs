@@ -196,7 +196,7 @@ fn kills_lose_at_most_what_the_dead_held() {
             [0; 2].map(|_| procs::spawn(get_tickets, (queue.clone(), seen.clone())).unwrap());
         thread::sleep(Duration::from_micros(2000 + round * 7919 % 3001));
         for process in writers.iter().chain(&readers) {
-            process.kill();
+            process.kill().unwrap();
             thread::sleep(Duration::from_micros(round * 104_729 % 211));
         }
         kills += 4;
@@ -241,7 +241,7 @@ fn a_stopped_user_stops_nobody_for_ever() {
         signal(writer.pid(), "CONT");
     }
     stop(writer.pid());
-    writer.kill();
+    writer.kill().unwrap();
     while queue.get_for(Duration::from_millis(20)).is_ok() {}
     queue.put_for(&ticket(1), LIMIT).unwrap();
     assert_eq!(queue.get_for(LIMIT), Ok(ticket(1)));

@@ -69,7 +69,7 @@ fn a_writer_that_is_killed_in_its_turn_blocks_nobody() {
             }
         }
     });
-    writer.kill();
+    writer.kill().unwrap();
     queue.put_for(&vec![1; 100], LIMIT).unwrap();
 }
 
@@ -154,7 +154,7 @@ fn dead_readers_cost_later_puts_little() {
         eventually("they wait", || (0..readers).all(|n| waits.get(n) == 1));
         thread::sleep(Duration::from_millis(200));
         for mut process in processes {
-            process.kill();
+            process.kill().unwrap();
             process.join_for(LIMIT).unwrap_err();
         }
         let mut process = procs::spawn(count_wakes, (queue, 0, 500)).unwrap();

@@ -75,7 +75,7 @@ fn a_killed_waiter_takes_no_notification_with_it() {
     let (_, condition, _, woken) = &meeting;
     let mut first = waiters(&meeting, 1);
     let mut rest = waiters(&meeting, 2);
-    first[0].kill();
+    first[0].kill().unwrap();
     first[0].join_for(LIMIT).unwrap_err();
     assert_eq!(condition.notify(1), 1);
     eventually("the second one goes on", || woken.get() == 1);
@@ -94,7 +94,7 @@ fn a_waiter_killed_after_its_notification_hands_it_on() {
     // With the lock held the first one is called, but cannot go on.
     let guard = lock.lock().unwrap();
     assert_eq!(condition.notify(1), 1);
-    first[0].kill();
+    first[0].kill().unwrap();
     first[0].join_for(LIMIT).unwrap_err();
     drop(guard);
     second[0].join_for(LIMIT).unwrap();
@@ -192,7 +192,7 @@ fn a_notification_goes_round_among_the_living() {
         });
         thread::sleep(Duration::from_micros(round * 7919 % 509));
         let victim = &mut crew[round as usize % 3];
-        victim.kill();
+        victim.kill().unwrap();
         let _ = std::mem::replace(victim, start()).join_for(LIMIT);
     }
     for process in &crew {
@@ -216,7 +216,7 @@ fn an_event_lets_all_pass_until_it_is_cleared() {
     );
     let start = |_| procs::spawn(wait_for_event, (event.clone(), passed.clone())).unwrap();
     let mut processes: Vec<_> = (0..3).map(start).collect();
-    processes[0].kill();
+    processes[0].kill().unwrap();
     event.set();
     event.set();
     for process in &mut processes[1..] {
@@ -292,7 +292,7 @@ fn a_late_or_killed_or_aborting_party_breaks_the_barrier() {
     barrier.reset();
     let mut other = at_barrier(&barrier, 1);
     let killed = at_barrier(&barrier, 2);
-    killed.kill();
+    killed.kill().unwrap();
     assert!(!other.join_for(LIMIT).unwrap());
 
     barrier.reset();

@@ -155,8 +155,9 @@ impl fmt::Debug for Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        self.process.kill();
-        // It cannot refuse; only the kernel may take its time.
+        // A drop has no caller to tell. A manager that goes on, because this process has changed its user, ends with it.
+        let _ = self.process.kill();
+        // Only the kernel may take its time.
         let _ = self.process.join_for(Duration::from_secs(2));
         self.server.forget();
     }

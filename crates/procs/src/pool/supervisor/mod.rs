@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use crate::error::{JobError, StartError};
 use crate::host::starter::PendingStart;
 use crate::process::info::ProcessInfo;
-use crate::sys::{self, SIGTERM};
+use crate::sys;
 
 use crate::pool::PoolConfig;
 use crate::pool::callbacks::Deferral;
@@ -156,7 +156,7 @@ impl Supervisor {
                 self.cancel_pending();
             }
             (Stop::Terminate, Mode::Running | Mode::Draining) => {
-                self.signal_all(SIGTERM);
+                self.workers.iter().for_each(WorkerHandle::terminate);
                 self.mode = Mode::Terminating {
                     kill_at: now + TERM_GRACE,
                 };
@@ -186,10 +186,6 @@ impl Supervisor {
 
     fn kill_all(&self) {
         self.workers.iter().for_each(WorkerHandle::kill);
-    }
-
-    fn signal_all(&self, number: i32) {
-        self.workers.iter().for_each(|worker| worker.signal(number));
     }
 
     fn is_stopping(&self) -> bool {

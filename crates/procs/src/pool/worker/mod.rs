@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 use crate::error::{DecodeError, StartError, SystemError};
 use crate::host::socket::BufferedSocket;
 use crate::host::start::{self, Child};
-use crate::process::descendants;
-use crate::sys::{self, PollFd};
+use crate::process::{descendants, signal};
+use crate::sys::{self, PollFd, SIGTERM};
 use crate::wire::journal::Journal;
 use crate::wire::{self, Corrupt, Tag, frame, refusal_of};
 
@@ -223,14 +223,18 @@ impl WorkerHandle {
         matches!(self.phase, Phase::Ending(Ending::Corrupt))
     }
 
-    pub(in crate::pool) fn signal(&self, number: i32) {
-        // The signal fails only if the process has ended.
-        let _ = sys::signal(self.pidfd.as_fd(), number);
+    /// Asks the process to end (SIGTERM).
+    pub(in crate::pool) fn terminate(&self) {
+        if signal::send(self.pid, self.pidfd.as_fd(), SIGTERM).is_err() {
+            self.socket.hang_up();
+        }
     }
 
     /// Kills the process and everything that its tasks have started.
     pub(in crate::pool) fn kill(&self) {
-        descendants::kill_tree(self.pid, self.pidfd.as_fd());
+        if descendants::kill_tree(self.pid, self.pidfd.as_fd()).is_err() {
+            self.socket.hang_up();
+        }
     }
 
     fn end(&mut self, ending: Ending) {
