@@ -31,8 +31,6 @@
 //! | the end of a process | [`ExitStatus`], [`ResourceUsage`] |
 //! | errors | [`SpawnError`], [`StartError`], [`ProcessError`], [`JobError`], [`CommandError`], [`ForkError`], [`SendError`], [`ReceiveError`], [`PutError`], [`GetError`], [`TimedOut`], [`SystemError`] |
 
-#![warn(missing_debug_implementations, unreachable_pub)]
-
 #[cfg(not(target_os = "linux"))]
 compile_error!("procs needs Linux: pidfds, memory files and descriptor passing");
 
@@ -142,7 +140,7 @@ pub use error::{
     PutError, ReceiveError, ReleaseError, SendError, SignalError, SpawnError, StartError,
     SubmitError, SystemError, TaskDoneError, TimedOut, WaitError,
 };
-pub use host::start::StartMethod;
+pub use host::child::StartMethod;
 pub use ipc::channel::{Connection, ReceiveIter, TryReceiveIter, channel};
 pub use ipc::manager::{self, Manager};
 pub use ipc::queue::{self, JoinableQueue, Queue};
@@ -196,7 +194,7 @@ macro_rules! test_support {
     };
 }
 
-/// Items that the macros' expansions name. No part of the interface.
+/// What the macros' expansions refer to. No part of the interface.
 #[doc(hidden)]
 pub mod __private {
     pub use linkme;

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 
 use crate::child::fork_server;
-use crate::child::init::EntryPoint;
 use crate::child::panic;
 use crate::child::worker::{self, FrameReader, Worker};
 use crate::process::descendants;
@@ -25,6 +24,15 @@ use crate::wire::{Refusal, Role, Setup, Tag, TaskName};
 /// What a child exits with when its task panicked, as a Rust program does.
 const PANIC_CODE: i32 = 101;
 
+/// Where the entry was called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryPoint {
+    /// In `main` or below; on the main thread or not.
+    InMain(bool),
+    /// Before `main`.
+    BeforeMain,
+}
+
 /// A child's whole life. Returns its exit code.
 pub(crate) fn live(child_marker: &ChildMarker, place: EntryPoint) -> i32 {
     let Ok(stream) = sys::release_stdin().map(UnixStream::from) else {
@@ -37,18 +45,16 @@ pub(crate) fn live(child_marker: &ChildMarker, place: EntryPoint) -> i32 {
     let result = if place == EntryPoint::InMain(false) {
         refuse(&stream, &Refusal::NotOnMainThread)
     } else if child_marker.fork_server {
-        fork_server::serve(stream).and_then(|forked| {
+        fork_server::serve(stream).and_then(|stream| {
+            sys::name_thread("procs-spare");
             exit_if_orphaned(child_marker.parent);
             head_tree();
-            match forked.settle() {
-                // The C library takes the first thread of a duplicate for that of the server: it has the server's
-                // thread id, and the kernel does not look after the locks that it holds when it dies.
-                Ok(stream) => serve_on_new_thread(stream),
-                Err((stream, refusal)) => refuse(&stream, &refusal),
-            }
+            // The C library takes the first thread of a duplicate for that of the server: it has the server's thread id, and
+            // the kernel does not release the robust locks that it holds when it dies.
+            serve_on_new_thread(stream, serve_as_spare)
         })
     } else if place == EntryPoint::BeforeMain {
-        serve_on_new_thread(stream)
+        serve_on_new_thread(stream, serve)
     } else {
         match watch_on_new_thread(&stream) {
             Ok(()) => serve(&stream),
@@ -72,19 +78,16 @@ fn end_at_once() -> ! {
 
 /// Serves on a thread that the standard library has made, with its name and its guard page. This thread watches the
 /// parent meanwhile: it does not return.
-fn serve_on_new_thread(stream: UnixStream) -> io::Result<i32> {
+fn serve_on_new_thread(
+    stream: UnixStream,
+    serve: fn(&UnixStream) -> io::Result<i32>,
+) -> io::Result<i32> {
     let stream = Arc::new(stream);
     let lifeline = Arc::clone(&stream);
-    match server().spawn(move || process::exit(exit_code(serve(&stream)))) {
+    match fork_server::thread().spawn(move || process::exit(exit_code(serve(&stream)))) {
         Ok(_) => watch(&lifeline),
         Err(error) => refuse_for_want(&lifeline, &error),
     }
-}
-
-fn server() -> thread::Builder {
-    thread::Builder::new()
-        .name("main".to_owned())
-        .stack_size(8 << 20)
 }
 
 /// Watches the parent on another thread: this one serves.
@@ -94,14 +97,6 @@ fn watch_on_new_thread(stream: &UnixStream) -> io::Result<()> {
         .name("procs-lifeline".to_owned())
         .stack_size(64 * 1024);
     watcher.spawn(move || watch(&lifeline)).map(drop)
-}
-
-/// Makes a thread once, as each duplicate of a fork server will, so that they find its stack and what it links to. Without
-/// leave to make one they are only slower, or say so themselves.
-pub(crate) fn rehearse() {
-    if let Ok(thread) = server().spawn(|| ()) {
-        let _ = thread.join();
-    }
 }
 
 /// The system does not let this process have a thread, or a limit.
@@ -148,6 +143,14 @@ extern "C" fn end_descendants() {
     }
 }
 
+/// Serves a process that starts this one by a hand-over. The other thread only waits for the end of the socket.
+fn serve_as_spare(stream: &UnixStream) -> io::Result<i32> {
+    match fork_server::take_over(stream)? {
+        Ok(()) => serve(stream),
+        Err(refusal) => refuse(stream, &refusal),
+    }
+}
+
 fn serve(stream: &UnixStream) -> io::Result<i32> {
     let mut first = [0; 4096];
     let (count, mut descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
@@ -163,6 +166,9 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
         return refuse_for_want(stream, &error);
     }
     if let Err(error) = replace_streams(setup.replaced, &mut descriptors) {
+        return refuse_for_want(stream, &error);
+    }
+    if let Some(Err(error)) = setup.capabilities.map(sys::limit_capabilities) {
         return refuse_for_want(stream, &error);
     }
     sys::name_thread(&setup.name);

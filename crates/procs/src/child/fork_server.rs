@@ -1,31 +1,26 @@
-//! The fork server's own side: one thread that duplicates itself on request.
+//! The fork server's own side: one thread that duplicates itself on request, and what a duplicate does first.
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
+use std::thread;
 
-use crate::child::bootstrap;
 use crate::child::worker;
-use crate::sys;
+use crate::process::descendants;
+use crate::sys::{self, Cloned, SIGSTOP};
 use crate::task;
 use crate::wire::codec;
-use crate::wire::fork_request::{EAGER, ForkRequest, OURS};
+use crate::wire::spare::{EAGER, HandOver, ORDER_SIZE, OURS, Order};
 use crate::wire::{Refusal, Tag, marker};
 
-/// A duplicate of the server, right after its birth.
-pub(crate) struct ForkedFromServer {
-    stream: UnixStream,
-    outputs: [Option<OwnedFd>; 2],
-    request: ForkRequest,
-}
-
-/// The server's life: it returns only in its duplicates. An error means that the asking process has gone.
+/// Serves orders. Returns only in its duplicates, the spares, with their end of a socket to the ordering process. An error
+/// means that this process has ended.
 ///
 /// It is called on the one thread of a fresh process, and is back on it whenever it duplicates itself.
-pub(crate) fn serve(stream: UnixStream) -> io::Result<ForkedFromServer> {
+pub(crate) fn serve(stream: UnixStream) -> io::Result<UnixStream> {
     // What is looked up, made or linked here need not be in each duplicate: also the first thread's stack, which the C
     // library keeps for the next.
     let _ = (marker::build(), task::find(0));
@@ -33,77 +28,180 @@ pub(crate) fn serve(stream: UnixStream) -> io::Result<ForkedFromServer> {
         // SAFETY: this process has one thread.
         unsafe { env::remove_var(EAGER) };
     }
-    bootstrap::rehearse();
+    make_a_thread();
     sys::name_thread("procs-forks");
     worker::send(&stream, Tag::Ready, &[])?;
+    let mut guard = Guard::default();
     loop {
-        let forked = receive(&stream)?;
-        // SAFETY: this process has one thread, and the caller runs what follows in the copy on a new one.
-        let answer = match unsafe { sys::clone_sibling() } {
-            // The server's socket is not the copy's: as its holder it would hide the server's death.
-            Ok(0) => return Ok(forked),
-            Ok(pid) => pid.cast_signed(),
-            Err(error) => -error.raw_os_error().unwrap_or(libc::EAGAIN),
-        };
-        drop(forked);
-        (&stream).write_all(&answer.to_le_bytes())?;
+        match receive_order(&stream) {
+            Ok((Order::Spare, _)) => {
+                if let Some(spare) = make_spare(&stream)? {
+                    // The server's socket is not the copy's: as its holder it would hide the server's death.
+                    return Ok(spare);
+                }
+            }
+            Ok((Order::Guard { pid }, passed)) => guard.add(pid, passed),
+            Ok((Order::Retire, _)) => {
+                guard.wait(&stream);
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            Err(error) => {
+                guard.end_programs();
+                return Err(error);
+            }
+        }
     }
 }
 
-/// Receives a request with its descriptors.
-fn receive(mut stream: &UnixStream) -> io::Result<ForkedFromServer> {
+/// The thread that runs what follows in a spare.
+pub(crate) fn thread() -> thread::Builder {
+    thread::Builder::new()
+        .name("main".to_owned())
+        .stack_size(8 << 20)
+}
+
+/// Makes a thread once, as each spare will, so that they find its stack and what it links to. Without one they are only
+/// slower, or refuse to serve.
+fn make_a_thread() {
+    if let Ok(thread) = thread().spawn(|| ()) {
+        let _ = thread.join();
+    }
+}
+
+/// Waits for an order. An error means that the ordering process has ended.
+fn receive_order(mut stream: &UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
+    let mut bytes = [0; ORDER_SIZE];
+    let (count, passed) = sys::receive_with_descriptors(stream.as_fd(), &mut bytes)?;
+    stream.read_exact(&mut bytes[count..])?;
+    let order = Order::from_bytes(bytes).ok_or(io::ErrorKind::InvalidData)?;
+    Ok((order, passed))
+}
+
+/// Programs that end with the ordering process.
+#[derive(Default)]
+struct Guard {
+    programs: Vec<(u32, OwnedFd)>,
+    /// When there are more, those that have ended are removed.
+    bound: usize,
+}
+
+impl Guard {
+    fn add(&mut self, pid: u32, passed: Vec<OwnedFd>) {
+        if self.programs.len() >= self.bound {
+            self.programs
+                .retain(|(_, pidfd)| !sys::is_readable(pidfd.as_fd()));
+            self.bound = 2 * self.programs.len() + 16;
+        }
+        self.programs
+            .extend(passed.into_iter().map(|pidfd| (pid, pidfd)));
+    }
+
+    fn forget_ended(&mut self) {
+        self.programs
+            .retain(|(_, pidfd)| !sys::is_readable(pidfd.as_fd()));
+    }
+
+    /// Waits until all programs have ended. Ends them if the ordering process does before.
+    fn wait(&mut self, stream: &UnixStream) {
+        loop {
+            self.forget_ended();
+            if self.programs.is_empty() {
+                return;
+            }
+            let mut polled = vec![sys::as_poll(stream.as_fd(), false, false)];
+            let programs = self.programs.iter();
+            polled.extend(programs.map(|(_, pidfd)| sys::as_poll(pidfd.as_fd(), true, false)));
+            if sys::poll(&mut polled, None).is_ok() && polled[0].revents != 0 {
+                return self.end_programs();
+            }
+        }
+    }
+
+    /// Kills the programs and what they have started.
+    fn end_programs(&self) {
+        for (pid, pidfd) in &self.programs {
+            // One that stands still keeps its id.
+            if sys::signal(pidfd.as_fd(), SIGSTOP).is_ok() {
+                // One that may not be signalled stays.
+                let _ = descendants::kill_tree(*pid, pidfd.as_fd());
+            }
+        }
+    }
+}
+
+/// Makes a spare and sends its process id and descriptors, or the error. Returns the spare's end of its socket in the copy.
+fn make_spare(stream: &UnixStream) -> io::Result<Option<UnixStream>> {
+    match duplicate() {
+        Ok(Duplicate::Spare(socket)) => Ok(Some(socket)),
+        Ok(Duplicate::Server { pid, passed }) => {
+            let passed = passed.each_ref().map(AsFd::as_fd);
+            sys::send_with_descriptors(stream.as_fd(), &pid.to_le_bytes(), &passed)?;
+            Ok(None)
+        }
+        Err(error) => {
+            let number = -error.raw_os_error().unwrap_or(libc::EAGAIN);
+            sys::send_with_descriptors(stream.as_fd(), &number.to_le_bytes(), &[])?;
+            Ok(None)
+        }
+    }
+}
+
+/// The two sides of a duplication.
+enum Duplicate {
+    Server { pid: u32, passed: [OwnedFd; 2] },
+    Spare(UnixStream),
+}
+
+fn duplicate() -> io::Result<Duplicate> {
+    let (theirs, ours) = UnixStream::pair()?;
+    theirs.set_nonblocking(true)?;
+    // SAFETY: this process has one thread, and the caller of `serve` runs what follows in the copy on a new one.
+    match unsafe { sys::clone_sibling() }? {
+        Cloned::Copy => Ok(Duplicate::Spare(ours)),
+        Cloned::Original { pid, pidfd } => Ok(Duplicate::Server {
+            pid,
+            passed: [pidfd, theirs.into()],
+        }),
+    }
+}
+
+/// Waits for the hand-over, and takes on what it says. The outer error means that the parent has ended.
+///
+/// The caller vouches that the other threads of this process do not touch the environment.
+pub(crate) fn take_over(stream: &UnixStream) -> io::Result<Result<(), Refusal>> {
+    let (hand_over, descriptors) = receive(stream)?;
+    sys::name_process(&hand_over.name);
+    Ok(apply(hand_over, descriptors)
+        .map_err(|error| Refusal::SetupFailed(error.raw_os_error().unwrap_or(0))))
+}
+
+/// Receives a hand-over with its descriptors.
+fn receive(mut stream: &UnixStream) -> io::Result<(HandOver, Vec<OwnedFd>)> {
     let mut length = [0; 4];
     let (count, descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut length)?;
     stream.read_exact(&mut length[count..])?;
     let mut body = vec![0; u32::from_le_bytes(length) as usize];
     stream.read_exact(&mut body)?;
-    let request: ForkRequest = codec::decode(&body).map_err(io::Error::other)?;
-    let mut descriptors = descriptors.into_iter();
-    let socket = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
-    let outputs = request
-        .outputs
-        .map(|passed| if passed { descriptors.next() } else { None });
-    Ok(ForkedFromServer {
-        stream: socket.into(),
-        outputs,
-        request,
-    })
+    let hand_over = codec::decode(&body).map_err(io::Error::other)?;
+    Ok((hand_over, descriptors))
 }
 
-impl ForkedFromServer {
-    /// Takes on the options that were wished for. Called on the only thread of the process.
-    pub(crate) fn settle(self) -> Result<UnixStream, (UnixStream, Refusal)> {
-        let Self {
-            stream,
-            outputs,
-            request,
-        } = self;
-        sys::name_thread(&request.name);
-        for (key, value) in request.env {
-            let key = OsString::from_vec(key);
-            match value {
-                // SAFETY: no other thread of this process could read or write the environment meanwhile: there is none.
-                Some(value) => unsafe { env::set_var(key, OsString::from_vec(value)) },
-                // SAFETY: as above.
-                None => unsafe { env::remove_var(key) },
-            }
+fn apply(hand_over: HandOver, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    for (key, value) in hand_over.env {
+        let key = OsString::from_vec(key);
+        match value {
+            // SAFETY: the other thread of this process waits for the end of a socket and does not touch the environment.
+            Some(value) => unsafe { env::set_var(key, OsString::from_vec(value)) },
+            // SAFETY: as above.
+            None => unsafe { env::remove_var(key) },
         }
-        let outputs = outputs.iter().zip(1..);
-        let set = outputs
-            .filter_map(|(output, target)| {
-                Some(sys::replace_stream(target, output.as_ref()?.as_fd()))
-            })
-            .collect::<io::Result<()>>();
-        let set = set.and_then(|()| match request.cwd {
-            Some(cwd) => env::set_current_dir(OsString::from_vec(cwd)),
-            None => Ok(()),
-        });
-        match set {
-            Ok(()) => Ok(stream),
-            Err(error) => Err((
-                stream,
-                Refusal::SetupFailed(error.raw_os_error().unwrap_or(0)),
-            )),
-        }
+    }
+    let targets = (1..).zip(hand_over.outputs).filter(|(_, passed)| *passed);
+    for ((target, _), output) in targets.zip(descriptors) {
+        sys::replace_stream(target, output.as_fd())?;
+    }
+    match hand_over.cwd {
+        Some(cwd) => env::set_current_dir(OsString::from_vec(cwd)),
+        None => Ok(()),
     }
 }

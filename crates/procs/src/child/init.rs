@@ -2,7 +2,7 @@
 
 use std::process;
 
-use crate::child::bootstrap;
+use crate::child::bootstrap::{self, EntryPoint};
 use crate::sys;
 use crate::wire::marker::{self, INIT_TOO_LATE, Started};
 
@@ -66,13 +66,4 @@ pub extern "C" fn before_main() {
             process::exit(bootstrap::live(&marker, EntryPoint::BeforeMain));
         }
     }
-}
-
-/// Where the entry was called.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EntryPoint {
-    /// In `main` or below; on the main thread or not.
-    InMain(bool),
-    /// Before `main`.
-    BeforeMain,
 }

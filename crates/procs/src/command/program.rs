@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::error::{CommandError, InvalidOption, SignalError, SystemError, check_variable};
+use crate::host::fork_server;
 use crate::process::descendants;
 use crate::process::group::ProcessGroup;
 use crate::process::status::ExitStatus;
@@ -55,7 +56,8 @@ impl Program {
         options: &ProgramOptions,
         has_input: bool,
     ) -> Result<(Self, Pipes), CommandError> {
-        let execution = execution(options)?;
+        let is_guarded = fork_server::is_guard_ready();
+        let execution = execution(options, !is_guarded)?;
         let pipe_error = || SystemError::new("make a pipe for a program");
         let (input, stdin) = if has_input {
             let (reader, writer) = io::pipe().map_err(pipe_error())?;
@@ -68,6 +70,9 @@ impl Program {
         let streams = [input.as_fd(), output.as_fd(), error.as_fd()];
         let (pid, pidfd) = sys::start_program(&execution, streams)
             .map_err(|(step, source)| SystemError::new(describe(step, options))(source))?;
+        if is_guarded {
+            fork_server::guard(pid, pidfd.as_fd());
+        }
         let program = Self {
             pid,
             pidfd,
@@ -156,7 +161,7 @@ fn describe(step: FailedStep, options: &ProgramOptions) -> String {
 }
 
 /// The options in the form that the system takes.
-fn execution(options: &ProgramOptions) -> Result<Execution, InvalidOption> {
+fn execution(options: &ProgramOptions, dies_with_thread: bool) -> Result<Execution, InvalidOption> {
     let program = c_string(&options.program)
         .ok_or_else(|| InvalidOption::Program(options.program.clone()))?;
     let mut args = vec![program.clone()];
@@ -180,7 +185,7 @@ fn execution(options: &ProgramOptions) -> Result<Execution, InvalidOption> {
         env,
         cwd,
         own_group: options.group == ProcessGroup::Own,
-        dies_with_thread: true,
+        dies_with_thread,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Errors of jobs and of waits.
+//! Jobs without a result, and waits that end too early.
 
 use std::error::Error;
 use std::fmt;
@@ -16,10 +16,9 @@ pub enum JobError {
     Panicked(Panicked),
     /// The job was cancelled before a worker had it.
     Cancelled,
-    /// The pool was closed before the job was submitted, or terminated before the job was done. [`Pool::join`](crate::Pool::join)
-    /// lets jobs finish.
+    /// The pool was closed before the job was submitted, or terminated before it was done.
     Closed,
-    /// The job has not ended within the time limit. It goes on, and can be waited for again.
+    /// The time to wait is over; the job goes on, and can be waited for again.
     TimedOut,
     /// The task ran longer than the pool's task timeout, and its worker was killed.
     #[non_exhaustive]
@@ -36,18 +35,18 @@ pub enum JobError {
         pid: u32,
         /// How it ended: the code with which it exited, or the signal that killed it.
         status: ExitStatus,
-        /// The resources that it used. A high peak memory beside SIGKILL suggests that it was killed for lack of memory.
+        /// What it had used. The peak memory tells whether it was killed for lack of memory.
         usage: ResourceUsage,
         /// The last panic of the task, if there was one: in a destructor during a panic, for instance, it aborts the worker.
         panic: Option<Box<Panicked>>,
     },
-    /// The pool is broken: its workers failed to start five times in a row.
+    /// The pool's workers failed to start again and again, and it gave up.
     Broken(StartError),
     /// The arguments or the result could not be encoded.
     Encode(EncodeError),
     /// The arguments or the result could not be decoded.
     Decode(DecodeError),
-    /// An earlier call has returned the result. A result is returned once.
+    /// An earlier call has returned the result.
     AlreadyTaken,
 }
 
@@ -56,8 +55,10 @@ impl fmt::Display for JobError {
         match self {
             Self::Panicked(panic) => panic.fmt(f),
             Self::Cancelled => f.write_str("the job was cancelled before it began"),
-            Self::Closed => f.write_str("the pool was closed before the job was done"),
-            Self::TimedOut => f.write_str("the job has not ended within the time limit"),
+            Self::Closed => f.write_str(
+                "the pool is closed: submit before you close, and join before you terminate",
+            ),
+            Self::TimedOut => f.write_str("the job is not done yet: wait longer, or cancel it"),
             Self::TaskTimedOut { limit, pid } => {
                 write!(
                     f,
@@ -80,11 +81,13 @@ impl fmt::Display for JobError {
             }
             Self::Broken(error) => write!(
                 f,
-                "the pool is broken, because its workers do not start: {error}"
+                "the pool gave up, because its workers do not start: {error}"
             ),
             Self::Encode(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
-            Self::AlreadyTaken => f.write_str("an earlier call has taken the result"),
+            Self::AlreadyTaken => {
+                f.write_str("the result was taken by an earlier call: keep it there")
+            }
         }
     }
 }
@@ -92,24 +95,22 @@ impl fmt::Display for JobError {
 impl Error for JobError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Panicked(panic) => panic.source(),
-            Self::Broken(error) => error.source(),
-            Self::Encode(error) => error.source(),
-            Self::Decode(error) => error.source(),
+            Self::Panicked(panic) => Some(panic),
+            Self::Broken(error) => Some(error),
+            Self::Encode(error) => Some(error),
+            Self::Decode(error) => Some(error),
             _ => None,
         }
     }
 }
 
-/// The time limit of a wait has passed. The operation goes on, and can be waited for again.
-///
-/// It has no data on purpose: a wait that can fail in other ways has an error of its own.
+/// The time to wait is over; what was waited for goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time limit of the wait has passed")
+        f.write_str("the time to wait is over: wait longer, or terminate")
     }
 }
 

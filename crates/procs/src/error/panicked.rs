@@ -24,7 +24,7 @@ impl Panicked {
         }
     }
 
-    /// The message of the panic.
+    /// What the panic said.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -34,7 +34,7 @@ impl Panicked {
         self.location.as_deref()
     }
 
-    /// The stack of the other process at the panic. `None` where `RUST_BACKTRACE=0` is set.
+    /// The stack of the other process at the panic. Absent when `RUST_BACKTRACE=0` forbids it.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Errors of starting processes and pools.
+//! Processes that do not start.
 
 use std::error::Error;
 use std::fmt;
@@ -13,13 +13,13 @@ use super::{DecodeError, EncodeError, InvalidOption, Panicked, SystemError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It ended before it called [`init`](crate::init). The call must be the first thing in `main`, on every path.
+    /// It ended before it called [`init`](crate::init).
     Ended(ExitStatus),
-    /// It did not call [`init`](crate::init) within this time, and was killed. The call must be the first thing in `main`.
+    /// It did not call [`init`](crate::init) within this time, and was killed.
     TimedOut(Duration),
-    /// It is another build of the program: the file was replaced. The program has to be restarted.
+    /// It is another build of the program.
     BuildDiffers,
-    /// It has no task of this name and signature: it is another program.
+    /// It does not know the task: it is not the program that asked.
     UnknownTask(String),
     /// Its call of [`init`](crate::init) was not the first thing in `main`, on the main thread.
     NotOnMainThread,
@@ -31,7 +31,7 @@ pub enum StartError {
     InitializerDied(ExitStatus),
     /// The arguments of the pool's initializer could not be decoded in it.
     Decode(DecodeError),
-    /// Its first message is none of this crate's: another part of the program has written to its socket.
+    /// Its first message made no sense.
     Garbled,
     /// The system refused to start it.
     System(SystemError),
@@ -53,16 +53,21 @@ impl fmt::Display for StartError {
         match self {
             Self::Ended(status) => write!(
                 f,
-                "the new process ended before it called procs::init(): {status}"
+                "the new process ended before it was ready ({status}): call procs::init() first in main, on every path"
             ),
             Self::TimedOut(limit) => write!(
                 f,
-                "the new process did not call procs::init() within {limit:?}, and was killed"
+                "the new process was not ready after {limit:?}, and was killed: call procs::init() first in main"
             ),
-            Self::BuildDiffers => f.write_str("the new process runs another build of this program"),
-            Self::UnknownTask(name) => write!(f, "the new process has no task {name}"),
+            Self::BuildDiffers => f.write_str(
+                "the new process runs another build of this program: restart the program",
+            ),
+            Self::UnknownTask(name) => write!(
+                f,
+                "the new process does not know the task {name}: restart the program"
+            ),
             Self::NotOnMainThread => {
-                f.write_str("the new process called procs::init() outside its main thread")
+                f.write_str("procs::init() must be called on the main thread, first in main")
             }
             Self::InitTooLate => f.write_str(
                 "the new process replaced its standard input before it called procs::init()",
@@ -77,7 +82,9 @@ impl fmt::Display for StartError {
                     "the arguments of the pool's initializer could not be decoded: {error}"
                 )
             }
-            Self::Garbled => f.write_str("the first message of the new process is not valid"),
+            Self::Garbled => f.write_str(
+                "the new process did not speak our language: something wrote to its socket",
+            ),
             Self::System(error) => error.fmt(f),
         }
     }
@@ -86,9 +93,9 @@ impl fmt::Display for StartError {
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Initializer(panic) => panic.source(),
-            Self::Decode(error) => error.source(),
-            Self::System(error) => error.source(),
+            Self::Initializer(panic) => Some(panic),
+            Self::Decode(error) => Some(error),
+            Self::System(error) => Some(error),
             _ => None,
         }
     }
@@ -96,11 +103,10 @@ impl Error for StartError {
 
 /// A process or pool could not be started.
 ///
-/// `Debug` adds what to do where [`init`](crate::init) is missing, because `unwrap` shows it.
+/// `Debug` adds the sentence of `Display` where the variant alone does not say what to do, because `unwrap` shows it.
 #[non_exhaustive]
 pub enum SpawnError {
-    /// This program has not called [`init`](crate::init), so that a child of it would run `main` instead of the task. Call it
-    /// first in `main`, or write [`test_support!`](crate::test_support) in a test file.
+    /// This program never called [`init`](crate::init), so a child of it would run `main` instead of the task.
     InitMissing,
     /// This process is itself such a child: it was started to run a task, and went past the place where
     /// [`init`](crate::init) should have been.
@@ -111,7 +117,7 @@ pub enum SpawnError {
     TooDeep(u32),
     /// A pool needs at least one worker.
     NoWorkers,
-    /// Two tasks have this name, signature and place. They need different names.
+    /// Two tasks have this name, signature and place, so that it is unclear which is meant.
     AmbiguousTask(&'static str),
     /// An environment variable or the working directory cannot be represented by the system.
     Invalid(InvalidOption),
@@ -128,12 +134,9 @@ pub enum SpawnError {
 impl fmt::Debug for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InitMissing => write!(
-                f,
-                "InitMissing ({self}: call it first in main, or write procs::test_support!() in a test file)"
-            ),
-            Self::InitSkipped => write!(f, "InitSkipped ({self}: call it first in main)"),
-            Self::InitTooLate => write!(f, "InitTooLate ({self}: call it first in main)"),
+            Self::InitMissing => write!(f, "InitMissing ({self})"),
+            Self::InitSkipped => write!(f, "InitSkipped ({self})"),
+            Self::InitTooLate => write!(f, "InitTooLate ({self})"),
             Self::TooDeep(limit) => f.debug_tuple("TooDeep").field(limit).finish(),
             Self::NoWorkers => f.write_str("NoWorkers"),
             Self::AmbiguousTask(name) => f.debug_tuple("AmbiguousTask").field(name).finish(),
@@ -150,17 +153,17 @@ impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InitMissing => f.write_str(
-                "this program has not called procs::init()",
+                "procs::init() has not been called: call it first in main, or write procs::test_support!() in a test file",
             ),
             Self::InitSkipped => f.write_str(
-                "this process was started to run a task, and did not call procs::init()",
+                "this process was started to run a task, but main did not call procs::init() first; nothing was started",
             ),
             Self::InitTooLate => f.write_str(
-                "this process was started to run a task, and its standard input was replaced before it called procs::init()",
+                "this process was started to run a task, but its standard input was replaced before procs::init(); nothing was started",
             ),
             Self::TooDeep(limit) => write!(f, "processes are nested {limit} deep, which is the limit"),
             Self::NoWorkers => f.write_str("a pool needs at least one worker"),
-            Self::AmbiguousTask(name) => write!(f, "two tasks have the name {name}"),
+            Self::AmbiguousTask(name) => write!(f, "two tasks are called {name}: give them different names"),
             Self::Invalid(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
@@ -173,10 +176,9 @@ impl fmt::Display for SpawnError {
 impl Error for SpawnError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Invalid(error) => error.source(),
-            Self::Encode(error) => error.source(),
-            Self::System(error) => error.source(),
-            Self::Start(error) => error.source(),
+            Self::Encode(error) => Some(error),
+            Self::System(error) => Some(error),
+            Self::Start(error) => Some(error),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Errors of system calls.
+//! The system refuses.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A system call failed.
 ///
-/// `Display` prints what the call was for and the system's error, which [`io_error`](Self::io_error) returns as well.
+/// Names the call and what it was for; the system's own error is the [`source`](Error::source).
 #[derive(Clone, Debug)]
 pub struct SystemError {
     doing: Cow<'static, str>,
@@ -33,12 +33,7 @@ impl SystemError {
         )
     }
 
-    /// Returns the system's error.
-    pub fn io_error(&self) -> &io::Error {
-        &self.source
-    }
-
-    /// Returns the number of the system's error (`errno`), if it has one.
+    /// The system's error number, if it gave one.
     pub fn raw_os_error(&self) -> Option<i32> {
         self.source.raw_os_error()
     }
@@ -52,12 +47,11 @@ impl fmt::Display for SystemError {
 
 impl Error for SystemError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The error itself is printed.
-        self.source.source()
+        Some(&*self.source)
     }
 }
 
-/// Equal if the same call failed with the same error number.
+/// Equal when the same call failed with the same error number.
 impl PartialEq for SystemError {
     fn eq(&self, other: &Self) -> bool {
         self.doing == other.doing

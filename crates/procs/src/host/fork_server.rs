@@ -1,8 +1,11 @@
 //! The fork server: this program, started once, with one thread and little memory, duplicated for each new process.
 //!
-//! A duplicate is made as a *sibling* of the server, that is, as a child of the process that asked: that one waits for
+//! A duplicate is made as a *sibling* of the server, that is, as a child of the process that ordered it: that one waits for
 //! it, can signal it without fear of a recycled pid, and is the parent with which it dies. The server itself knows
 //! nothing of its duplicates, and its own death harms none of them; the next start brings up a new one.
+//!
+//! One duplicate is always made in advance, the *spare*. A start hands it what this process has at that moment
+//! (environment, working directory, outputs), and orders the next.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -10,34 +13,44 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{StartError, SystemError, check_variable};
-use crate::host::socket;
-use crate::host::start::{self, Child, SpawnOptions};
+use crate::host::child::{self, Child, SpawnOptions};
 use crate::process::status::ExitStatus;
-use crate::sys::{self, Identity, SIGKILL};
+use crate::sys::{self, Context, SIGKILL};
 use crate::wire::codec;
-use crate::wire::fork_request::{EAGER, ForkRequest, OURS};
 use crate::wire::marker;
+use crate::wire::spare::{EAGER, HandOver, OURS, Order};
 use crate::wire::{self, Tag};
 use crate::wire::{START_DEADLINE, refusal_of};
 
 /// The server of this process.
 static SERVER: Mutex<Option<Server>> = Mutex::new(None);
 
-/// The asking side.
+/// Servers that make no processes any more and guard programs that have not ended.
+static RETIRED: Mutex<Vec<Server>> = Mutex::new(Vec::new());
+
+/// So many bytes find room in an empty socket at once.
+const MAX_FIRST: usize = 4096;
+
+/// This process's side of the server.
 struct Server {
     /// The process whose server it is: a forked child of that one has the memory, but not the server.
     owner: u32,
     child: Child,
-    /// Its user and groups. After a change of ours its processes would have the old ones.
-    identity: Identity,
+    /// What it has inherited. After a change here its duplicates would have the old one.
+    context: Context,
     env: Vec<(OsString, OsString)>,
     cwd: Option<PathBuf>,
+    /// Whether a spare is ordered and not yet taken.
+    ordered: bool,
+    /// Whether it has been asked to guard programs.
+    guards: bool,
 }
 
 /// The environment, but for entries whose name begins with `=`. They are inherited and cannot be set.
@@ -50,71 +63,123 @@ fn settable_variables() -> Vec<(OsString, OsString)> {
 /// Starts a child from the fork server, which is brought up first if there is none, or none that lives.
 pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartError> {
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    match ask_living(&mut slot, options, name)? {
+    match start_from(&mut slot, options, name)? {
         Ok(child) => Ok(child),
-        // It died just now, or stands still: a new one is asked. (Had it made a process before it died, that one sees
-        // its socket closed and ends.)
-        Err(_) => ask_living(&mut slot, options, name)?.map_err(StartError::from),
+        // It died just now, or does not run: a new one is brought up.
+        Err(_) => start_from(&mut slot, options, name)?.map_err(StartError::from),
     }
 }
 
-/// Asks a server that lives, as far as can be seen. The inner error says that it does not answer; it is given up then.
-fn ask_living(
+/// Whether this process has a fork server that guards programs. One is brought up if it can be and this process is the
+/// program's first: what others start ends with them by other means.
+pub(crate) fn is_guard_ready() -> bool {
+    let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    guarding(&mut slot).is_some()
+}
+
+/// Has the fork server end a program and its descendants when this process is killed.
+pub(crate) fn guard(pid: u32, program: BorrowedFd<'_>) {
+    let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    // The second time there is a new server, if the first has just died.
+    for _ in 0..2 {
+        match guarding(&mut slot).map(|server| server.guard(pid, program)) {
+            Some(Err(_)) => *slot = None,
+            _ => return,
+        }
+    }
+}
+
+fn guarding(slot: &mut Option<Server>) -> Option<&mut Server> {
+    if !matches!(marker::permit(), Ok(1)) {
+        return None;
+    }
+    if slot.as_ref().is_none_or(|server| !server.is_running()) {
+        *slot = None;
+        *slot = Server::start().ok();
+    }
+    slot.as_mut()
+}
+
+/// Gives up a server whose duplicates would not be like this process. One that guards programs goes on until their end.
+fn retire(mut server: Server) {
+    let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
+    retired.retain(Server::is_running);
+    if server.guards && server.is_running() && server.write(Order::Retire).is_ok() {
+        server.discard_spare();
+        retired.push(server);
+    }
+}
+
+/// Starts a child from a server that lives, as far as can be seen. The inner error says that it does not answer; it is given
+/// up then.
+fn start_from(
     slot: &mut Option<Server>,
     options: &SpawnOptions,
     name: &str,
 ) -> Result<Result<Child, SystemError>, StartError> {
     if slot.as_ref().is_none_or(|server| !server.is_usable()) {
         // The old one is collected before the new one is made.
-        *slot = None;
+        if let Some(server) = slot.take() {
+            retire(server);
+        }
     }
     let server = match slot {
         Some(server) => server,
         None => slot.insert(Server::start()?),
     };
-    let (ours, theirs) =
-        socket::pair().map_err(SystemError::new("make a socket pair for a new process"))?;
-    match server.ask(options, name, theirs.as_fd()) {
-        Ok(Ok(pid)) => Ok(Ok(Child {
-            pid,
-            pidfd: watch(pid)?,
-            stream: ours,
-        })),
+    match server.take(options, name) {
+        Ok(Ok(child)) => Ok(Ok(child)),
         Ok(Err(error)) => Err(SystemError::new("fork a process")(error).into()),
         Err(error) => {
             *slot = None;
-            Ok(Err(SystemError::new("ask the fork server for a process")(
+            Ok(Err(SystemError::new("get a process from the fork server")(
                 error,
             )))
         }
     }
 }
 
-/// A descriptor for a new child, which nobody but this process can collect.
-fn watch(pid: u32) -> Result<OwnedFd, SystemError> {
-    // Without it the child is of no use; it ends as soon as it sees its socket closed, but somebody must collect it.
-    sys::pidfd_open(pid)
-        .map_err(SystemError::new("get a descriptor for a new process"))
-        .inspect_err(|_| sys::discard(pid))
+/// Writes all bytes to a socket that does not block.
+fn write_all(mut stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
+    let deadline = Instant::now() + START_DEADLINE;
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let mut polled = [sys::as_poll(stream.as_fd(), false, true)];
+                if left.is_zero() || matches!(sys::poll(&mut polled, Some(left)), Ok(0)) {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl Server {
     fn start() -> Result<Self, StartError> {
         let marker = format!("{} {}", process::id(), marker::FORK_SERVER);
         let (env, cwd) = (settable_variables(), env::current_dir().ok());
+        let context = Context::current();
         let mut options = SpawnOptions::default();
         if env::var_os(EAGER).is_none() {
             options.env.push((EAGER.into(), Some(OURS.into())));
         }
-        let child = start::execute(&options, marker)?;
-        let server = Self {
+        let child = child::execute(&options, marker)?;
+        let mut server = Self {
             owner: process::id(),
             child,
-            identity: Identity::current(),
+            context,
             env,
             cwd,
+            ordered: false,
+            guards: false,
         };
         server.await_ready()?;
+        let _ = server.order();
         Ok(server)
     }
 
@@ -150,10 +215,11 @@ impl Server {
     }
 
     fn is_usable(&self) -> bool {
-        let mut polled = [sys::as_poll(self.child.pidfd.as_fd(), true, false)];
-        self.owner == process::id()
-            && self.identity == Identity::current()
-            && matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(0))
+        self.is_running() && self.context == Context::current()
+    }
+
+    fn is_running(&self) -> bool {
+        self.owner == process::id() && !sys::is_readable(self.child.pidfd.as_fd())
     }
 
     /// Waits for its end, which is near, and collects it.
@@ -179,38 +245,114 @@ impl Server {
         }
     }
 
-    /// Asks for a duplicate that serves a socket. The inner result is the server's answer.
-    fn ask(
-        &self,
-        options: &SpawnOptions,
-        name: &str,
-        socket: BorrowedFd<'_>,
-    ) -> io::Result<io::Result<u32>> {
+    /// Takes the spare, hands it what it is to have, and orders the next. The inner error is the server's answer.
+    fn take(&mut self, options: &SpawnOptions, name: &str) -> io::Result<io::Result<Child>> {
+        let spare = match self.spare()? {
+            Ok(spare) => spare,
+            Err(error) => return Ok(Err(error)),
+        };
+        match self.hand_over(&spare, options, name) {
+            // A spare that has ended says why in its socket, or its end says more.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                child::discard(spare);
+                return Err(error);
+            }
+            _ => {}
+        }
+        // The next start sees that this one did not arrive.
+        let _ = self.order();
+        Ok(Ok(spare))
+    }
+
+    /// A spare that lives. What was ordered earlier may have been killed since, or refused for a lack that is over.
+    fn spare(&mut self) -> io::Result<io::Result<Child>> {
+        if self.ordered {
+            match self.receive()? {
+                Ok(spare) if !sys::is_readable(spare.pidfd.as_fd()) => return Ok(Ok(spare)),
+                Ok(spare) => child::discard(spare),
+                Err(_) => {}
+            }
+        }
+        self.order()?;
+        self.receive()
+    }
+
+    /// Ends what was ordered and not taken: it is a child of this process.
+    fn discard_spare(&mut self) {
+        if self.ordered
+            && let Ok(Ok(spare)) = self.receive()
+        {
+            child::discard(spare);
+        }
+    }
+
+    fn order(&mut self) -> io::Result<()> {
+        self.write(Order::Spare)?;
+        self.ordered = true;
+        Ok(())
+    }
+
+    fn write(&self, order: Order) -> io::Result<()> {
+        (&self.child.stream).write_all(&order.to_bytes())
+    }
+
+    fn guard(&mut self, pid: u32, program: BorrowedFd<'_>) -> io::Result<()> {
+        self.guards = true;
+        let order = Order::Guard { pid }.to_bytes();
+        sys::send_with_descriptors(self.child.stream.as_fd(), &order, &[program])
+    }
+
+    /// Receives an ordered spare, or the error that the server had.
+    fn receive(&mut self) -> io::Result<io::Result<Child>> {
+        let mut stream = &self.child.stream;
+        stream.set_read_timeout(Some(START_DEADLINE))?;
+        let mut answer = [0; 4];
+        let received = sys::receive_with_descriptors(stream.as_fd(), &mut answer);
+        let (count, descriptors) = match received {
+            Ok(received) => received,
+            // This process has no room for the descriptors. The bytes have arrived.
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                self.ordered = false;
+                if let Ok(pid @ 1..) = u32::try_from(i32::from_le_bytes(answer)) {
+                    sys::discard(pid);
+                }
+                return Ok(Err(error));
+            }
+            Err(error) => return Err(as_timed_out(error)),
+        };
+        stream
+            .read_exact(&mut answer[count..])
+            .map_err(as_timed_out)?;
+        self.ordered = false;
+        let answer = i32::from_le_bytes(answer);
+        let Ok(pid) = u32::try_from(answer) else {
+            return Ok(Err(io::Error::from_raw_os_error(-answer)));
+        };
+        let [pidfd, socket] =
+            <[OwnedFd; 2]>::try_from(descriptors).map_err(|_| io::ErrorKind::InvalidData)?;
+        Ok(Ok(Child {
+            pid,
+            pidfd,
+            stream: socket.into(),
+        }))
+    }
+
+    fn hand_over(&self, spare: &Child, options: &SpawnOptions, name: &str) -> io::Result<()> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
         let outputs =
             [stdout.as_fd(), stderr.as_fd()].map(|output| sys::is_open(output).then_some(output));
-        let request = ForkRequest {
+        let hand_over = HandOver {
             name: name.to_owned(),
             env: self.env_changes(options),
             cwd: self.cwd_change(options),
             outputs: outputs.map(|output| output.is_some()),
         };
-        let body = codec::to_vec(&request).map_err(io::Error::other)?;
-        let passed: Vec<_> = [Some(socket)]
-            .into_iter()
-            .chain(outputs)
-            .flatten()
-            .collect();
-        let mut stream = &self.child.stream;
-        sys::send_with_descriptors(stream.as_fd(), &(body.len() as u32).to_le_bytes(), &passed)?;
-        stream.write_all(&body)?;
-        let mut answer = [0; 4];
-        stream.set_read_timeout(Some(START_DEADLINE))?;
-        stream.read_exact(&mut answer).map_err(timed_out)?;
-        Ok(match u32::try_from(i32::from_le_bytes(answer)) {
-            Ok(pid) => Ok(pid),
-            Err(_) => Err(io::Error::from_raw_os_error(-i32::from_le_bytes(answer))),
-        })
+        let body = codec::to_vec(&hand_over).map_err(io::Error::other)?;
+        let message = [&(body.len() as u32).to_le_bytes(), body.as_slice()].concat();
+        let passed: Vec<_> = outputs.into_iter().flatten().collect();
+        let (first, rest) = message.split_at(message.len().min(MAX_FIRST));
+        sys::send_with_descriptors(spare.stream.as_fd(), first, &passed)?;
+        write_all(&spare.stream, rest)
     }
 
     /// How the environment here, with the child's changes, differs from the server's.
@@ -259,11 +401,12 @@ impl Drop for Server {
         let _ = self.child.stream.shutdown(Shutdown::Both);
         let _ = sys::signal(self.child.pidfd.as_fd(), SIGKILL);
         self.end();
+        self.discard_spare();
     }
 }
 
 /// The error of a read whose time limit has passed: the system calls it EAGAIN, as the lack of a resource.
-fn timed_out(error: io::Error) -> io::Error {
+fn as_timed_out(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock {
         io::ErrorKind::TimedOut.into()
     } else {

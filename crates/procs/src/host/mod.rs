@@ -1,5 +1,6 @@
 //! The side of the process that starts others: starting, watching and collecting children.
 
+pub(crate) mod child;
 pub(crate) mod fork_server;
 pub(crate) mod monitor;
 pub(crate) mod notifier;

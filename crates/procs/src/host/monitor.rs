@@ -13,9 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{DecodeError, EncodeError, ProcessError, StartError, SystemError};
+use crate::host::child;
 use crate::host::notifier::Notifier;
 use crate::host::socket::{BufferedSocket, Filled};
-use crate::host::start;
 use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::process::{Outcome, ProcessState};
 use crate::sys::{self, PollFd};
@@ -222,7 +222,7 @@ impl MonitoredProcess {
     }
 
     fn finish(&mut self) -> bool {
-        let Some((status, usage)) = start::collect(self.state.pid(), self.state.pidfd()) else {
+        let Some((status, usage)) = child::collect(self.state.pid(), self.state.pidfd()) else {
             return false;
         };
         self.link.drain();
@@ -234,7 +234,8 @@ impl MonitoredProcess {
             } else {
                 ProcessError::Died {
                     pid: self.state.pid(),
-                    status,
+                    signal: status.signal(),
+                    code: status.code(),
                     usage,
                 }
             })
@@ -248,7 +249,7 @@ impl MonitoredProcess {
     fn await_exit(&self) -> Option<(ExitStatus, ResourceUsage)> {
         let mut polled = [sys::as_poll(self.state.as_fd(), true, false)];
         let _ = sys::poll(&mut polled, Some(EXIT_LIMIT));
-        start::collect(self.state.pid(), self.state.pidfd())
+        child::collect(self.state.pid(), self.state.pidfd())
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{SpawnError, SystemError};
-use crate::host::start::{self, SpawnOptions, StartMethod};
+use crate::host::child::{SpawnOptions, StartMethod};
+use crate::host::start;
 use crate::process::cpu::cpu_count;
 use crate::process::limits::Limit;
 use crate::task::Task;
@@ -96,7 +97,6 @@ fn encode_initializer<T: Task>(args: &T::Args) -> Result<Initializer, SpawnError
 
 impl PoolBuilder {
     /// Sets the number of workers. Default: the number of usable CPUs ([`cpu_count`]).
-    #[doc(alias = "max_workers")]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -118,8 +118,6 @@ impl PoolBuilder {
     }
 
     /// Replaces a worker after this many tasks (at least 1). It bounds what tasks leak.
-    #[doc(alias = "maxtasksperchild")]
-    #[doc(alias = "max_tasks_per_child")]
     pub fn max_tasks_per_worker(mut self, tasks: usize) -> Self {
         self.max_tasks = Some(tasks.max(1));
         self

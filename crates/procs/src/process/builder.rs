@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::error::{SpawnError, SystemError};
+use crate::host::child::{SpawnOptions, StartMethod};
 use crate::host::monitor::{Monitor, MonitoredProcess};
 use crate::host::socket::BufferedSocket;
-use crate::host::start::{self, SpawnOptions, StartMethod};
+use crate::host::start;
 use crate::process::limits::Limit;
 use crate::process::stdio::Stdio;
 use crate::process::{Process, ProcessState};

@@ -62,6 +62,12 @@ pub(crate) fn hung_up(socket: BorrowedFd<'_>) {
     }
 }
 
+/// Whether a descriptor is readable now: a pidfd is so once its process has ended.
+pub(crate) fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
+    let mut polled = [as_poll(descriptor, true, false)];
+    !matches!(poll(&mut polled, Some(Duration::ZERO)), Ok(0))
+}
+
 /// A counter that wakes a poll.
 pub(crate) struct EventFd(File);
 

@@ -1,5 +1,6 @@
 //! System calls: the only module, beside `fork` and `shm`, that says `unsafe`. Each function is safe to call.
 
+mod context;
 mod descriptor;
 mod fork_mark;
 mod futex;
@@ -17,8 +18,9 @@ pub(crate) mod sync {
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 }
 
+pub(crate) use context::{Capabilities, Context, capabilities, limit_capabilities};
 pub(crate) use descriptor::{
-    EventFd, PollFd, as_poll, connect_to_abstract, hung_up, is_open, is_unix_packet,
+    EventFd, PollFd, as_poll, connect_to_abstract, hung_up, is_open, is_readable, is_unix_packet,
     is_unix_stream, packet_pair, peer_pid, poll, release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use fork_mark::ForkMark;
@@ -30,8 +32,8 @@ pub(crate) use message::{
     send_packet, send_with_descriptors,
 };
 pub(crate) use process::{
-    Identity, at_exit, become_subreaper, clone_sibling, discard, exit_now, fill_random,
-    has_children, ignore_sigpipe, is_main_thread, kill_group_of_ended, lead_group, monotonic_nanos,
+    Cloned, at_exit, become_subreaper, clone_sibling, discard, exit_now, fill_random, has_children,
+    ignore_sigpipe, is_main_thread, kill_group_of_ended, lead_group, monotonic_nanos, name_process,
     name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
 };
 pub(crate) use process::{SIGKILL, SIGSTOP, SIGTERM};

@@ -100,27 +100,58 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
-/// Duplicates this process so that the copy is not its child but its sibling: a child of its own parent, who alone can
-/// wait for it. Returns 0 in the copy.
+/// The two sides of a duplication.
+pub(crate) enum Cloned {
+    /// The original. The copy is a child of this process's parent.
+    Original {
+        pid: u32,
+        pidfd: OwnedFd,
+    },
+    Copy,
+}
+
+/// Duplicates this process so that the copy is not its child but its sibling: a child of its own parent, which alone can
+/// wait for it.
 ///
 /// # Safety
 ///
 /// The caller is the only thread of this process. In the copy the C library's note of the main thread's id is that of the
 /// original; the copy must run everything else on a new thread, whose id it notes correctly.
-pub(crate) unsafe fn clone_sibling() -> io::Result<u32> {
-    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::SIGCHLD);
-    // SAFETY: without CLONE_VM the copy has a memory and a stack of its own, so that a null stack means "as here"; the
-    // other arguments are unused with these flags. The rest is the caller's promise.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
-    u32::try_from(pid).map_err(|_| io::Error::last_os_error())
+pub(crate) unsafe fn clone_sibling() -> io::Result<Cloned> {
+    let mut pidfd: libc::c_int = -1;
+    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::SIGCHLD);
+    // SAFETY: without CLONE_VM the copy has a memory and a stack of its own, so that a null stack means "as here". With
+    // CLONE_PIDFD the kernel writes one int to the third argument, which is a live one; the other arguments are unused with
+    // these flags. The rest is the caller's promise.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
+    match u32::try_from(pid) {
+        Ok(0) => Ok(Cloned::Copy),
+        Ok(pid) => {
+            // SAFETY: clone succeeded, so the kernel has made this descriptor for this call.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            Ok(Cloned::Original { pid, pidfd })
+        }
+        Err(_) => Err(io::Error::last_os_error()),
+    }
 }
 
-/// Ends and collects a child of this process that has not been collected.
+/// Ends and collects a child of this process for which no pidfd could be opened. Does nothing to a process that is not, or
+/// no longer, a child that waits for its collection: the number may be another's.
 pub(crate) fn discard(pid: u32) {
-    // SAFETY: the child has not been collected, so its pid is still its own; a null status is allowed.
-    unsafe {
-        libc::kill(pid.cast_signed(), libc::SIGKILL);
-        libc::waitpid(pid.cast_signed(), ptr::null_mut(), 0);
+    let pid = pid.cast_signed();
+    let mut options = libc::WNOHANG;
+    loop {
+        // SAFETY: waitpid takes two integers; a null status is allowed.
+        match unsafe { libc::waitpid(pid, ptr::null_mut(), options) } {
+            // It runs, and is a child of this process.
+            0 => {
+                // SAFETY: kill takes two integers.
+                unsafe { libc::kill(pid, libc::SIGKILL) };
+                options = 0;
+            }
+            -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            _ => return,
+        }
     }
 }
 
@@ -223,38 +254,6 @@ fn has_ended_uncollected(pidfd: BorrowedFd<'_>) -> bool {
     result == 0 && unsafe { info.si_pid() } != 0
 }
 
-/// The user and the groups in whose name this process acts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    users: [u32; 3],
-    groups: [u32; 3],
-    supplementary: Vec<u32>,
-}
-
-impl Identity {
-    /// Those of the calling thread.
-    pub(crate) fn current() -> Self {
-        let (mut users, mut groups) = ([0; 3], [0; 3]);
-        let ([a, b, c], [d, e, f]) = (&mut users, &mut groups);
-        // SAFETY: each pointer is to a live number of its own.
-        unsafe {
-            libc::getresuid(a, b, c);
-            libc::getresgid(d, e, f);
-        }
-        // SAFETY: with a size of 0 the call counts and writes nothing.
-        let count = unsafe { libc::getgroups(0, ptr::null_mut()) };
-        let mut supplementary = vec![0; usize::try_from(count).unwrap_or(0)];
-        // SAFETY: the vector has room for `count` numbers.
-        let count = unsafe { libc::getgroups(count.max(0), supplementary.as_mut_ptr()) };
-        supplementary.truncate(usize::try_from(count).unwrap_or(0));
-        Self {
-            users,
-            groups,
-            supplementary,
-        }
-    }
-}
-
 /// Gives the calling thread the name that tools show; the kernel keeps its first fifteen bytes.
 pub(crate) fn name_thread(name: &str) {
     let mut bytes = [0_u8; 16];
@@ -262,6 +261,11 @@ pub(crate) fn name_thread(name: &str) {
     bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
     // SAFETY: PR_SET_NAME reads a zero-terminated string of at most sixteen bytes, which `bytes` is.
     unsafe { libc::prctl(libc::PR_SET_NAME, bytes.as_ptr(), 0, 0, 0) };
+}
+
+/// Gives the process the name that tools show, from any of its threads. Without `/proc` it keeps the one that it has.
+pub(crate) fn name_process(name: &str) {
+    let _ = std::fs::write("/proc/self/comm", &name.as_bytes()[..name.len().min(15)]);
 }
 
 /// Whether the caller is the thread with which the process began.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{StartError, SystemError};
 use crate::process::limits::RawLimit;
+use crate::sys::Capabilities;
 use crate::wire::codec;
 
 /// How long a child may take to say that it is ready.
@@ -26,6 +27,8 @@ pub(crate) struct Setup {
     pub(crate) name: String,
     /// The parent's name.
     pub(crate) parent_name: String,
+    /// The parent's capabilities, if it may read them. The child has no more.
+    pub(crate) capabilities: Option<Capabilities>,
     /// What the system shall allow it.
     pub(crate) limits: Vec<RawLimit>,
     /// Which of the standard streams are replaced by the first descriptors that come with this.

@@ -4,13 +4,13 @@
 
 pub(crate) mod attachments;
 pub(crate) mod codec;
-pub(crate) mod fork_request;
 pub(crate) mod frame;
 pub(crate) mod handshake;
 pub(crate) mod journal;
 pub(crate) mod marker;
 mod read_buffer;
 mod record;
+pub(crate) mod spare;
 mod varint;
 
 pub(crate) use handshake::{Refusal, Role, START_DEADLINE, Setup, TaskName, refusal_of};

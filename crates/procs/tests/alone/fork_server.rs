@@ -42,6 +42,7 @@ pub fn killed() {
     for _ in 0..3 {
         let server = fork_server().expect("it lives");
         signal(server, "KILL");
+        eventually("it has ended", LIMIT, || has_ended(server));
         double_in_process();
         assert_ne!(fork_server(), Some(server));
     }
@@ -52,12 +53,21 @@ pub fn killed() {
     assert_eq!(pool.workers(), workers, "the workers were not its children");
 }
 
-/// A server that does not answer costs one start its deadline, and is replaced then.
+/// Whether a process is a zombie, or no more.
+fn has_ended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with('Z'))
+}
+
+/// A server that does not answer costs one start its deadline, and is replaced then. What it has made in advance is used
+/// before.
 pub fn stopped() {
     procs::init();
     double_in_process();
     let server = fork_server().expect("it lives");
     signal(server, "STOP");
+    double_in_process();
     double_in_process();
     assert_ne!(fork_server(), Some(server));
 }
@@ -183,4 +193,82 @@ pub fn identity() {
         process.join_for(LIMIT),
         Err(ProcessError::Died { .. })
     ));
+}
+
+/// What the kernel hands on at a start.
+#[procs::task]
+fn inherited() -> Vec<String> {
+    const NAMES: [&str; 5] = ["Umask:", "SigIgn:", "CapPrm:", "CapEff:", "Cpus_allowed:"];
+    let status = fs::read_to_string("/proc/thread-self/status").expect("/proc is there");
+    let lines = status
+        .lines()
+        .filter(|line| NAMES.iter().any(|name| line.starts_with(name)));
+    let mut seen: Vec<_> = lines.map(str::to_owned).collect();
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live rlimit.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_CORE, &raw mut limit) };
+    assert_eq!(result, 0);
+    seen.push(format!("{} {}", limit.rlim_cur, limit.rlim_max));
+    // SAFETY: it takes integers and touches no memory.
+    seen.push(unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }.to_string());
+    seen
+}
+
+/// After each change here, new processes and workers have what this process has, and not what it had before.
+pub fn inheritance() {
+    /// A change, and what it is called.
+    type Change = (&'static str, fn());
+    procs::init();
+    const CHANGES: [Change; 5] = [
+        ("the mask of modes", || {
+            // SAFETY: it takes an integer.
+            unsafe { libc::umask(0o077) };
+        }),
+        ("an ignored signal", || {
+            // SAFETY: SIG_IGN is a valid disposition.
+            unsafe { libc::signal(libc::SIGUSR2, libc::SIG_IGN) };
+        }),
+        ("a limit", || {
+            let limit = libc::rlimit {
+                rlim_cur: 0,
+                rlim_max: 0,
+            };
+            // SAFETY: the pointer is to a live rlimit.
+            unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) };
+        }),
+        ("the priority", || {
+            // SAFETY: it takes integers.
+            unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 3) };
+        }),
+        ("a capability", || {
+            const CAP_SYS_TIME: u32 = 25;
+            let mut header = [0x2008_0522_u32, 0];
+            let mut sets = [0_u32; 6];
+            // SAFETY: version 3 of the header reads and writes two groups of three words.
+            unsafe {
+                libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr());
+                sets[..3]
+                    .iter_mut()
+                    .for_each(|set| *set &= !(1 << CAP_SYS_TIME));
+                libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr());
+            }
+        }),
+    ];
+    let seen = || procs::spawn(inherited, ()).expect("it starts").join();
+    // Rust's runtime ignores SIGPIPE here, in processes too.
+    assert_eq!(seen().expect("it returns"), inherited());
+    for (name, change) in CHANGES {
+        change();
+        let here = inherited();
+        assert_eq!(seen().expect("it returns"), here, "{name}");
+        let pool = Pool::new(1).expect("it starts");
+        assert_eq!(
+            pool.apply(inherited, ()).expect("it returns"),
+            here,
+            "{name}"
+        );
+    }
 }

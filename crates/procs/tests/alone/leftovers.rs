@@ -8,7 +8,7 @@ use std::process::{self, Command};
 use std::thread;
 use std::time::Duration;
 
-use procs::{JobError, Pool};
+use procs::{JobError, Pool, command};
 use serde::{Deserialize, Serialize};
 
 use crate::orphans::is_running;
@@ -206,6 +206,50 @@ fn of_a_program(is_killed: bool) {
     } else {
         fs::write(folder.join("exit"), "").expect("the folder exists");
     }
+    victim.wait().expect("it is our child");
+    for part in parts() {
+        expect_nothing_left(&part.display().to_string(), &part);
+    }
+    fs::remove_dir_all(&folder).expect("the folder exists");
+}
+
+/// What a `command` of the main program has started ends with a killed program, wherever it went.
+pub fn of_a_programs_command() {
+    procs::init();
+    const WAYS: [(&str, &str); 3] = [
+        ("child", "sh -c \"$0\" &"),
+        ("session", "setsid sh -c \"$0\" &"),
+        ("double-fork", "(setsid sh -c \"$0\" &) &"),
+    ];
+    if let Some(folder) = env::var_os(VICTIM) {
+        for (name, way) in WAYS {
+            let part = Path::new(&folder).join(name);
+            fs::create_dir(&part).expect("the name is new");
+            let sleep = format!("touch '{}'/$$; exec sleep 600", part.display());
+            thread::spawn(move || {
+                let script = format!("{way} sleep 600");
+                command("sh").args(["-c", &script, &sleep]).run()
+            });
+        }
+        thread::sleep(LIMIT);
+        return;
+    }
+    let folder = folder("command");
+    let mut victim = Command::new(env::current_exe().expect("this program has a file"))
+        .env(
+            SCENARIO,
+            env::var_os(SCENARIO).expect("a scenario is played"),
+        )
+        .env(VICTIM, &folder)
+        .spawn()
+        .expect("it starts");
+    let parts = || WAYS.map(|(name, _)| folder.join(name));
+    eventually("all have begun", LIMIT, || {
+        parts()
+            .iter()
+            .all(|part| part.exists() && !pids(part).is_empty())
+    });
+    victim.kill().expect("it runs");
     victim.wait().expect("it is our child");
     for part in parts() {
         expect_nothing_left(&part.display().to_string(), &part);

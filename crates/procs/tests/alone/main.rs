@@ -61,6 +61,14 @@ const SCENARIOS: &[(&str, fn())] = &[
     ),
     ("a_stopped_fork_server_is_replaced", fork_server::stopped),
     (
+        "processes_inherit_what_the_fork_server_did_not",
+        fork_server::inheritance,
+    ),
+    (
+        "what_a_command_has_started_ends_with_a_killed_program",
+        leftovers::of_a_programs_command,
+    ),
+    (
         "the_fork_server_passes_on_what_is_so_now",
         fork_server::surroundings,
     ),

@@ -48,9 +48,19 @@ pub fn server_stands_still() {
     pool.map_collect(double, 0..100).expect("they run");
     let server = fork_server::fork_server().expect("it lives");
     fork_server::signal(server, "STOP");
-    let victim = pool.workers()[0].pid();
-    fork_server::signal(victim, "KILL");
-    eventually("its death is seen", LIMIT, || pool.workers().len() == 1);
+    // One process is made in advance: it replaces the first victim.
+    let kill = |victim| {
+        fork_server::signal(victim, "KILL");
+        let workers = || pool.workers();
+        eventually("its death is seen", LIMIT, || {
+            workers().iter().all(|worker| worker.pid() != victim)
+        });
+    };
+    let (first, second) = (pool.workers()[0].pid(), pool.workers()[1].pid());
+    kill(first);
+    eventually("it is replaced", LIMIT, || pool.workers().len() == 2);
+    kill(second);
+    assert_eq!(pool.workers().len(), 1);
     let begun = Instant::now();
     for n in 0..100 {
         let result = pool.submit(double, n).result_for(LIMIT);

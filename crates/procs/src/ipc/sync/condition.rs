@@ -86,7 +86,6 @@ impl Guard for RLockGuard<'_> {}
 /// ```
 #[doc(alias = "Condvar")]
 #[derive(Clone)]
-#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Condition(Arc<Memory>);
 
 impl Condition {

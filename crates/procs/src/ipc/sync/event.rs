@@ -40,7 +40,6 @@ const ROUND: u32 = 4;
 /// ```
 #[doc(alias = "ManualResetEvent")]
 #[derive(Clone)]
-#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Event(Arc<Memory>);
 
 impl Event {

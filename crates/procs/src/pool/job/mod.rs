@@ -68,9 +68,6 @@ pub use wait::{WaitFor, wait, wait_for};
 /// }
 /// ```
 #[must_use = "dropping the job discards the result and the error of the call"]
-#[doc(alias = "AsyncResult")]
-#[doc(alias = "JoinHandle")]
-#[doc(alias = "Future")]
 pub struct Job<R> {
     state: Arc<JobState>,
     result: PhantomData<fn() -> R>,
@@ -264,7 +261,6 @@ impl<R> Job<R> {
     /// It is called on the pool's callback thread, outside every lock: it may use the pool, also wait for its jobs, but
     /// other callbacks wait for its return. If the job has ended or is cancelled, it is called on the thread that calls
     /// this method or `cancel`. Its panic is caught and ignored.
-    #[doc(alias = "add_done_callback")]
     pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
         let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {
@@ -302,7 +298,6 @@ impl<R: DeserializeOwned> Job<R> {
     ///
     /// The task panicked, its worker died or was killed, the job was cancelled, the pool closed or broken, a value could
     /// not be encoded or decoded, or the result was taken by an earlier call.
-    #[doc(alias = "get")]
     pub fn result(self) -> Result<R, JobError> {
         self.state
             .await_end(None)
@@ -333,8 +328,6 @@ impl<R: DeserializeOwned> Job<R> {
     }
 
     /// Returns what [`result`](Self::result) returns, if the job has ended; `None` before.
-    #[doc(alias = "ready")]
-    #[doc(alias = "successful")]
     pub fn try_result(&mut self) -> Option<Result<R, JobError>> {
         take(self.state.lock())
     }

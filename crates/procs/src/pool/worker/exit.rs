@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::error::{JobError, StartError};
-use crate::host::start;
+use crate::host::child;
 use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::wire::{self, frame};
 
@@ -95,7 +95,7 @@ impl WorkerHandle {
     /// result once the socket is drained and the journal is read. The items after it were not begun, and are in this
     /// process only: each is run exactly once.
     pub(in crate::pool) fn reap(&mut self, now: Instant) -> Option<WorkerExit> {
-        let (status, usage) = start::collect(self.pid, &self.pidfd)?;
+        let (status, usage) = child::collect(self.pid, &self.pidfd)?;
         if !self.is_corrupt() {
             self.read_rest(now);
         }

@@ -20,8 +20,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::error::{DecodeError, StartError, SystemError};
+use crate::host::child::{self, Child};
 use crate::host::socket::BufferedSocket;
-use crate::host::start::{self, Child};
+use crate::host::start;
 use crate::process::{descendants, signal};
 use crate::sys::{self, PollFd, SIGTERM};
 use crate::wire::journal::Journal;
@@ -121,8 +122,13 @@ impl WorkerHandle {
         config: &PoolConfig,
         now: Instant,
     ) -> Result<Self, StartError> {
-        let journal =
-            Journal::new().map_err(SystemError::new("make memory to share with a worker"))?;
+        let journal = match Journal::new() {
+            Ok(journal) => journal,
+            Err(error) => {
+                child::discard(child);
+                return Err(SystemError::new("make memory to share with a worker")(error).into());
+            }
+        };
         if config.task_timeout.is_some() {
             journal.keep_time();
         }
