@@ -150,8 +150,8 @@ impl PoolBuilder {
 
     /// Calls `callback` when tasks have ended: not more often than `every`, and once more when the pool ends.
     ///
-    /// It is called on the pool's callback thread, outside every lock, where other callbacks wait for its return. A panic in
-    /// it is caught and ignored.
+    /// It is called on the pool's callback thread, outside every lock. Other callbacks wait for its return, for 10 ms at the
+    /// most. A panic in it is caught and ignored.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -364,7 +364,8 @@ impl Pool {
 
     /// Closes the pool, and waits until every job has ended, every worker is gone, and every callback has returned.
     ///
-    /// In a callback it does not wait for that callback or for later ones.
+    /// In a callback it does not wait for callbacks of this pool, nor for those of a pool whose callbacks wait for this one:
+    /// such a wait would have no end.
     pub fn join(&self) {
         self.close();
         self.shared.await_end(None);

@@ -304,6 +304,86 @@ fn callbacks_may_use_their_pool() {
 }
 
 #[test]
+fn callbacks_may_wait_for_later_ones() {
+    let (pool, folder) = (Pool::new(1).unwrap(), Folder::new());
+    // No job ends before its callback is there.
+    let _gate = pool.submit(wait_for_file, folder.path("go"));
+    let channels: Vec<_> = (0..4).map(|_| mpsc::channel::<u64>()).collect();
+    let (senders, receivers): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
+    let (said, heard) = mpsc::channel();
+    // One worker: the jobs end in order. Each callback waits for that of the next job.
+    for (number, from) in receivers.into_iter().enumerate() {
+        let to = number.checked_sub(1).map(|before| senders[before].clone());
+        let said = said.clone();
+        pool.submit(square, number as u64).on_done(move || {
+            let sum = 1 + from.recv_timeout(LIMIT).expect("the later one is called");
+            let to = to.as_ref();
+            to.map_or_else(|| said.send(sum), |to| to.send(sum))
+                .unwrap();
+        });
+    }
+    let last = senders.last().unwrap().clone();
+    pool.submit(square, 4)
+        .on_done(move || last.send(0).unwrap());
+    fs::write(folder.path("go"), "").unwrap();
+    assert_eq!(heard.recv_timeout(LIMIT), Ok(4));
+    bounded(move || pool.join());
+}
+
+/// A task's waker that becomes due while a caller of `apply` supervises is called with the callbacks.
+#[test]
+fn callbacks_may_wait_for_tasks_that_await_jobs() {
+    struct Alarm(mpsc::Sender<()>);
+    impl Wake for Alarm {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).unwrap();
+        }
+    }
+    let (pool, folder) = (Arc::new(Pool::new(2).unwrap()), Folder::new());
+    let (go, theirs) = (folder.path("go"), Arc::clone(&pool));
+    let file = go.clone();
+    let applying = thread::spawn(move || theirs.apply(wait_for_file, file));
+    eventually("it runs", || pool.stats().in_flight == 1);
+    let (wakes, woken) = mpsc::channel();
+    let (said, heard) = mpsc::channel();
+    // The other worker: no job ends before its callback is there.
+    pool.submit(wait_for_file, folder.path("begin"))
+        .on_done(move || said.send(woken.recv_timeout(LIMIT)).unwrap());
+    let mut awaited = pool.submit(square, 2);
+    let waker = Arc::new(Alarm(wakes)).into();
+    let mut context = Context::from_waker(&waker);
+    assert!(pin!(&mut awaited).poll(&mut context).is_pending());
+    fs::write(folder.path("begin"), "").unwrap();
+    assert_eq!(heard.recv_timeout(LIMIT), Ok(Ok(())));
+    fs::write(go, "").unwrap();
+    applying.join().unwrap().unwrap();
+}
+
+/// Each would wait for the return of a callback that waits for its own.
+#[test]
+fn callbacks_of_two_pools_may_join_the_other() {
+    let pools = [(); 2].map(|()| Arc::new(Pool::new(1).unwrap()));
+    let (both, folder) = (Arc::new(std::sync::Barrier::new(2)), Folder::new());
+    let (said, heard) = mpsc::channel();
+    for index in [0, 1] {
+        let (other, both, said) = (
+            Arc::clone(&pools[1 - index]),
+            Arc::clone(&both),
+            said.clone(),
+        );
+        let job = pools[index].submit(wait_for_file, folder.path("go"));
+        job.on_done(move || {
+            both.wait();
+            said.send(other.join_for(LIMIT)).unwrap();
+        });
+    }
+    fs::write(folder.path("go"), "").unwrap();
+    for _ in 0..2 {
+        assert_eq!(heard.recv_timeout(LIMIT), Ok(Ok(())));
+    }
+}
+
+#[test]
 fn a_callback_may_drop_the_last_handle() {
     let pool = Arc::new(Mutex::new(Some(Pool::new(1).unwrap())));
     let (said, heard) = mpsc::channel();

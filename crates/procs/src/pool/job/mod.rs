@@ -258,8 +258,9 @@ impl<R> Job<R> {
 
     /// Calls `callback` once, when the job ends; at once if it has ended.
     ///
-    /// It is called on the pool's callback thread, outside every lock: it may use the pool, also wait for its jobs, but
-    /// other callbacks wait for its return. If the job has ended or is cancelled, it is called on the thread that calls
+    /// It is called on the pool's callback thread, outside every lock: it may use the pool, also wait for its jobs, and for
+    /// other callbacks. They are called one after the other; one that has not returned after 10 ms no longer holds up those
+    /// behind it. If the job has ended or is cancelled, it is called on the thread that calls
     /// this method or `cancel`. Its panic is caught and ignored.
     pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
         let mut end = self.state.lock();
