@@ -31,6 +31,8 @@
 //! | the end of a process | [`ExitStatus`], [`ResourceUsage`] |
 //! | errors | [`SpawnError`], [`StartError`], [`ProcessError`], [`JobError`], [`CommandError`], [`ForkError`], [`SendError`], [`ReceiveError`], [`PutError`], [`GetError`], [`TimedOut`], [`SystemError`] |
 
+#![warn(missing_debug_implementations, unreachable_pub)]
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("procs needs Linux: pidfds, memory files and descriptor passing");
 
@@ -194,7 +196,7 @@ macro_rules! test_support {
     };
 }
 
-/// What the macros' expansions refer to. No part of the interface.
+/// Items that the macros' expansions name. No part of the interface.
 #[doc(hidden)]
 pub mod __private {
     pub use linkme;

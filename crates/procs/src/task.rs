@@ -80,7 +80,7 @@ pub(crate) enum CallError {
 type CallOnBytes = fn(&[u8], &mut Vec<u8>, TaskTimer<'_>) -> Result<(), CallError>;
 
 /// A task in the binary's table.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Entry {
     pub(crate) id: u64,
     pub(crate) name: &'static str,

@@ -94,7 +94,6 @@ impl fmt::Display for LastLines<'_> {
 impl Error for CommandError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            // The text above is the inner error's own.
             Self::System(error) => error.source(),
             Self::Invalid(error) => error.source(),
             Self::NotKilled { error, .. } => error.source(),

@@ -1,18 +1,18 @@
-//! Forks that fail.
+//! Errors of forks.
 
 use std::error::Error;
 use std::fmt;
 
 use super::SystemError;
 
-/// This process could not be duplicated, or the duplicate not be waited for.
+/// A fork, or a wait for a forked child, failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ForkError {
-    /// This process has several threads (their number is in the value), of which the child would have one, together
-    /// with whatever locks the others held.
+    /// This process has several threads; their number is in the value. The child would have one of them, and every lock that
+    /// the others held would stay locked. Fork before other threads are started, or use [`spawn`](crate::spawn).
     SeveralThreads(usize),
-    /// The time to wait is over; the child still runs.
+    /// The child has not ended within the time limit. It can be waited for again.
     TimedOut,
     /// A system call failed.
     System(SystemError),
@@ -24,10 +24,10 @@ impl fmt::Display for ForkError {
             Self::SeveralThreads(count) => {
                 write!(
                     f,
-                    "this process has {count} threads: fork before you start others, or use procs::spawn"
+                    "this process has {count} threads, of which a fork would copy one"
                 )
             }
-            Self::TimedOut => f.write_str("the child still runs: wait longer, or terminate it"),
+            Self::TimedOut => f.write_str("the child has not ended within the time limit"),
             Self::System(error) => error.fmt(f),
         }
     }
@@ -36,7 +36,7 @@ impl fmt::Display for ForkError {
 impl Error for ForkError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::System(error) => Some(error),
+            Self::System(error) => error.source(),
             _ => None,
         }
     }

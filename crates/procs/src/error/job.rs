@@ -1,4 +1,4 @@
-//! Jobs without a result, and waits that end too early.
+//! Errors of jobs and of waits.
 
 use std::error::Error;
 use std::fmt;
@@ -16,9 +16,10 @@ pub enum JobError {
     Panicked(Panicked),
     /// The job was cancelled before a worker had it.
     Cancelled,
-    /// The pool was closed before the job was submitted, or terminated before it was done.
+    /// The pool was closed before the job was submitted, or terminated before the job was done. [`Pool::join`](crate::Pool::join)
+    /// lets jobs finish.
     Closed,
-    /// The time to wait is over; the job goes on, and can be waited for again.
+    /// The job has not ended within the time limit. It goes on, and can be waited for again.
     TimedOut,
     /// The task ran longer than the pool's task timeout, and its worker was killed.
     #[non_exhaustive]
@@ -35,18 +36,18 @@ pub enum JobError {
         pid: u32,
         /// How it ended: the code with which it exited, or the signal that killed it.
         status: ExitStatus,
-        /// What it had used. The peak memory tells whether it was killed for lack of memory.
+        /// The resources that it used. A high peak memory beside SIGKILL suggests that it was killed for lack of memory.
         usage: ResourceUsage,
         /// The last panic of the task, if there was one: in a destructor during a panic, for instance, it aborts the worker.
         panic: Option<Box<Panicked>>,
     },
-    /// The pool's workers failed to start again and again, and it gave up.
+    /// The pool is broken: its workers failed to start five times in a row.
     Broken(StartError),
     /// The arguments or the result could not be encoded.
     Encode(EncodeError),
     /// The arguments or the result could not be decoded.
     Decode(DecodeError),
-    /// An earlier call has returned the result.
+    /// An earlier call has returned the result. A result is returned once.
     AlreadyTaken,
 }
 
@@ -55,10 +56,8 @@ impl fmt::Display for JobError {
         match self {
             Self::Panicked(panic) => panic.fmt(f),
             Self::Cancelled => f.write_str("the job was cancelled before it began"),
-            Self::Closed => f.write_str(
-                "the pool is closed: submit before you close, and join before you terminate",
-            ),
-            Self::TimedOut => f.write_str("the job is not done yet: wait longer, or cancel it"),
+            Self::Closed => f.write_str("the pool was closed before the job was done"),
+            Self::TimedOut => f.write_str("the job has not ended within the time limit"),
             Self::TaskTimedOut { limit, pid } => {
                 write!(
                     f,
@@ -81,13 +80,11 @@ impl fmt::Display for JobError {
             }
             Self::Broken(error) => write!(
                 f,
-                "the pool gave up, because its workers do not start: {error}"
+                "the pool is broken, because its workers do not start: {error}"
             ),
             Self::Encode(error) => error.fmt(f),
             Self::Decode(error) => error.fmt(f),
-            Self::AlreadyTaken => {
-                f.write_str("the result was taken by an earlier call: keep it there")
-            }
+            Self::AlreadyTaken => f.write_str("an earlier call has taken the result"),
         }
     }
 }
@@ -95,22 +92,24 @@ impl fmt::Display for JobError {
 impl Error for JobError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Panicked(panic) => Some(panic),
-            Self::Broken(error) => Some(error),
-            Self::Encode(error) => Some(error),
-            Self::Decode(error) => Some(error),
+            Self::Panicked(panic) => panic.source(),
+            Self::Broken(error) => error.source(),
+            Self::Encode(error) => error.source(),
+            Self::Decode(error) => error.source(),
             _ => None,
         }
     }
 }
 
-/// The time to wait is over; what was waited for goes on.
+/// The time limit of a wait has passed. The operation goes on, and can be waited for again.
+///
+/// It has no data on purpose: a wait that can fail in other ways has an error of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time to wait is over: wait longer, or terminate")
+        f.write_str("the time limit of the wait has passed")
     }
 }
 

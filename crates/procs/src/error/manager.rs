@@ -42,7 +42,6 @@ impl fmt::Display for ManagerError {
     }
 }
 
-/// A wrapped error is printed by `Display`; `source` is the error behind it.
 impl Error for ManagerError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {

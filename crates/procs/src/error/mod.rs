@@ -1,4 +1,7 @@
 //! Every error of the crate.
+//!
+//! `Display` prints the whole reason, that of a wrapped error included. [`source`](std::error::Error::source) returns only
+//! what is not printed, so that reporters that walk the chain print no text twice.
 
 mod command;
 mod exchange;

@@ -24,7 +24,7 @@ impl Panicked {
         }
     }
 
-    /// What the panic said.
+    /// The message of the panic.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -34,7 +34,7 @@ impl Panicked {
         self.location.as_deref()
     }
 
-    /// The stack of the other process at the panic. Absent when `RUST_BACKTRACE=0` forbids it.
+    /// The stack of the other process at the panic. `None` where `RUST_BACKTRACE=0` is set.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Processes without a result.
+//! Errors of processes.
 
 use std::error::Error;
 use std::fmt;
@@ -18,11 +18,9 @@ pub enum ProcessError {
     Died {
         /// Its process id.
         pid: u32,
-        /// The signal that killed it.
-        signal: Option<i32>,
-        /// The code with which it exited.
-        code: Option<i32>,
-        /// What it had used up: its peak memory tells whether it was killed for want of that.
+        /// How it ended: the code with which it exited, or the signal that killed it.
+        status: ExitStatus,
+        /// The resources that it used. A high peak memory beside SIGKILL suggests that it was killed for lack of memory.
         usage: ResourceUsage,
     },
     /// The process never became ready to run the task.
@@ -34,9 +32,9 @@ pub enum ProcessError {
     /// The thread of this program that watches its processes panicked, and the process was killed. Processes that are
     /// started later are watched by a new thread.
     MonitorPanicked,
-    /// The time to wait is over; the process still runs, and can be waited for again.
+    /// The process has not ended within the time limit. It goes on, and can be waited for again.
     TimedOut,
-    /// An earlier call has returned the result.
+    /// An earlier call has returned the result. A result is returned once.
     AlreadyJoined,
 }
 
@@ -44,17 +42,8 @@ impl fmt::Display for ProcessError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => panic.fmt(f),
-            Self::Died {
-                pid,
-                signal,
-                code,
-                usage: _,
-            } => {
-                write!(
-                    f,
-                    "process {pid} died before its task ended: {}",
-                    ExitStatus::from_parts(*code, *signal)
-                )
+            Self::Died { pid, status, .. } => {
+                write!(f, "process {pid} died before its task ended: {status}")
             }
             Self::Start(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
@@ -62,10 +51,8 @@ impl fmt::Display for ProcessError {
             Self::MonitorPanicked => f.write_str(
                 "the process was killed, because the thread that watches processes panicked",
             ),
-            Self::TimedOut => f.write_str("the process still runs: wait longer, or terminate it"),
-            Self::AlreadyJoined => {
-                f.write_str("the result was taken by an earlier join: keep it there")
-            }
+            Self::TimedOut => f.write_str("the process has not ended within the time limit"),
+            Self::AlreadyJoined => f.write_str("an earlier join has taken the result"),
         }
     }
 }
@@ -73,10 +60,10 @@ impl fmt::Display for ProcessError {
 impl Error for ProcessError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Panicked(panic) => Some(panic),
-            Self::Start(error) => Some(error),
-            Self::Encode(error) => Some(error),
-            Self::Decode(error) => Some(error),
+            Self::Panicked(panic) => panic.source(),
+            Self::Start(error) => error.source(),
+            Self::Encode(error) => error.source(),
+            Self::Decode(error) => error.source(),
             _ => None,
         }
     }

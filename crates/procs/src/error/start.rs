@@ -1,4 +1,4 @@
-//! Processes that do not start.
+//! Errors of starting processes and pools.
 
 use std::error::Error;
 use std::fmt;
@@ -13,13 +13,13 @@ use super::{DecodeError, EncodeError, InvalidOption, Panicked, SystemError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartError {
-    /// It ended before it called [`init`](crate::init).
+    /// It ended before it called [`init`](crate::init). The call must be the first thing in `main`, on every path.
     Ended(ExitStatus),
-    /// It did not call [`init`](crate::init) within this time, and was killed.
+    /// It did not call [`init`](crate::init) within this time, and was killed. The call must be the first thing in `main`.
     TimedOut(Duration),
-    /// It is another build of the program.
+    /// It is another build of the program: the file was replaced. The program has to be restarted.
     BuildDiffers,
-    /// It does not know the task: it is not the program that asked.
+    /// It has no task of this name and signature: it is another program.
     UnknownTask(String),
     /// Its call of [`init`](crate::init) was not the first thing in `main`, on the main thread.
     NotOnMainThread,
@@ -31,7 +31,7 @@ pub enum StartError {
     InitializerDied(ExitStatus),
     /// The arguments of the pool's initializer could not be decoded in it.
     Decode(DecodeError),
-    /// Its first message made no sense.
+    /// Its first message is none of this crate's: another part of the program has written to its socket.
     Garbled,
     /// The system refused to start it.
     System(SystemError),
@@ -53,21 +53,16 @@ impl fmt::Display for StartError {
         match self {
             Self::Ended(status) => write!(
                 f,
-                "the new process ended before it was ready ({status}): call procs::init() first in main, on every path"
+                "the new process ended before it called procs::init(): {status}"
             ),
             Self::TimedOut(limit) => write!(
                 f,
-                "the new process was not ready after {limit:?}, and was killed: call procs::init() first in main"
+                "the new process did not call procs::init() within {limit:?}, and was killed"
             ),
-            Self::BuildDiffers => f.write_str(
-                "the new process runs another build of this program: restart the program",
-            ),
-            Self::UnknownTask(name) => write!(
-                f,
-                "the new process does not know the task {name}: restart the program"
-            ),
+            Self::BuildDiffers => f.write_str("the new process runs another build of this program"),
+            Self::UnknownTask(name) => write!(f, "the new process has no task {name}"),
             Self::NotOnMainThread => {
-                f.write_str("procs::init() must be called on the main thread, first in main")
+                f.write_str("the new process called procs::init() outside its main thread")
             }
             Self::InitTooLate => f.write_str(
                 "the new process replaced its standard input before it called procs::init()",
@@ -82,9 +77,7 @@ impl fmt::Display for StartError {
                     "the arguments of the pool's initializer could not be decoded: {error}"
                 )
             }
-            Self::Garbled => f.write_str(
-                "the new process did not speak our language: something wrote to its socket",
-            ),
+            Self::Garbled => f.write_str("the first message of the new process is not valid"),
             Self::System(error) => error.fmt(f),
         }
     }
@@ -93,9 +86,9 @@ impl fmt::Display for StartError {
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Initializer(panic) => Some(panic),
-            Self::Decode(error) => Some(error),
-            Self::System(error) => Some(error),
+            Self::Initializer(panic) => panic.source(),
+            Self::Decode(error) => error.source(),
+            Self::System(error) => error.source(),
             _ => None,
         }
     }
@@ -103,10 +96,11 @@ impl Error for StartError {
 
 /// A process or pool could not be started.
 ///
-/// `Debug` adds the sentence of `Display` where the variant alone does not say what to do, because `unwrap` shows it.
+/// `Debug` adds what to do where [`init`](crate::init) is missing, because `unwrap` shows it.
 #[non_exhaustive]
 pub enum SpawnError {
-    /// This program never called [`init`](crate::init), so a child of it would run `main` instead of the task.
+    /// This program has not called [`init`](crate::init), so that a child of it would run `main` instead of the task. Call it
+    /// first in `main`, or write [`test_support!`](crate::test_support) in a test file.
     InitMissing,
     /// This process is itself such a child: it was started to run a task, and went past the place where
     /// [`init`](crate::init) should have been.
@@ -117,7 +111,7 @@ pub enum SpawnError {
     TooDeep(u32),
     /// A pool needs at least one worker.
     NoWorkers,
-    /// Two tasks have this name, signature and place, so that it is unclear which is meant.
+    /// Two tasks have this name, signature and place. They need different names.
     AmbiguousTask(&'static str),
     /// An environment variable or the working directory cannot be represented by the system.
     Invalid(InvalidOption),
@@ -134,9 +128,12 @@ pub enum SpawnError {
 impl fmt::Debug for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InitMissing => write!(f, "InitMissing ({self})"),
-            Self::InitSkipped => write!(f, "InitSkipped ({self})"),
-            Self::InitTooLate => write!(f, "InitTooLate ({self})"),
+            Self::InitMissing => write!(
+                f,
+                "InitMissing ({self}: call it first in main, or write procs::test_support!() in a test file)"
+            ),
+            Self::InitSkipped => write!(f, "InitSkipped ({self}: call it first in main)"),
+            Self::InitTooLate => write!(f, "InitTooLate ({self}: call it first in main)"),
             Self::TooDeep(limit) => f.debug_tuple("TooDeep").field(limit).finish(),
             Self::NoWorkers => f.write_str("NoWorkers"),
             Self::AmbiguousTask(name) => f.debug_tuple("AmbiguousTask").field(name).finish(),
@@ -153,17 +150,17 @@ impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InitMissing => f.write_str(
-                "procs::init() has not been called: call it first in main, or write procs::test_support!() in a test file",
+                "this program has not called procs::init()",
             ),
             Self::InitSkipped => f.write_str(
-                "this process was started to run a task, but main did not call procs::init() first; nothing was started",
+                "this process was started to run a task, and did not call procs::init()",
             ),
             Self::InitTooLate => f.write_str(
-                "this process was started to run a task, but its standard input was replaced before procs::init(); nothing was started",
+                "this process was started to run a task, and its standard input was replaced before it called procs::init()",
             ),
             Self::TooDeep(limit) => write!(f, "processes are nested {limit} deep, which is the limit"),
             Self::NoWorkers => f.write_str("a pool needs at least one worker"),
-            Self::AmbiguousTask(name) => write!(f, "two tasks are called {name}: give them different names"),
+            Self::AmbiguousTask(name) => write!(f, "two tasks have the name {name}"),
             Self::Invalid(error) => error.fmt(f),
             Self::Encode(error) => error.fmt(f),
             Self::System(error) => error.fmt(f),
@@ -176,9 +173,10 @@ impl fmt::Display for SpawnError {
 impl Error for SpawnError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Encode(error) => Some(error),
-            Self::System(error) => Some(error),
-            Self::Start(error) => Some(error),
+            Self::Invalid(error) => error.source(),
+            Self::Encode(error) => error.source(),
+            Self::System(error) => error.source(),
+            Self::Start(error) => error.source(),
             _ => None,
         }
     }

@@ -162,7 +162,7 @@ impl fmt::Display for CreateError {
             Self::OutOfRange { given, min, max } => {
                 write!(f, "{given} is outside the range from {min} to {max}")
             }
-            Self::System(_) => f.write_str("the primitive was not made"),
+            Self::System(error) => error.fmt(f),
         }
     }
 }
@@ -170,7 +170,7 @@ impl fmt::Display for CreateError {
 impl Error for CreateError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::System(error) => Some(error),
+            Self::System(error) => error.source(),
             Self::OutOfRange { .. } => None,
         }
     }

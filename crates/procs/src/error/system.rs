@@ -1,4 +1,4 @@
-//! The system refuses.
+//! Errors of system calls.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A system call failed.
 ///
-/// Names the call and what it was for; the system's own error is the [`source`](Error::source).
+/// `Display` prints what the call was for and the system's error, which [`io_error`](Self::io_error) returns as well.
 #[derive(Clone, Debug)]
 pub struct SystemError {
     doing: Cow<'static, str>,
@@ -33,7 +33,12 @@ impl SystemError {
         )
     }
 
-    /// The system's error number, if it gave one.
+    /// Returns the system's error.
+    pub fn io_error(&self) -> &io::Error {
+        &self.source
+    }
+
+    /// Returns the number of the system's error (`errno`), if it has one.
     pub fn raw_os_error(&self) -> Option<i32> {
         self.source.raw_os_error()
     }
@@ -47,11 +52,12 @@ impl fmt::Display for SystemError {
 
 impl Error for SystemError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
+        // The error itself is printed.
+        self.source.source()
     }
 }
 
-/// Equal when the same call failed with the same error number.
+/// Equal if the same call failed with the same error number.
 impl PartialEq for SystemError {
     fn eq(&self, other: &Self) -> bool {
         self.doing == other.doing

@@ -23,6 +23,8 @@ use crate::wire::marker;
 /// How a new process comes to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "set_start_method")]
+#[doc(alias = "forkserver")]
 pub enum StartMethod {
     /// From the fork server: this program, started once more with the first process that needs it, and duplicated
     /// there. Fast (about a tenth of a millisecond), whatever the size of this process.

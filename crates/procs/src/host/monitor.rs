@@ -234,8 +234,7 @@ impl MonitoredProcess {
             } else {
                 ProcessError::Died {
                     pid: self.state.pid(),
-                    signal: status.signal(),
-                    code: status.code(),
+                    status,
                     usage,
                 }
             })

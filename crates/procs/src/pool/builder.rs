@@ -97,6 +97,7 @@ fn encode_initializer<T: Task>(args: &T::Args) -> Result<Initializer, SpawnError
 
 impl PoolBuilder {
     /// Sets the number of workers. Default: the number of usable CPUs ([`cpu_count`]).
+    #[doc(alias = "max_workers")]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -118,6 +119,8 @@ impl PoolBuilder {
     }
 
     /// Replaces a worker after this many tasks (at least 1). It bounds what tasks leak.
+    #[doc(alias = "maxtasksperchild")]
+    #[doc(alias = "max_tasks_per_child")]
     pub fn max_tasks_per_worker(mut self, tasks: usize) -> Self {
         self.max_tasks = Some(tasks.max(1));
         self

@@ -72,6 +72,7 @@ pub enum Shutdown {
 /// }
 /// ```
 #[must_use = "a pool that is dropped kills its workers"]
+#[doc(alias = "ProcessPoolExecutor")]
 pub struct Pool {
     shared: Arc<Shared>,
     driver: Arc<DriverLock>,
@@ -142,6 +143,7 @@ impl Pool {
     /// [`queue_bound`](PoolBuilder::queue_bound): then it blocks until there is room.
     ///
     /// Never fails: if the arguments cannot be encoded or the pool is closed, the job ends in that error.
+    #[doc(alias = "apply_async")]
     pub fn submit<T: Task>(&self, _task: T, args: T::Args) -> Job<T::Output> {
         let state = JobState::new();
         if let Some(slice) = encode_call::<T>(&state, &args) {
@@ -247,6 +249,8 @@ impl Pool {
     ///     assert_eq!(squares.unwrap(), [1, 4, 9]);
     /// }
     /// ```
+    #[doc(alias = "starmap")]
+    #[doc(alias = "executor_map")]
     pub fn map<T: Task, I>(&self, _task: T, items: I) -> Imap<'_, T, I::IntoIter>
     where
         I: IntoIterator<Item = T::Args>,
@@ -261,6 +265,8 @@ impl Pool {
     /// # Errors
     ///
     /// All items are run, also after one fails; then the error of the first item that failed is returned.
+    #[doc(alias = "starmap")]
+    #[doc(alias = "map_async")]
     pub fn map_collect<T: Task>(
         &self,
         _task: T,

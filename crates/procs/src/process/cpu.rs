@@ -11,6 +11,8 @@ use std::thread;
 /// ```
 /// assert!(procs::cpu_count() >= 1);
 /// ```
+#[doc(alias = "available_parallelism")]
+#[doc(alias = "process_cpu_count")]
 pub fn cpu_count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }

@@ -13,7 +13,7 @@ use crate::process::signal;
 use crate::process::status::ExitStatus;
 use crate::sys::{self, SIGKILL, SIGTERM};
 
-/// In which of the two processes [`fork`] has returned.
+/// The process in which [`fork`] has returned. Closed on purpose: there is no third one.
 #[derive(Debug)]
 #[must_use = "the two processes would do the same"]
 pub enum Fork {
@@ -121,6 +121,8 @@ pub fn fork_checked() -> Result<Fork, ForkError> {
 ///
 /// Dropping the handle detaches the child. It is collected after its end, when this process forks again or drops
 /// another handle, so that no more than the last few remain as zombies.
+#[doc(alias = "pid_t")]
+#[must_use = "dropping the handle detaches the child"]
 pub struct ForkedChild {
     pid: u32,
     pidfd: OwnedFd,

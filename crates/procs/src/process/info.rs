@@ -75,6 +75,8 @@ pub(crate) fn child_ended(pid: u32) {
 /// assert_eq!(procs::current().name(), "MainProcess");
 /// assert_eq!(procs::current().pid(), std::process::id());
 /// ```
+#[doc(alias = "current_process")]
+#[doc(alias = "getpid")]
 pub fn current() -> ProcessInfo {
     let name = IDENTITY
         .get()
@@ -89,6 +91,8 @@ pub fn current() -> ProcessInfo {
 /// ```
 /// assert_eq!(procs::parent(), None);
 /// ```
+#[doc(alias = "parent_process")]
+#[doc(alias = "getppid")]
 pub fn parent() -> Option<ProcessInfo> {
     IDENTITY.get().map(|identity| identity.parent.clone())
 }

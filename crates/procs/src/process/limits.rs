@@ -27,6 +27,9 @@ use crate::sys;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "setrlimit")]
+#[doc(alias = "rlimit")]
+#[doc(alias = "ulimit")]
 pub enum Limit {
     /// Memory of its own, in bytes: heap, stacks of threads, private maps. An allocation beyond it fails; in most Rust
     /// programs that aborts the process. A process that does nothing has about 10 MiB.

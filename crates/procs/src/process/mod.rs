@@ -119,6 +119,8 @@ impl AsFd for ProcessState {
 ///     assert_eq!(process.join().unwrap(), 42);
 /// }
 /// ```
+#[doc(alias = "start")]
+#[doc(alias = "multiprocessing")]
 pub fn spawn<T: Task>(task: T, args: T::Args) -> Result<Process<T::Output>, SpawnError> {
     Process::builder().spawn(task, args)
 }
@@ -127,6 +129,9 @@ pub fn spawn<T: Task>(task: T, args: T::Args) -> Result<Process<T::Output>, Spaw
 ///
 /// Dropping the handle detaches the process: it goes on, is collected when it ends, and still ends with this process.
 /// With [`daemon`](ProcessBuilder::daemon), dropping the handle kills it.
+#[doc(alias = "JoinHandle")]
+#[doc(alias = "Child")]
+#[must_use = "dropping the handle detaches the process, and its result and its panic are lost"]
 pub struct Process<R> {
     state: Arc<ProcessState>,
     name: String,
@@ -187,6 +192,7 @@ impl<R> Process<R> {
     /// # Errors
     ///
     /// [`NotPermitted`](SignalError::NotPermitted) when the process runs as another user, and goes on.
+    #[doc(alias = "SIGTERM")]
     pub fn terminate(&self) -> Result<(), SignalError> {
         signal::send(self.state.pid, self.state.as_fd(), SIGTERM)
     }
@@ -197,6 +203,7 @@ impl<R> Process<R> {
     ///
     /// [`NotPermitted`](SignalError::NotPermitted) when the process, or one that it has started, runs as another user, and
     /// goes on. The others are killed.
+    #[doc(alias = "SIGKILL")]
     pub fn kill(&self) -> Result<(), SignalError> {
         self.state.kill_tree()
     }
@@ -218,6 +225,8 @@ impl<R> Process<R> {
     }
 
     /// How the process ended, or `None` while it runs.
+    #[doc(alias = "exitcode")]
+    #[doc(alias = "returncode")]
     pub fn exit_status(&self) -> Option<ExitStatus> {
         self.wait_until(Some(Instant::now())).status
     }
@@ -272,6 +281,7 @@ impl<R: DeserializeOwned> Process<R> {
     ///
     /// The task panicked, the process died first or never got ready, a value could not be encoded or decoded, or the
     /// result was taken by an earlier call.
+    #[doc(alias = "wait")]
     pub fn join(&mut self) -> Result<R, ProcessError> {
         self.join_until(None).unwrap_or(Err(ProcessError::TimedOut))
     }
@@ -289,6 +299,7 @@ impl<R: DeserializeOwned> Process<R> {
     }
 
     /// What [`join`](Self::join) returns, if the process has ended; `None` while it runs.
+    #[doc(alias = "try_wait")]
     pub fn try_join(&mut self) -> Option<Result<R, ProcessError>> {
         self.join_until(Some(Instant::now()))
     }

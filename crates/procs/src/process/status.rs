@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// How a process ended: with an exit code, or by a signal.
 ///
-/// When another part of the program collected the child first (a `waitpid(-1)`, or SIGCHLD set to "ignore"), the kernel
-/// has forgotten how it ended, and both [`code`](Self::code) and [`signal`](Self::signal) are `None`.
+/// If another part of the program collected the child first (a `waitpid(-1)`, or SIGCHLD set to "ignore"), the kernel keeps
+/// no status, and both [`code`](Self::code) and [`signal`](Self::signal) are `None`.
 ///
 /// ```
 /// #[procs::task]
@@ -22,29 +22,26 @@ use std::time::Duration;
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias = "exitcode")]
+#[doc(alias = "returncode")]
 pub struct ExitStatus {
     code: Option<i32>,
     signal: Option<i32>,
 }
 
 impl ExitStatus {
-    /// Nobody knows any more.
+    /// Another part of the program collected the status.
     pub(crate) const UNKNOWN: Self = Self {
         code: None,
         signal: None,
     };
 
-    /// From the kernel's answer: an exit code, or the number of a signal.
+    /// Makes a status of an exit code, or of the number of a signal.
     pub(crate) fn new(end: Result<i32, i32>) -> Self {
         Self {
             code: end.ok(),
             signal: end.err(),
         }
-    }
-
-    /// From what [`code`](Self::code) and [`signal`](Self::signal) said.
-    pub(crate) fn from_parts(code: Option<i32>, signal: Option<i32>) -> Self {
-        Self { code, signal }
     }
 
     /// The exit code, if the process exited.
@@ -88,19 +85,21 @@ fn signal_name(signal: i32) -> &'static str {
         libc::SIGHUP => "SIGHUP",
         libc::SIGILL => "SIGILL: illegal instruction",
         libc::SIGINT => "SIGINT: interrupted",
-        libc::SIGKILL => "SIGKILL: killed, perhaps for want of memory",
+        libc::SIGKILL => "SIGKILL: killed, perhaps for lack of memory",
         libc::SIGPIPE => "SIGPIPE",
         libc::SIGSEGV => "SIGSEGV: bad memory access",
-        libc::SIGTERM => "SIGTERM: asked to end",
+        libc::SIGTERM => "SIGTERM: terminated",
         libc::SIGXCPU => "SIGXCPU: CPU limit reached",
         _ => "see signal(7)",
     }
 }
 
-/// What a process used up in its life, as the kernel counted it.
+/// Resources that a process used in its life, as the kernel counted them.
 ///
 /// All zero when another part of the program collected the child first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "rusage")]
+#[doc(alias = "getrusage")]
 pub struct ResourceUsage {
     pub(crate) user: Duration,
     pub(crate) system: Duration,
@@ -118,7 +117,7 @@ impl ResourceUsage {
         self.system
     }
 
-    /// The most memory that it held at once, in bytes.
+    /// The peak of its resident memory, in bytes.
     pub fn peak_memory(&self) -> u64 {
         self.peak_memory
     }

@@ -29,6 +29,7 @@ use std::sync::Arc;
 /// }
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "a stream does nothing unless it is given to a builder"]
 pub struct Stdio(Kind);
 
 #[derive(Clone, Debug)]

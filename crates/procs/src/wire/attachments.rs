@@ -169,6 +169,7 @@ pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
 #[derive(Debug)]
 #[doc(alias = "fd")]
 #[doc(alias = "SCM_RIGHTS")]
+#[must_use = "dropping the descriptor closes it"]
 pub struct Descriptor(OwnedFd);
 
 impl Descriptor {

@@ -449,16 +449,3 @@ fn descriptors_are_made_from_their_owners_and_turn_into_them() {
     let socket: Descriptor = UnixDatagram::unbound().unwrap().into();
     assert!(file.as_raw_fd() != socket.as_raw_fd());
 }
-
-#[test]
-fn an_error_prints_its_source_or_returns_it() {
-    use std::error::Error;
-    let (here, _there) = channel::<Vec<Descriptor>>().unwrap();
-    let copy = || Descriptor::from(here.as_fd().try_clone_to_owned().unwrap());
-    let error = here.send(&(0..254).map(|_| copy()).collect()).unwrap_err();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        assert!(!error.to_string().contains(&inner.to_string()), "{error}");
-        source = inner.source();
-    }
-}

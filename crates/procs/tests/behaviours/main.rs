@@ -5,6 +5,7 @@ mod a_waiting_caller_supervises;
 mod common;
 mod connections_carry_messages_whole;
 mod dead_worker_fails_only_its_task;
+mod errors_print_each_text_once;
 mod large_and_many_values_are_bounded;
 mod lazy_input_is_bounded;
 mod locks_survive_their_owners;

@@ -78,13 +78,6 @@ fn an_error_names_the_program_and_the_directory() {
 }
 
 #[test]
-fn an_error_and_its_sources_tell_each_fact_once() {
-    let error = command("no-such-program-xyz").run().unwrap_err();
-    let source = std::error::Error::source(&error);
-    assert!(source.is_none_or(|source| source.to_string() != error.to_string()));
-}
-
-#[test]
 fn what_no_environment_can_hold_is_refused_by_name() {
     for name in ["", "A=B", "=A", "A\0B", "="] {
         let reason = invalid(command("true").env(name, "value"));

@@ -35,6 +35,8 @@ use super::{allocate, pack, unpack};
 ///     assert_eq!(numbers.to_vec(), [2.0, 5.0]);
 /// }
 /// ```
+#[doc(alias = "Array")]
+#[must_use = "shared memory that is dropped by all its users is gone"]
 pub struct SharedArray<T> {
     map: Arc<SharedMap>,
     length: usize,

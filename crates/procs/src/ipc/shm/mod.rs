@@ -99,6 +99,9 @@ fn unpack<'de, D: Deserializer<'de>>(
 /// }
 /// ```
 #[derive(Clone)]
+#[doc(alias = "mmap")]
+#[doc(alias = "shm_open")]
+#[must_use = "shared memory that is dropped by all its users is gone"]
 pub struct SharedMemory {
     map: Arc<SharedMap>,
     length: usize,

@@ -32,6 +32,9 @@ use crate::error::SystemError;
 ///     assert_eq!(total.get(), 2000);
 /// }
 /// ```
+#[doc(alias = "Value")]
+#[doc(alias = "Atomic")]
+#[must_use = "shared memory that is dropped by all its users is gone"]
 pub struct SharedValue<T>(SharedArray<T>);
 
 impl<T: Plain> SharedValue<T> {

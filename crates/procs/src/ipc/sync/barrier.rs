@@ -39,6 +39,7 @@ const BROKEN: usize = 8;
 /// }
 /// ```
 #[derive(Clone)]
+#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Barrier(Arc<Memory>);
 
 impl Barrier {

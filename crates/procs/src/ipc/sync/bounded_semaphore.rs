@@ -38,6 +38,7 @@ const MAX: usize = (u32::MAX / ONE) as usize;
 /// ```
 #[doc(alias = "Sem")]
 #[derive(Clone)]
+#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct BoundedSemaphore(Arc<Memory>);
 
 impl BoundedSemaphore {

@@ -86,6 +86,7 @@ impl Guard for RLockGuard<'_> {}
 /// ```
 #[doc(alias = "Condvar")]
 #[derive(Clone)]
+#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Condition(Arc<Memory>);
 
 impl Condition {

@@ -40,6 +40,7 @@ const ROUND: u32 = 4;
 /// ```
 #[doc(alias = "ManualResetEvent")]
 #[derive(Clone)]
+#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Event(Arc<Memory>);
 
 impl Event {

@@ -45,6 +45,7 @@ use super::memory::{Kind, Memory, shared_handle};
 /// ```
 #[doc(alias = "Mutex")]
 #[derive(Clone)]
+#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Lock(Arc<Memory>);
 
 impl Lock {
@@ -64,6 +65,7 @@ impl Lock {
     /// [`OwnerDied`](LockError::OwnerDied), [`Deadlock`](LockError::Deadlock) when this thread owns the lock, and
     /// [`Broken`](LockError::Broken).
     #[inline]
+    #[doc(alias = "acquire")]
     pub fn lock(&self) -> Result<LockGuard<'_>, LockError> {
         match self.0.lock().try_lock() {
             Some(Acquired::Clean) => self.guard(true),

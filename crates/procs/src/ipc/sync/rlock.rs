@@ -30,6 +30,9 @@ use super::memory::{Kind, Memory, shared_handle};
 /// ```
 #[doc(alias = "ReentrantMutex")]
 #[derive(Clone)]
+#[must_use = "a primitive does nothing unless its methods are called"]
+#[doc(alias = "ReentrantLock")]
+#[doc(alias = "recursive")]
 pub struct RLock(Arc<Memory>);
 
 impl RLock {
@@ -47,6 +50,7 @@ impl RLock {
     /// # Errors
     ///
     /// [`OwnerDied`](LockError::OwnerDied) and [`Broken`](LockError::Broken).
+    #[doc(alias = "acquire")]
     pub fn lock(&self) -> Result<RLockGuard<'_>, LockError> {
         self.lock_by(None, true)
     }

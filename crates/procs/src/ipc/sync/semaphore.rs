@@ -56,6 +56,7 @@ const ONE_RELEASE: u32 = 2;
 /// ```
 #[doc(alias = "Sem")]
 #[derive(Clone)]
+#[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Semaphore(Arc<Memory>);
 
 /// Which permits a call takes.

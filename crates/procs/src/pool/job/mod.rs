@@ -68,6 +68,9 @@ pub use wait::{WaitFor, wait, wait_for};
 /// }
 /// ```
 #[must_use = "dropping the job discards the result and the error of the call"]
+#[doc(alias = "AsyncResult")]
+#[doc(alias = "JoinHandle")]
+#[doc(alias = "Future")]
 pub struct Job<R> {
     state: Arc<JobState>,
     result: PhantomData<fn() -> R>,
@@ -262,6 +265,7 @@ impl<R> Job<R> {
     /// other callbacks. They are called one after the other; one that has not returned after 10 ms no longer holds up those
     /// behind it. If the job has ended or is cancelled, it is called on the thread that calls
     /// this method or `cancel`. Its panic is caught and ignored.
+    #[doc(alias = "add_done_callback")]
     pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
         let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {
@@ -299,6 +303,7 @@ impl<R: DeserializeOwned> Job<R> {
     ///
     /// The task panicked, its worker died or was killed, the job was cancelled, the pool closed or broken, a value could
     /// not be encoded or decoded, or the result was taken by an earlier call.
+    #[doc(alias = "get")]
     pub fn result(self) -> Result<R, JobError> {
         self.state
             .await_end(None)
@@ -329,6 +334,8 @@ impl<R: DeserializeOwned> Job<R> {
     }
 
     /// Returns what [`result`](Self::result) returns, if the job has ended; `None` before.
+    #[doc(alias = "ready")]
+    #[doc(alias = "successful")]
     pub fn try_result(&mut self) -> Option<Result<R, JobError>> {
         take(self.state.lock())
     }

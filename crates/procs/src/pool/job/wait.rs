@@ -9,6 +9,8 @@ use crate::pool::job::{CompletionQueue, Job};
 
 /// What ends a wait for several jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "return_when")]
+#[non_exhaustive]
 pub enum WaitFor {
     /// The first job that ends.
     First,
