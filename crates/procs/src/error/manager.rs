@@ -13,6 +13,9 @@ pub enum ManagerError {
     ServerDied,
     /// No reply came within the proxy's time limit. The operation may have been done or not.
     TimedOut,
+    /// The object was freed, because its last proxy was dropped while this one was on its way; or it never was this
+    /// manager's.
+    Gone,
     /// The list has no such element.
     OutOfRange,
     /// The proxy was turned into one of another kind on its way: the object is no dictionary, list, counter or value, as the
@@ -33,6 +36,9 @@ impl fmt::Display for ManagerError {
                 f.write_str("the manager's process has ended, and its objects with it")
             }
             Self::TimedOut => f.write_str("the manager did not reply in time"),
+            Self::Gone => f.write_str(
+                "the manager's object was freed with its last proxy: keep one while others travel",
+            ),
             Self::OutOfRange => f.write_str("the list has no such element"),
             Self::TypeMismatch => f.write_str("the manager's object is of another kind"),
             Self::Encode(error) => error.fmt(f),

@@ -9,6 +9,7 @@ mod errors_print_each_text_once;
 mod large_and_many_values_are_bounded;
 mod lazy_input_is_bounded;
 mod locks_survive_their_owners;
+mod managers_free_their_objects;
 mod managers_objects_are_shared;
 mod memory_is_shared_and_leaves_nothing;
 mod overwritten_primitives_are_errors;

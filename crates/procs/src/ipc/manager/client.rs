@@ -2,22 +2,28 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
 use crate::error::{DecodeError, ManagerError, SystemError};
 use crate::process::fork;
 use crate::sys;
 
-use super::protocol::{Kind, NewObject, Operation, Reply, Request, read_message, write_message};
+use super::protocol::{
+    Kind, NewObject, Operation, Reply, Request, note_token, read_message, write_message,
+};
 use super::random;
 
 /// How long a manager that lives may not answer a new connection.
 const ACCEPTANCE: Duration = Duration::from_secs(10);
+
+/// How long the drop of a proxy waits for a manager that stands still.
+const RELEASE: Duration = Duration::from_millis(100);
 
 /// How many connections nobody uses are kept for the next calls.
 const KEPT: usize = 64;
@@ -79,8 +85,14 @@ impl Server {
         Ok(())
     }
 
-    /// Forgets the connections to it.
-    pub(super) fn forget(&self) {
+    /// Closes the connections to a manager that has ended.
+    pub(super) fn close(&self) {
+        clients().retain(|client| client.server != *self);
+        self.forget();
+    }
+
+    /// Forgets the connections that nobody uses.
+    fn forget(&self) {
         idle().retain(|idle| idle.server != *self);
     }
 
@@ -227,20 +239,188 @@ fn refused(error: io::Error) -> ManagerError {
     }
 }
 
-/// One object of a manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Proxy {
+/// A process as the managers know it whose objects it uses: its references end when the connection closes.
+struct Client {
+    server: Server,
+    generation: u32,
+    number: u64,
+    life: UnixStream,
+}
+
+static CLIENTS: Mutex<Vec<Client>> = Mutex::new(Vec::new());
+
+fn clients() -> std::sync::MutexGuard<'static, Vec<Client>> {
+    CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Server {
+    /// The number of this process at the manager.
+    fn client(&self) -> Result<u64, ManagerError> {
+        let known = |clients: &Vec<Client>| {
+            let ours = |client: &&Client| {
+                client.server == *self && client.generation == fork::generation()
+            };
+            clients.iter().find(ours).map(|client| client.number)
+        };
+        if let Some(number) = known(&clients()) {
+            return Ok(number);
+        }
+        // Outside the lock: a manager that stands still holds up nobody else's.
+        let deadline = Instant::now() + ACCEPTANCE;
+        let life = self.connect(deadline).map_err(refused)?;
+        let mut timed = Timed::new(&life, Some(deadline));
+        let reply = write_message(&mut timed, &Request::Begin)
+            .and_then(|()| read_message(&mut timed))
+            .map_err(refused)?;
+        let Reply::Made(number) = reply else {
+            return Err(unexpected(&reply));
+        };
+        let mut clients = clients();
+        // Another thread may have been faster; then this connection closes.
+        if let Some(number) = known(&clients) {
+            return Ok(number);
+        }
+        clients.retain(|client| !has_closed(&client.life));
+        clients.push(Client {
+            server: *self,
+            generation: fork::generation(),
+            number,
+            life,
+        });
+        Ok(number)
+    }
+
+    /// Sends what has no reply. Without success the reference ends with this process.
+    fn release(&self, client: u64, object: u64) {
+        let deadline = Instant::now() + RELEASE;
+        let Some(stream) = self.take().or_else(|| self.connect(deadline).ok()) else {
+            return;
+        };
+        let mut timed = Timed::new(&stream, Some(deadline));
+        let written = write_message(&mut timed, &Request::Release(client, object));
+        if written.and_then(|()| unlimited(&stream)).is_ok() {
+            self.keep(stream);
+        }
+    }
+
+    pub(super) fn count(&self) -> Result<usize, ManagerError> {
+        match self.ask(&Request::Count, Some(ACCEPTANCE))? {
+            Reply::Made(count) => Ok(count as usize),
+            reply => Err(unexpected(&reply)),
+        }
+    }
+}
+
+/// Whether the manager's end is closed: nothing else can be read there.
+fn has_closed(life: &UnixStream) -> bool {
+    let mut polled = [sys::as_poll(life.as_fd(), true, false)];
+    matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(1..))
+}
+
+/// A reference of this process to an object of a manager.
+#[derive(Debug)]
+struct Reference {
     server: Server,
     object: u64,
+    /// This process at the manager. `None`: the manager has not counted the reference.
+    client: Option<u64>,
+    generation: u32,
+}
+
+impl Reference {
+    fn new(server: Server, object: u64, client: Option<u64>) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            object,
+            client,
+            generation: fork::generation(),
+        })
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        // A forked child has the reference too, but the manager has counted one.
+        if let Some(client) = self.client
+            && self.generation == fork::generation()
+        {
+            self.server.release(client, self.object);
+        }
+    }
+}
+
+/// One object of a manager.
+#[derive(Clone, Debug)]
+pub(super) struct Proxy {
+    reference: Arc<Reference>,
     time: Option<Duration>,
+}
+
+/// A proxy on its way. The token is its reference meanwhile; zero: the manager has ended, or the object is freed.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Proxy")]
+struct SentProxy {
+    server: Server,
+    object: u64,
+    token: u64,
+    time: Option<Duration>,
+}
+
+impl Serialize for Proxy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Reference { server, object, .. } = *self.reference;
+        let token = match server.ask(&Request::Send(object), Some(self.limit())) {
+            Ok(Reply::Made(token)) => token,
+            Ok(_) | Err(ManagerError::ServerDied) => 0,
+            Err(error) => {
+                let reason = format!("the manager of a proxy in it cannot be asked: {error}");
+                return Err(ser::Error::custom(reason));
+            }
+        };
+        note_token(token);
+        let sent = SentProxy {
+            server,
+            object,
+            token,
+            time: self.time,
+        };
+        sent.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Proxy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let SentProxy {
+            server,
+            object,
+            token,
+            time,
+        } = SentProxy::deserialize(deserializer)?;
+        // Without success the first call of the proxy says why.
+        let client = server.client().ok().filter(|client| {
+            let request = Request::Receive {
+                client: *client,
+                object,
+                token,
+            };
+            matches!(
+                server.ask(&request, Some(time.unwrap_or(ACCEPTANCE))),
+                Ok(Reply::Made(_))
+            )
+        });
+        Ok(Self {
+            reference: Reference::new(server, object, client),
+            time,
+        })
+    }
 }
 
 impl Proxy {
     pub(super) fn make(server: Server, new: NewObject) -> Result<Self, ManagerError> {
-        match server.ask(&Request::Make(new), Some(ACCEPTANCE))? {
+        let client = server.client()?;
+        match server.ask(&Request::Make(client, new), Some(ACCEPTANCE))? {
             Reply::Made(object) => Ok(Self {
-                server,
-                object,
+                reference: Reference::new(server, object, Some(client)),
                 time: None,
             }),
             reply => Err(unexpected(&reply)),
@@ -252,11 +432,16 @@ impl Proxy {
         Self { time, ..self }
     }
 
+    fn limit(&self) -> Duration {
+        self.time.unwrap_or(ACCEPTANCE)
+    }
+
     pub(super) fn ask(&self, kind: Kind, operation: Operation) -> Result<Reply, ManagerError> {
-        let request = Request::Do(self.object, kind, operation);
-        match self.server.ask(&request, self.time)? {
+        let request = Request::Do(self.reference.object, kind, operation);
+        match self.reference.server.ask(&request, self.time)? {
             Reply::OutOfRange => Err(ManagerError::OutOfRange),
             Reply::TypeMismatch => Err(ManagerError::TypeMismatch),
+            Reply::Gone => Err(ManagerError::Gone),
             reply => Ok(reply),
         }
     }

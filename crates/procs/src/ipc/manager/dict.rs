@@ -203,7 +203,7 @@ fn decoded<V: DeserializeOwned>(bytes: Option<&Bytes>) -> Result<Option<V>, Mana
 
 impl<K, V> Clone for Dict<K, V> {
     fn clone(&self) -> Self {
-        Self::new(self.proxy)
+        Self::new(self.proxy.clone())
     }
 }
 

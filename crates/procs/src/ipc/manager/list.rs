@@ -208,7 +208,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
 
 impl<T> Clone for List<T> {
     fn clone(&self) -> Self {
-        Self::new(self.proxy)
+        Self::new(self.proxy.clone())
     }
 }
 

@@ -37,8 +37,16 @@ use protocol::{Bytes, NewObject, encoded};
 /// message to the manager's process and its answer (some ten microseconds); calls of all processes happen one after the
 /// other, each as a whole.
 ///
-/// An object lives as long as the manager, also when its last proxy is gone: reuse objects rather than making one for each
-/// job.
+/// An object is freed when its last proxy is gone, in whatever process; a killed process loses its proxies.
+///
+/// | proxy | keeps the object |
+/// |---|---|
+/// | in a process, with its clones | until the last one is dropped, or the process ends |
+/// | on its way | from the moment when it is sent until it is received for the first time; for ever, if it is never received |
+/// | stored in another object of the manager | as long as that one lives |
+///
+/// What is read more than once (a task that a pool tries again) finds the object only if another proxy has kept it. A call
+/// of an object that was freed is [`ManagerError::Gone`]. Objects that are stored in each other in a circle stay.
 ///
 /// Dropping the manager ends the process, and its objects with it; so does the end of the program, in whatever way.
 /// Calls then fail with [`ManagerError::ServerDied`]. Numbers and arrays are far faster in a
@@ -139,6 +147,28 @@ impl Manager {
         Proxy::make(self.server, new)
     }
 
+    /// The number of objects that are not freed.
+    ///
+    /// # Errors
+    ///
+    /// When the manager has ended or does not answer in time.
+    ///
+    /// ```
+    /// use procs::Manager;
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let manager = Manager::start().unwrap();
+    ///     let (first, second) = (manager.counter(1).unwrap(), manager.counter(2).unwrap());
+    ///     assert_eq!(manager.object_count().unwrap(), 2);
+    ///     drop((first, second));
+    ///     assert_eq!(manager.object_count().unwrap(), 0);
+    /// }
+    /// ```
+    pub fn object_count(&self) -> Result<usize, ManagerError> {
+        self.server.count()
+    }
+
     /// The process id of the manager's process.
     pub fn pid(&self) -> u32 {
         self.process.pid()
@@ -159,7 +189,7 @@ impl Drop for Manager {
         let _ = self.process.kill();
         // Only the kernel may take its time.
         let _ = self.process.join_for(Duration::from_secs(2));
-        self.server.forget();
+        self.server.close();
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Keys and values are bytes here: only the proxies know their types. Equal values have equal bytes.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Read, Write};
 
 use serde::de::{DeserializeOwned, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize, de};
 
 use crate::error::EncodeError;
 use crate::wire::codec::{self, MAX_BYTES};
@@ -14,18 +15,50 @@ use crate::wire::codec::{self, MAX_BYTES};
 /// A message is little larger than the values in it.
 const MAX_MESSAGE: u64 = 2 * MAX_BYTES as u64;
 
-/// An encoded key or value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Bytes(pub(super) Vec<u8>);
+thread_local! {
+    /// Tokens of the proxies in the value that this thread encodes for a manager. `None`: it encodes for others.
+    static TOKENS: RefCell<Option<Vec<u64>>> = const { RefCell::new(None) };
+}
 
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+/// Notes the token of a proxy that is being encoded.
+pub(super) fn note_token(token: u64) {
+    TOKENS.with_borrow_mut(|tokens| {
+        if let Some(tokens) = tokens {
+            tokens.push(token);
+        }
+    });
+}
+
+/// Restores the list of an outer value, also after a panic of the value's own code.
+struct Restore(Option<Vec<u64>>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        TOKENS.set(self.0.take());
     }
 }
 
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+/// An encoded key or value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Bytes(
+    #[serde(with = "plain")] pub(super) Vec<u8>,
+    /// Tokens of the proxies in it, on its way to the manager.
+    pub(super) Vec<u64>,
+);
+
+/// Bytes as such, not as a sequence of numbers.
+mod plain {
+    use serde::{Deserializer, Serializer};
+
+    use super::BytesVisitor;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
         deserializer.deserialize_byte_buf(BytesVisitor)
     }
 }
@@ -33,26 +66,29 @@ impl<'de> Deserialize<'de> for Bytes {
 struct BytesVisitor;
 
 impl Visitor<'_> for BytesVisitor {
-    type Value = Bytes;
+    type Value = Vec<u8>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("bytes")
     }
 
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-        Ok(Bytes(bytes.to_vec()))
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
     }
 
-    fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
-        Ok(Bytes(bytes))
+    fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+        Ok(bytes)
     }
 }
 
 /// A key or value as bytes.
 pub(super) fn encoded<T: Serialize>(value: &T) -> Result<Bytes, EncodeError> {
+    let restore = Restore(TOKENS.replace(Some(Vec::new())));
     let mut bytes = Vec::new();
     codec::encode(value, &mut bytes)?;
-    Ok(Bytes(bytes))
+    let tokens = TOKENS.take().unwrap_or_default();
+    drop(restore);
+    Ok(Bytes(bytes, tokens))
 }
 
 /// The kind of an object. A proxy's methods belong to one kind, whatever its type was when it travelled.
@@ -75,7 +111,22 @@ pub(super) enum NewObject {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    Make(NewObject),
+    /// Begins the life of a client, which ends with the connection. Its references end with it.
+    Begin,
+    /// Makes an object, with one reference, of this client.
+    Make(u64, NewObject),
+    /// Makes a token: the reference of a proxy on its way.
+    Send(u64),
+    /// Makes a reference of this client to the object. Uses up the token, unless that is stored in another object.
+    Receive {
+        client: u64,
+        object: u64,
+        token: u64,
+    },
+    /// Ends a reference of this client to the object. Has no reply.
+    Release(u64, u64),
+    /// Counts the objects.
+    Count,
     /// An operation on the object with this number, which must be of this kind.
     Do(u64, Kind, Operation),
 }
@@ -102,9 +153,39 @@ pub(super) enum Operation {
     SetNumber(i64),
 }
 
+impl Operation {
+    /// Takes the tokens out of the values that it may store.
+    pub(super) fn take_tokens(&mut self) -> Vec<u64> {
+        let value = match self {
+            Self::Append(values) => {
+                let tokens = values.iter_mut().map(|value| std::mem::take(&mut value.1));
+                return tokens.flatten().collect();
+            }
+            Self::Insert(key, value) => {
+                key.1.clear();
+                value
+            }
+            Self::Exchange(key, _, Some(value)) => {
+                key.1.clear();
+                value
+            }
+            Self::Set(_, value) | Self::ExchangeAt(_, _, value) | Self::InsertAt(_, value) => value,
+            Self::Get(key) | Self::Remove(key) => {
+                key.1.clear();
+                return Vec::new();
+            }
+            _ => return Vec::new(),
+        };
+        std::mem::take(&mut value.1)
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
+    /// The number of a client, an object, a token, or objects.
     Made(u64),
+    /// There is no such object, or no longer.
+    Gone,
     Done(bool),
     Number(i64),
     Bytes(Option<Bytes>),
@@ -112,7 +193,7 @@ pub(super) enum Reply {
     Pairs(Vec<(Bytes, Bytes)>),
     /// The list has no such element.
     OutOfRange,
-    /// The object is of another kind, or there is none.
+    /// The object is of another kind.
     TypeMismatch,
 }
 

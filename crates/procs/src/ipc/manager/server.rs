@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const AUTHENTICATION_LIMIT: Duration = Duration::from_secs(5);
 #[procs::task]
 pub(super) fn serve(listener: Descriptor, server: Server) {
     let listener = UnixListener::from(listener.into_inner());
-    let objects = Arc::new(Mutex::new(Vec::new()));
+    let objects = Arc::new(Mutex::new(Objects::default()));
     loop {
         let Ok((stream, _)) = listener.accept() else {
             // Too many are connected; one of them may go.
@@ -41,7 +41,7 @@ pub(super) fn serve(listener: Descriptor, server: Server) {
 fn serve_connection(
     stream: &UnixStream,
     server: Server,
-    objects: &Mutex<Vec<Object>>,
+    objects: &Mutex<Objects>,
 ) -> io::Result<()> {
     let mut secret = [0; 16];
     stream.set_read_timeout(Some(AUTHENTICATION_LIMIT))?;
@@ -51,28 +51,207 @@ fn serve_connection(
     }
     stream.set_read_timeout(None)?;
     (&*stream).write_all(&[1])?;
+    let mut client = Client {
+        objects,
+        number: None,
+    };
     loop {
         let request = read_message(stream)?;
-        let reply = dispatch(
-            &mut objects.lock().unwrap_or_else(PoisonError::into_inner),
-            request,
-        );
-        write_message(stream, &reply)?;
+        if let Some(reply) = client.dispatch(request) {
+            write_message(stream, &reply)?;
+        }
     }
 }
 
-fn dispatch(objects: &mut Vec<Object>, request: Request) -> Reply {
-    match request {
-        Request::Make(new) => {
-            objects.push(Object::new(new));
-            Reply::Made(objects.len() as u64 - 1)
-        }
-        Request::Do(number, kind, operation) => match objects.get_mut(number as usize) {
-            Some(object) if object.kind() == kind => {
-                object.operate(operation).unwrap_or(Reply::TypeMismatch)
+/// One connection, and the client whose life it is, if any.
+struct Client<'a> {
+    objects: &'a Mutex<Objects>,
+    number: Option<u64>,
+}
+
+impl Client<'_> {
+    fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what is asked. `None`: there is no reply.
+    fn dispatch(&mut self, request: Request) -> Option<Reply> {
+        let mut objects = self.objects();
+        Some(match request {
+            Request::Begin => {
+                let number = objects.begin_client();
+                drop(objects);
+                self.number = Some(number);
+                Reply::Made(number)
             }
-            _ => Reply::TypeMismatch,
-        },
+            Request::Make(client, new) => objects.make(client, new),
+            Request::Send(object) => objects.send(object),
+            Request::Receive {
+                client,
+                object,
+                token,
+            } => objects.receive(client, object, token),
+            Request::Release(client, object) => {
+                objects.release(client, object);
+                return None;
+            }
+            Request::Count => Reply::Made(objects.entries.len() as u64),
+            Request::Do(number, kind, operation) => objects.operate(number, kind, operation),
+        })
+    }
+}
+
+/// However a process ends, its connections close.
+impl Drop for Client<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.objects().end_client(number);
+        }
+    }
+}
+
+/// The objects, and who refers to them.
+///
+/// | reference | begins | ends |
+/// |---|---|---|
+/// | of a client | with an object, or with a proxy that is received | with the proxy, or with the client's process |
+/// | token, on its way | with a proxy that is sent | when it is received for the first time |
+/// | token, stored | with a value that is put into an object | with that object |
+///
+/// A token on its way outlives its sender: a process may end before its result is read. An object without references is
+/// freed. No number is used again.
+#[derive(Default)]
+struct Objects {
+    entries: HashMap<u64, Entry>,
+    /// How often each client refers to each object.
+    clients: HashMap<u64, HashMap<u64, u64>>,
+    /// The object of each token, and whether the token is stored.
+    tokens: HashMap<u64, (u64, bool)>,
+    last: u64,
+}
+
+struct Entry {
+    object: Object,
+    references: u64,
+    /// Tokens of proxies that were stored in it.
+    stored: Vec<u64>,
+}
+
+impl Objects {
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn begin_client(&mut self) -> u64 {
+        let number = self.next();
+        self.clients.insert(number, HashMap::new());
+        number
+    }
+
+    fn end_client(&mut self, number: u64) {
+        for (object, count) in self.clients.remove(&number).unwrap_or_default() {
+            self.forget(object, count);
+        }
+    }
+
+    fn make(&mut self, client: u64, new: NewObject) -> Reply {
+        let number = self.next();
+        let Some(references) = self.clients.get_mut(&client) else {
+            return Reply::Gone;
+        };
+        references.insert(number, 1);
+        let (object, tokens) = Object::new(new);
+        let entry = Entry {
+            object,
+            references: 1,
+            stored: Vec::new(),
+        };
+        self.entries.insert(number, entry);
+        self.store(number, tokens);
+        Reply::Made(number)
+    }
+
+    fn send(&mut self, object: u64) -> Reply {
+        let token = self.next();
+        let Some(entry) = self.entries.get_mut(&object) else {
+            return Reply::Gone;
+        };
+        entry.references += 1;
+        self.tokens.insert(token, (object, false));
+        Reply::Made(token)
+    }
+
+    fn receive(&mut self, client: u64, object: u64, token: u64) -> Reply {
+        let (Some(references), Some(entry)) =
+            (self.clients.get_mut(&client), self.entries.get_mut(&object))
+        else {
+            return Reply::Gone;
+        };
+        *references.entry(object).or_default() += 1;
+        match self.tokens.get(&token) {
+            // It becomes the client's.
+            Some((sent, false)) if *sent == object => drop(self.tokens.remove(&token)),
+            _ => entry.references += 1,
+        }
+        Reply::Made(object)
+    }
+
+    /// Proxies were stored in an object: what they refer to lives as long as that.
+    fn store(&mut self, container: u64, tokens: Vec<u64>) {
+        let Some(entry) = self.entries.get_mut(&container) else {
+            return;
+        };
+        for token in tokens {
+            if let Some((_, stored @ false)) = self.tokens.get_mut(&token) {
+                *stored = true;
+                entry.stored.push(token);
+            }
+        }
+    }
+
+    fn release(&mut self, client: u64, object: u64) {
+        let Some(references) = self.clients.get_mut(&client) else {
+            return;
+        };
+        if let Some(count) = references.get_mut(&object) {
+            *count -= 1;
+            if *count == 0 {
+                references.remove(&object);
+            }
+            self.forget(object, 1);
+        }
+    }
+
+    /// Removes references of an object, and frees it with the last one.
+    fn forget(&mut self, object: u64, count: u64) {
+        let mut forgotten = vec![(object, count)];
+        while let Some((object, count)) = forgotten.pop() {
+            let Some(entry) = self.entries.get_mut(&object) else {
+                continue;
+            };
+            entry.references -= count;
+            if entry.references > 0 {
+                continue;
+            }
+            let stored = self.entries.remove(&object).map(|entry| entry.stored);
+            for token in stored.into_iter().flatten() {
+                forgotten.extend(self.tokens.remove(&token).map(|(object, _)| (object, 1)));
+            }
+        }
+    }
+
+    fn operate(&mut self, number: u64, kind: Kind, mut operation: Operation) -> Reply {
+        let Some(entry) = self.entries.get_mut(&number) else {
+            return Reply::Gone;
+        };
+        if entry.object.kind() != kind {
+            return Reply::TypeMismatch;
+        }
+        let tokens = operation.take_tokens();
+        let reply = entry.object.operate(operation);
+        self.store(number, tokens);
+        reply.unwrap_or(Reply::TypeMismatch)
     }
 }
 
@@ -85,17 +264,20 @@ enum Object {
 }
 
 impl Object {
-    fn new(new: NewObject) -> Self {
-        match new {
+    /// Makes an object. Also returns the tokens of the proxies in it.
+    fn new(new: NewObject) -> (Self, Vec<u64>) {
+        let object = match new {
             NewObject::Dict => Self::Dict(Table::default()),
             NewObject::List => Self::List(Vec::new()),
             NewObject::Counter(number) => Self::Counter(number),
-            NewObject::Value(bytes) => {
+            NewObject::Value(mut bytes) => {
+                let tokens = std::mem::take(&mut bytes.1);
                 let mut table = Table::default();
                 table.insert(Bytes::default(), bytes);
-                Self::Value(table)
+                return (Self::Value(table), tokens);
             }
-        }
+        };
+        (object, Vec::new())
     }
 
     fn kind(&self) -> Kind {

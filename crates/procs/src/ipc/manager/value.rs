@@ -103,7 +103,7 @@ impl<T: Serialize + DeserializeOwned> Value<T> {
 
 impl<T> Clone for Value<T> {
     fn clone(&self) -> Self {
-        Self::new(self.proxy)
+        Self::new(self.proxy.clone())
     }
 }
 
