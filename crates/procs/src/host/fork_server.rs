@@ -161,14 +161,13 @@ fn write_all(mut stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
 
 impl Server {
     fn start() -> Result<Self, StartError> {
-        let marker = format!("{} {}", process::id(), marker::FORK_SERVER);
         let (env, cwd) = (settable_variables(), env::current_dir().ok());
         let context = Context::current();
         let mut options = SpawnOptions::default();
         if env::var_os(EAGER).is_none() {
             options.env.push((EAGER.into(), Some(OURS.into())));
         }
-        let child = child::execute(&options, marker)?;
+        let child = child::execute(&options, marker::of_child(true))?;
         let mut server = Self {
             owner: process::id(),
             child,

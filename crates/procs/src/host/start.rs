@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process;
 
 use crate::error::{SpawnError, StartError, SystemError};
 use crate::host::child::{self, Child, SpawnOptions, StartMethod};
@@ -18,7 +17,7 @@ use crate::wire::{Role, Setup, TaskName};
 pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartError> {
     let child = match options.method {
         StartMethod::ForkServer => fork_server::start(options, name)?,
-        StartMethod::Spawn => child::execute(options, process::id().to_string())?,
+        StartMethod::Spawn => child::execute(options, marker::of_child(false))?,
     };
     info::child_started(child.pid, name);
     Ok(child)

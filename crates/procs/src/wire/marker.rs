@@ -1,6 +1,8 @@
 //! The mark of a child: an environment variable *and* a standard input that is a socket of the process named there.
 //!
-//! Programs that a task runs inherit the variable but not the socket, and start as usual.
+//! Programs that a task runs inherit the variable but not the socket, and start as usual. A child that has got rid of both
+//! its parent and its socket before it calls [`init`](crate::init) cannot be told from them. The depth in the variable
+//! bounds the chain of programs that start each other then.
 
 use std::env;
 use std::fs;
@@ -15,11 +17,11 @@ use crate::process::info;
 use crate::sys;
 use crate::task;
 
-/// Marks a child; holds the pid of its parent, and the word for a fork server if it is to be one.
+/// Marks a child; holds the pid of its parent, its depth, and the word for a fork server if it is to be one.
 pub(crate) const MARKER: &str = "PROCS_CHILD_OF";
 
 /// Marks a fork server.
-pub(crate) const FORK_SERVER: &str = "forkserver";
+const FORK_SERVER: &str = "forkserver";
 
 /// The largest depth of nested processes. Deeper is a runaway recursion rather than a plan.
 pub(crate) const MAX_DEPTH: u32 = 16;
@@ -51,25 +53,51 @@ pub(crate) struct ChildMarker {
 /// A program that a task runs inherits the variable, but its parent is the process that runs the task and not the one
 /// that the variable names.
 pub(crate) fn started() -> Started {
-    let Ok(marker) = env::var(MARKER) else {
+    let Some((child_marker, _)) = inherited() else {
         return Started::Program;
     };
-    let (parent, role) = marker.split_once(' ').unwrap_or((&marker, ""));
-    let Ok(parent) = parent.parse() else {
-        return Started::Program;
-    };
+    let parent = child_marker.parent;
     let stdin = io::stdin();
     let stdin = stdin.as_fd();
     if sys::is_unix_stream(stdin) && sys::peer_pid(stdin) == Some(parent) {
-        return Started::Child(ChildMarker {
-            parent,
-            fork_server: role == FORK_SERVER,
-        });
+        return Started::Child(child_marker);
     }
     if sys::parent_pid() == parent && !PASSED.load(Relaxed) && info::depth() == 0 {
         return Started::TooLate;
     }
     Started::Program
+}
+
+/// The mark of a child, and its depth, as the environment has them: also in programs that inherited it.
+fn inherited() -> Option<(ChildMarker, u32)> {
+    let marker = env::var(MARKER).ok()?;
+    let mut words = marker.split(' ');
+    let parent = words.next()?.parse().ok()?;
+    let depth = words.next()?.parse().ok()?;
+    let fork_server = words.next() == Some(FORK_SERVER);
+    Some((
+        ChildMarker {
+            parent,
+            fork_server,
+        },
+        depth,
+    ))
+}
+
+/// How many processes lie between this one and the program's first, whether or not it is known as a child.
+fn depth() -> u32 {
+    let marked = inherited().map_or(0, |(_, depth)| depth);
+    info::depth().max(marked)
+}
+
+/// The mark of a child of this process.
+pub(crate) fn of_child(fork_server: bool) -> String {
+    let (parent, depth) = (std::process::id(), depth() + 1);
+    if fork_server {
+        format!("{parent} {depth} {FORK_SERVER}")
+    } else {
+        format!("{parent} {depth}")
+    }
 }
 
 /// Notes that this process has passed the entry.
@@ -86,7 +114,7 @@ pub(crate) fn permit() -> Result<u32, SpawnError> {
             Started::TooLate => SpawnError::InitTooLate,
         });
     }
-    let depth = info::depth() + 1;
+    let depth = depth() + 1;
     if depth > MAX_DEPTH {
         Err(SpawnError::TooDeep(MAX_DEPTH))
     } else {

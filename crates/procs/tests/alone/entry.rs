@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use procs::{Pool, Process, ProcessError, SpawnError, StartError, StartMethod};
 
-use crate::double;
+use crate::{LIMIT, double, eventually};
 
 /// Starts a process that will not become ready, and returns why.
 fn refusal(method: StartMethod) -> StartError {
@@ -145,6 +145,49 @@ pub fn input_replaced() {
     fs::remove_file(&log).expect("it was written");
     // This process, one child of each method, and the attempts of the pool.
     assert!(mains.lines().count() <= 10, "{}", mains.lines().count());
+}
+
+/// A daemon that leaves its parent and its standard input before `init` is not known as a child. It runs `main` once more,
+/// and its children do, but not for ever.
+pub fn daemonized() {
+    let log = env::temp_dir().join(format!("procs-daemons-{}", first_process()));
+    let is_first = !log.exists();
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .expect("the folder exists");
+    if !is_first {
+        let (mut left, has_left) = std::io::pipe().expect("there are descriptors");
+        // SAFETY: this process has one thread, and the copy goes on as it did.
+        if unsafe { libc::fork() } != 0 {
+            drop(has_left);
+            // It ends when the copy is out of the reach of its process group.
+            let _ = left.read(&mut [0]);
+            std::process::exit(0);
+        }
+        // SAFETY: it takes nothing.
+        assert!(unsafe { libc::setsid() } > 0);
+        drop(has_left);
+        let null = File::open("/dev/null").expect("it exists");
+        // SAFETY: dup2 takes two integers; the standard library does not mind what descriptor 0 refers to.
+        assert_eq!(unsafe { libc::dup2(null.as_raw_fd(), 0) }, 0);
+    }
+    procs::init();
+    file.write_all(b"main\n").expect("the disk has room");
+    let error = procs::Process::builder()
+        .start_method(StartMethod::Spawn)
+        .spawn(double, 1)
+        .map(|mut process| process.join());
+    if matches!(error, Err(SpawnError::TooDeep(_))) {
+        file.write_all(b"end\n").expect("the disk has room");
+    }
+    if is_first {
+        let text = || fs::read_to_string(&log).expect("it was written");
+        eventually("the last is too deep", LIMIT, || text().ends_with("end\n"));
+        assert!(text().lines().count() <= 20, "{}", text());
+        fs::remove_file(&log).expect("it was written");
+    }
 }
 
 /// The process id of the scenario's first process, which its children inherit.

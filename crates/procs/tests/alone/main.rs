@@ -48,6 +48,10 @@ const SCENARIOS: &[(&str, fn())] = &[
         entry::input_replaced,
     ),
     (
+        "children_that_became_daemons_before_init_are_bounded",
+        entry::daemonized,
+    ),
+    (
         "init_forgotten_is_explained_by_debug_too",
         entry::missing_is_explained,
     ),
