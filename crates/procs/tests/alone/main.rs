@@ -206,6 +206,14 @@ const SCENARIOS: &[(&str, fn())] = &[
         surroundings::odd_variables,
     ),
     (
+        "processes_have_the_arguments_of_the_program",
+        surroundings::arguments,
+    ),
+    (
+        "signals_of_the_terminal_reach_no_process",
+        surroundings::terminal,
+    ),
+    (
         "busy_threads_do_not_hinder_a_start",
         surroundings::busy_threads,
     ),

@@ -1,13 +1,16 @@
 //! What a program meets outside: its file is replaced while it runs, and its threads are busy when it starts a process.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::hint::black_box;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
+use procs::sync::Event;
 use procs::{InvalidOption, Pool, Process, SpawnError, StartMethod};
 
 use crate::{LIMIT, SCENARIO, double};
@@ -142,4 +145,68 @@ pub fn odd_variables() {
             Err(SpawnError::Invalid(InvalidOption::WorkingDirectory(_)))
         ));
     }
+}
+
+#[procs::task]
+fn arguments_here() -> Vec<Vec<u8>> {
+    env::args_os().map(OsString::into_vec).collect()
+}
+
+/// Processes and workers see the arguments of the program, as Python's see `sys.argv`: also those that are no text.
+pub fn arguments() {
+    const ODD: [&[u8]; 4] = [b"--flag=1", b"", b"\xff\xfe/\x80", "ü ".as_bytes()];
+    procs::init();
+    let here: Vec<_> = env::args_os().map(OsString::into_vec).collect();
+    if here.len() != ODD.len() + 1 {
+        let program = env::current_exe().expect("this program has a file");
+        let status = std::process::Command::new(program)
+            .args(ODD.map(OsStr::from_bytes))
+            .status();
+        assert!(status.expect("it starts").success());
+        return;
+    }
+    assert_eq!(here[1..], ODD);
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        let builder = Process::builder().start_method(method);
+        let mut process = builder.spawn(arguments_here, ()).expect("it starts");
+        assert_eq!(process.join_for(LIMIT).as_ref(), Ok(&here), "{method:?}");
+        let builder = Pool::builder().workers(1).start_method(method);
+        let pool = builder.build().expect("it starts");
+        assert_eq!(pool.apply(arguments_here, ()).as_ref(), Ok(&here));
+    }
+}
+
+/// Ctrl-C goes to the group of the program, which decides what its processes do then.
+pub fn terminal() {
+    procs::init();
+    // SAFETY: the call takes integers; this process heads a group of its own from here on.
+    assert_eq!(unsafe { libc::setpgid(0, 0) }, 0);
+    let pool = Pool::new(2).expect("it starts");
+    let workers = pool.workers();
+    let (begun, goes) = (Event::new().unwrap(), Event::new().unwrap());
+    let methods = [StartMethod::ForkServer, StartMethod::Spawn];
+    let processes = methods.map(|method| {
+        let builder = Process::builder().start_method(method);
+        let arguments = (begun.clone(), goes.clone());
+        let process = builder.spawn(wait_for_event, arguments).expect("it starts");
+        begun.wait_for(LIMIT).unwrap();
+        begun.clear();
+        process
+    });
+    // SAFETY: SIG_IGN is a valid disposition: the program outlives its own signal.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+    // SAFETY: the call takes integers; zero is the group of this process.
+    assert_eq!(unsafe { libc::kill(0, libc::SIGINT) }, 0);
+    goes.set();
+    for mut process in processes {
+        assert_eq!(process.join_for(LIMIT), Ok(()));
+    }
+    assert_eq!(pool.map_collect(double, 0..10).expect("they run").len(), 10);
+    assert_eq!(pool.workers(), workers);
+}
+
+#[procs::task]
+fn wait_for_event(begun: Event, goes: Event) {
+    begun.set();
+    goes.wait_for(LIMIT).unwrap();
 }
