@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -63,7 +62,7 @@ impl Program {
             let (reader, writer) = io::pipe().map_err(pipe_error())?;
             (OwnedFd::from(reader), Some(writer))
         } else {
-            (empty_input().map_err(pipe_error())?, None)
+            (sys::empty_input().map_err(pipe_error())?, None)
         };
         let (stdout, output) = io::pipe().map_err(pipe_error())?;
         let (stderr, error) = io::pipe().map_err(pipe_error())?;
@@ -137,14 +136,6 @@ impl Drop for Program {
             let _ = self.kill_tree();
             self.collect();
         }
-    }
-}
-
-/// An input that is at its end: `/dev/null`, or a pipe without a writer where that is missing.
-fn empty_input() -> io::Result<OwnedFd> {
-    match File::open("/dev/null") {
-        Ok(null) => Ok(null.into()),
-        Err(_) => io::pipe().map(|(reader, _)| reader.into()),
     }
 }
 

@@ -157,7 +157,15 @@ pub(crate) fn peer_pid(socket: BorrowedFd<'_>) -> Option<u32> {
     }
 }
 
-/// Takes over standard input, which the parent made a socket, and puts `/dev/null` in its place.
+/// Returns an input at end of file: `/dev/null`, or a pipe without a writer where that is missing.
+pub(crate) fn empty_input() -> io::Result<OwnedFd> {
+    match File::open("/dev/null") {
+        Ok(null) => Ok(null.into()),
+        Err(_) => io::pipe().map(|(reader, _)| reader.into()),
+    }
+}
+
+/// Takes over standard input, which the parent made a socket, and puts an empty input in its place.
 pub(crate) fn release_stdin() -> io::Result<OwnedFd> {
     let stdin = io::stdin();
     // Above 2, so that a program that closed its outputs does not get the socket as one of them.
@@ -165,9 +173,9 @@ pub(crate) fn release_stdin() -> io::Result<OwnedFd> {
     let raw = owned(unsafe { libc::fcntl(stdin.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) })?;
     // SAFETY: on success the descriptor is new and nobody else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(raw) };
-    let null = File::open("/dev/null")?;
+    let empty = empty_input()?;
     // SAFETY: dup2 takes two integers; descriptor 0 stays open throughout, so whoever borrowed it still holds an open one.
-    owned(unsafe { libc::dup2(null.as_raw_fd(), stdin.as_raw_fd()) })?;
+    owned(unsafe { libc::dup2(empty.as_raw_fd(), stdin.as_raw_fd()) })?;
     Ok(socket)
 }
 

@@ -214,6 +214,38 @@ const SCENARIOS: &[(&str, fn())] = &[
         surroundings::terminal,
     ),
     (
+        "processes_run_where_sigchld_is_ignored",
+        surroundings::sigchld_ignored,
+    ),
+    (
+        "workers_that_die_raise_no_sigpipe",
+        surroundings::sigpipe_at_its_default,
+    ),
+    (
+        "memory_above_the_file_size_limit_is_an_error",
+        surroundings::file_size_limited,
+    ),
+    (
+        "processes_run_where_all_signals_are_blocked",
+        surroundings::signals_blocked,
+    ),
+    (
+        "processes_run_without_standard_streams",
+        surroundings::streams_closed,
+    ),
+    (
+        "processes_run_without_a_null_device",
+        surroundings::null_missing,
+    ),
+    (
+        "without_proc_each_start_is_an_error",
+        surroundings::proc_missing,
+    ),
+    (
+        "no_process_has_the_root_directory_of_before",
+        surroundings::root_changed,
+    ),
+    (
         "busy_threads_do_not_hinder_a_start",
         surroundings::busy_threads,
     ),

@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use procs::sync::Event;
-use procs::{InvalidOption, Pool, Process, SpawnError, StartMethod};
+use procs::{
+    InvalidOption, JobError, Pool, Process, ProcessError, SendError, SharedMemory, Shutdown,
+    SpawnError, StartMethod,
+};
 
 use crate::{LIMIT, SCENARIO, double};
 
@@ -209,4 +212,227 @@ pub fn terminal() {
 fn wait_for_event(begun: Event, goes: Event) {
     begun.set();
     goes.wait_for(LIMIT).unwrap();
+}
+
+/// Set in a program that is started in surroundings of its own, and says which.
+const INSIDE: &str = "PROCS_TEST_INSIDE";
+
+/// Starts this program once more from a shell. Returns false inside, where the scenario goes on.
+fn started_by_shell(script: &str) -> bool {
+    if env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    let program = env::current_exe().expect("this program has a file");
+    let status = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(program)
+        .env(INSIDE, "1")
+        .status();
+    assert!(status.expect("sh(1) exists").success());
+    true
+}
+
+/// As `started_by_shell`, as root of a mount namespace. Where the system allows none, the scenario ends with a note.
+fn started_with_mounts(script: &str) -> bool {
+    if env::var_os(INSIDE).is_some() {
+        return false;
+    }
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount"]);
+        command
+    };
+    let tried = unshare().arg("true").output().expect("unshare(1) exists");
+    if !tried.status.success() {
+        println!("NOT CHECKED: the system allows no mount namespace");
+        return true;
+    }
+    let program = env::current_exe().expect("this program has a file");
+    let status = unshare()
+        .args(["sh", "-c", script, "sh"])
+        .arg(program)
+        .env(INSIDE, "1")
+        .status();
+    assert!(status.expect("unshare(1) exists").success());
+    true
+}
+
+/// A pool's worker dies, and the pool goes on.
+fn survives_a_death() {
+    #[procs::task]
+    fn abort() {
+        process::abort();
+    }
+    let pool = Pool::new(1).expect("it starts");
+    let error = pool.apply(abort, ()).expect_err("the worker dies");
+    assert!(matches!(error, JobError::WorkerDied { .. }), "{error}");
+    assert_eq!(pool.apply(double, 5).expect("it runs"), 10);
+}
+
+/// The kernel keeps no exit status: results arrive, and a death is an error without one.
+pub fn sigchld_ignored() {
+    procs::init();
+    // SAFETY: no other thread runs yet, and no handler is installed.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    starts_work();
+    survives_a_death();
+}
+
+/// A worker dies while much is sent to it. The program gets an error in place of the signal.
+pub fn sigpipe_at_its_default() {
+    #[procs::task]
+    fn abort_on(bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            process::abort();
+        }
+    }
+    procs::init();
+    // SAFETY: no other thread runs yet, and no handler is installed.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    starts_work();
+    let pool = Pool::new(1).expect("it starts");
+    for _ in 0..20 {
+        let jobs: Vec<_> = (0..4)
+            .map(|_| pool.submit(abort_on, vec![1; 1 << 20]))
+            .collect();
+        for job in jobs {
+            assert!(matches!(job.result(), Err(JobError::WorkerDied { .. })));
+        }
+    }
+    let (here, there) = procs::channel::<u32>().expect("it is made");
+    drop(there);
+    assert_eq!(here.send(&1), Err(SendError::Closed));
+}
+
+/// Memory files count as files: where the limit is too low for one, making it is an error, and no signal.
+pub fn file_size_limited() {
+    procs::init();
+    let limit = libc::rlimit {
+        rlim_cur: 10_000,
+        rlim_max: 10_000,
+    };
+    // SAFETY: the pointer is to a limit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) }, 0);
+    let mut process = procs::spawn(double, 4).expect("it starts");
+    assert_eq!(process.join_for(LIMIT).expect("it returns"), 8);
+    for error in [
+        Pool::new(1)
+            .expect_err("a worker's journal is larger")
+            .to_string(),
+        SharedMemory::new(20_000)
+            .expect_err("it is larger")
+            .to_string(),
+    ] {
+        assert!(error.contains("File too large"), "{error}");
+    }
+}
+
+/// A program that waits for its signals with `sigwait` blocks all of them first.
+pub fn signals_blocked() {
+    #[procs::task]
+    fn stay() {
+        thread::sleep(LIMIT);
+    }
+    /// How many of the signals from 1 to 31 the task's thread blocks.
+    #[procs::task]
+    fn blocked() -> i32 {
+        // SAFETY: the pointers are to a set, which the first call fills.
+        unsafe {
+            let mut mask = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &mut mask);
+            (1..32).map(|signal| libc::sigismember(&mask, signal)).sum()
+        }
+    }
+    procs::init();
+    // SAFETY: the set is filled before it is used.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
+    }
+    starts_work();
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        let builder = Process::builder().start_method(method);
+        let mut process = builder.spawn(blocked, ()).expect("it starts");
+        assert_eq!(process.join_for(LIMIT), Ok(0));
+        let mut process = builder.spawn(stay, ()).expect("it starts");
+        process.terminate().expect("it is ours");
+        assert!(matches!(
+            process.join_for(LIMIT),
+            Err(ProcessError::Died { status, .. }) if status.signal() == Some(libc::SIGTERM)
+        ));
+    }
+    let pool = Pool::new(1).expect("it starts");
+    let job = pool.submit(stay, ());
+    pool.shutdown_for(Shutdown::Terminate, LIMIT)
+        .expect("it ends");
+    assert_eq!(job.result(), Err(JobError::Closed));
+}
+
+/// Nothing that the crate opens takes the place of a standard stream.
+pub fn streams_closed() {
+    procs::init();
+    if started_by_shell("exec \"$1\" <&- >&- 2>&-") {
+        return;
+    }
+    starts_work();
+    survives_a_death();
+}
+
+/// A folder of devices that has none, as in many a `chroot`.
+pub fn null_missing() {
+    procs::init();
+    if started_with_mounts("mount -t tmpfs none /dev && exec \"$1\"") {
+        return;
+    }
+    assert!(!Path::new("/dev/null").exists());
+    starts_work();
+    survives_a_death();
+}
+
+/// The program's file is found through `/proc`: without that nothing starts, and the error names it.
+pub fn proc_missing() {
+    procs::init();
+    if started_with_mounts("mount -t tmpfs none /proc && exec \"$1\"") {
+        return;
+    }
+    assert!(!Path::new("/proc/self").exists());
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        let builder = Process::builder().start_method(method);
+        let error = builder.spawn(double, 4).expect_err("it has no file");
+        assert!(matches!(error, SpawnError::System(_)), "{error}");
+        assert!(error.to_string().contains("No such file"), "{error}");
+        let builder = Pool::builder().workers(1).start_method(method);
+        let error = builder.build().expect_err("it has no file");
+        assert!(matches!(error, SpawnError::System(_)), "{error}");
+    }
+}
+
+/// New processes have the root directory of now, whatever a fork server that runs already has. A program started anew needs
+/// its loader and libraries there.
+pub fn root_changed() {
+    #[procs::task]
+    fn has(path: String) -> bool {
+        Path::new(&path).exists()
+    }
+    procs::init();
+    if started_with_mounts(
+        "mount -t tmpfs none /mnt && mkdir /mnt/proc && mount --rbind /proc /mnt/proc && exec \"$1\"",
+    ) {
+        return;
+    }
+    // Starts the fork server.
+    starts_work();
+    // SAFETY: the pointers are to strings.
+    let moved = unsafe { libc::chroot(c"/mnt".as_ptr()) + libc::chdir(c"/".as_ptr()) };
+    assert_eq!(moved, 0);
+    assert!(!Path::new("/usr").exists());
+    for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+        let builder = Process::builder().start_method(method);
+        match builder.spawn(has, "/usr".to_owned()) {
+            // A program that is linked statically needs no other file.
+            Ok(mut process) => assert_eq!(process.join_for(LIMIT), Ok(false)),
+            Err(error) => assert!(error.to_string().contains("No such file"), "{error}"),
+        }
+    }
 }
