@@ -175,6 +175,7 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
     let parent = ProcessInfo::new(sys::parent_pid(), setup.parent_name);
     info::become_child(setup.name, setup.depth, parent);
     panic::install_hook();
+    worker::report_aborts(stream)?;
     marker::pass();
     match setup.duty {
         Role::Once(name) => match lookup(&name) {

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 
 use crate::child::panic;
+use crate::error::Panicked;
 use crate::sys::{self, ForkMark};
 use crate::task::{CallError, Entry};
 use crate::wire::journal::{Claim, Journal, MAX_RECORD, MAX_REPORT, RING_SIZE, TaskTimer};
@@ -360,13 +361,33 @@ thread_local! {
 /// Where the standard library panics only to abort after another panic.
 const ABORT_PLACE: &str = "library/core/src/panicking.rs";
 
+/// Whether a report of the panic hook is the last word on the task: a copy of the process does not speak for it, and "panic
+/// in a destructor during cleanup" says less than that panic.
+fn is_reason(panicked: &Panicked) -> bool {
+    let place = panicked.location().unwrap_or_default();
+    ORIGINAL.get().is_some_and(ForkMark::is_original) && !place.contains(ABORT_PLACE)
+}
+
 /// Writes the panics of tasks into the journal at once, in case that this process aborts.
 fn report_panics(journal: &'static Journal) {
     panic::report_early(move |panicked| {
-        // A copy of the worker does not speak for it. "Panic in a destructor during cleanup" says less than that panic.
-        let place = panicked.location().unwrap_or_default();
-        if ORIGINAL.get().is_some_and(ForkMark::is_original) && !place.contains(ABORT_PLACE) {
+        if is_reason(panicked) {
             journal.report(RUNNING.get(), &wire::encode_report(panicked, MAX_REPORT));
         }
     });
+}
+
+/// With `panic = "abort"`: sends the record of a task that panics inside the panic hook, because nothing of this process
+/// runs after it. Otherwise the task may catch the panic, and nothing is sent.
+pub(crate) fn report_aborts(stream: &UnixStream) -> io::Result<()> {
+    if cfg!(panic = "abort") {
+        let stream = stream.try_clone()?;
+        panic::report_early(move |panicked| {
+            if is_reason(panicked) {
+                // A parent that has gone needs no reason.
+                let _ = send(&stream, Tag::Panicked, &wire::encode_panic(panicked));
+            }
+        });
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use super::{DecodeError, EncodeError, Panicked, StartError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProcessError {
-    /// The task panicked.
+    /// The task panicked. With `panic = "abort"` the process has ended with SIGABRT then.
     Panicked(Panicked),
     /// The process ended before the task did: it was killed, it aborted, or the task called `exit`.
     #[non_exhaustive]
