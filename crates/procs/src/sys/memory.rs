@@ -5,14 +5,9 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
-const WORD: usize = size_of::<u64>();
-
-/// From this size on, a copy uses vector registers. Below it, a loop over words is as fast.
-#[cfg(target_arch = "x86_64")]
-const VECTOR_COPY: usize = 128;
+use super::shared_copy::{self, WORD};
 
 /// A mapping of a memory file. All processes that map the file see the same bytes.
 ///
@@ -132,44 +127,17 @@ impl SharedMap {
     #[inline]
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
         let to = self.at(offset, bytes.len());
-        #[cfg(target_arch = "x86_64")]
-        if bytes.len() >= VECTOR_COPY {
-            // SAFETY: `at` has checked the destination; the source is a slice. They do not overlap, because the map never
-            // lends out slices through safe functions.
-            unsafe { vector_copy(to, bytes.as_ptr(), bytes.len()) };
-            return;
-        }
-        let unaligned = bytes.len().min(offset.wrapping_neg() % WORD);
-        let (head, rest) = bytes.split_at(unaligned);
-        let (words, tail) = rest.as_chunks::<WORD>();
-        for (index, byte) in head.iter().enumerate() {
-            // SAFETY: inside the range that `at` has checked; all access to the map is atomic.
-            unsafe { AtomicU8::from_ptr(to.add(index)) }.store(*byte, Relaxed);
-        }
-        for (index, word) in words.iter().enumerate() {
-            // SAFETY: as above; the address is a multiple of eight, because the mapping is page-aligned.
-            unsafe { AtomicU64::from_ptr(to.add(unaligned + index * WORD).cast()) }
-                .store(u64::from_ne_bytes(*word), Relaxed);
-        }
-        let done = bytes.len() - tail.len();
-        for (index, byte) in tail.iter().enumerate() {
-            // SAFETY: as for the first bytes.
-            unsafe { AtomicU8::from_ptr(to.add(done + index)) }.store(*byte, Relaxed);
-        }
+        // SAFETY: `at` has checked the destination, all access to which is atomic. The source is a slice, which does not lie
+        // in the map, because the map never lends out slices through safe functions.
+        unsafe { shared_copy::copy_in(to, bytes) };
     }
 
     /// Appends bytes of the map to `bytes`, as [`read`](Self::read) does. Does not allocate if there is room.
     #[inline]
     pub(crate) fn append_to(&self, bytes: &mut Vec<u8>, offset: usize, count: usize) {
-        let start = bytes.len();
-        bytes.reserve(count);
-        self.at(offset, count);
-        // SAFETY: `reserve` has made room for `count` more bytes.
-        let to = unsafe { bytes.as_mut_ptr().add(start) };
-        // SAFETY: the range of the map was checked; the other is the vector's spare room.
-        unsafe { self.copy_out(to, offset, count) };
-        // SAFETY: the copy has initialized these bytes, for which there is room.
-        unsafe { bytes.set_len(start + count) };
+        let from = self.at(offset, count);
+        // SAFETY: `at` has checked the range, all access to which is atomic.
+        unsafe { shared_copy::append(bytes, from, count) };
     }
 
     /// Copies bytes out of the map, atomically by words and bytes.
@@ -178,97 +146,10 @@ impl SharedMap {
     /// and new bytes; the caller validates it afterwards.
     #[inline]
     pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) {
-        self.at(offset, bytes.len());
-        // SAFETY: the range of the map was checked; the other is a slice, which does not lie in the map.
-        unsafe { self.copy_out(bytes.as_mut_ptr(), offset, bytes.len()) };
-    }
-
-    /// # Safety
-    ///
-    /// `offset` and `count` are a range of the map. `to` is writable for `count` bytes, initialized or not, outside the map.
-    #[inline]
-    unsafe fn copy_out(&self, to: *mut u8, offset: usize, count: usize) {
-        // SAFETY: the caller vouches for the range.
-        let from = unsafe { self.start.as_ptr().add(offset) };
-        #[cfg(target_arch = "x86_64")]
-        if count >= VECTOR_COPY {
-            // SAFETY: the caller vouches for both ranges.
-            unsafe { vector_copy(to, from, count) };
-            return;
-        }
-        let byte = |index| {
-            // SAFETY: below `count`, so in both ranges; all access to the map is atomic.
-            unsafe {
-                to.add(index)
-                    .write(AtomicU8::from_ptr(from.add(index)).load(Relaxed));
-            }
-        };
-        let unaligned = count.min(offset.wrapping_neg() % WORD);
-        let words_end = count - (count - unaligned) % WORD;
-        (0..unaligned).for_each(byte);
-        for index in (unaligned..words_end).step_by(WORD) {
-            // SAFETY: as for a byte, for eight of them; the map's address is a multiple of eight, because the mapping is
-            // page-aligned.
-            unsafe {
-                let word = AtomicU64::from_ptr(from.add(index).cast()).load(Relaxed);
-                to.add(index).cast::<u64>().write_unaligned(word);
-            }
-        }
-        (words_end..count).for_each(byte);
-    }
-}
-
-/// Copies bytes through vector registers, nearly as fast as `memcpy`.
-///
-/// `rep movsb` would be as short, but takes 14 times as long on some processors when the destination lies a few bytes
-/// behind the source, counted within a page.
-///
-/// The compiler does not see the accesses, so it can assume nothing about them: to the other processes they are relaxed
-/// atomic accesses of single bytes, in any order.
-///
-/// # Safety
-///
-/// Both ranges are valid for `count` bytes, at least 64, and do not overlap. If one of them is shared, all its other users
-/// access it atomically.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-unsafe fn vector_copy(to: *mut u8, from: *const u8, count: usize) {
-    // SAFETY: each step of the loop copies 64 bytes, `count / 64` times; the last one, which may overlap with the step
-    // before, copies the last 64 bytes. The caller vouches for both ranges. The loop runs at least once.
-    unsafe {
-        std::arch::asm!(
-            "2:",
-            "movups {a}, [{from}]",
-            "movups {b}, [{from} + 16]",
-            "movups {c}, [{from} + 32]",
-            "movups {d}, [{from} + 48]",
-            "movups [{to}], {a}",
-            "movups [{to} + 16], {b}",
-            "movups [{to} + 32], {c}",
-            "movups [{to} + 48], {d}",
-            "add {from}, 64",
-            "add {to}, 64",
-            "dec {steps}",
-            "jnz 2b",
-            "movups {a}, [{from_last}]",
-            "movups {b}, [{from_last} + 16]",
-            "movups {c}, [{from_last} + 32]",
-            "movups {d}, [{from_last} + 48]",
-            "movups [{to_last}], {a}",
-            "movups [{to_last} + 16], {b}",
-            "movups [{to_last} + 32], {c}",
-            "movups [{to_last} + 48], {d}",
-            a = out(xmm_reg) _,
-            b = out(xmm_reg) _,
-            c = out(xmm_reg) _,
-            d = out(xmm_reg) _,
-            from = inout(reg) from => _,
-            to = inout(reg) to => _,
-            steps = inout(reg) count / 64 => _,
-            from_last = in(reg) from.add(count - 64),
-            to_last = in(reg) to.add(count - 64),
-            options(nostack)
-        );
+        let from = self.at(offset, bytes.len());
+        // SAFETY: `at` has checked the range, all access to which is atomic; the other is a slice, which does not lie in the
+        // map.
+        unsafe { shared_copy::copy_out(bytes.as_mut_ptr(), from, bytes.len()) };
     }
 }
 

@@ -10,6 +10,7 @@ mod message;
 mod process;
 mod program;
 mod robust_lock;
+mod shared_copy;
 
 /// What the threads of this process synchronize with.
 ///
