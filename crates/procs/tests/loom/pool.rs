@@ -195,7 +195,7 @@ pub(crate) mod supervisor {
             for slice in self.pending.drain(..).chain(left) {
                 slice.fail(&JobError::Closed);
             }
-            self.shared.announce_end();
+            self.shared.set_ended();
         }
     }
 
@@ -247,7 +247,7 @@ impl Pool {
 
     pub(crate) fn submit(&self) -> Arc<JobState> {
         let job = Arc::new(JobState::new());
-        self.shared.give(BatchSlice(Arc::clone(&job)));
+        self.shared.submit(BatchSlice(Arc::clone(&job)));
         job
     }
 
@@ -255,7 +255,7 @@ impl Pool {
         let job = Arc::new(JobState::new());
         if self
             .shared
-            .leave(BatchSlice(Arc::clone(&job)), None)
+            .enqueue(BatchSlice(Arc::clone(&job)), None)
             .is_ok()
         {
             self.driver.drive_until_done(&job);
