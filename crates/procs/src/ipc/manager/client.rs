@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::marker::PhantomData;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
 use crate::error::{DecodeError, ManagerError, SystemError};
@@ -15,7 +17,8 @@ use crate::process::fork;
 use crate::sys;
 
 use super::protocol::{
-    Kind, NewObject, Operation, Reply, Request, note_token, read_message, write_message,
+    Bytes, NewObject, ObjectKind, Operation, Reply, Request, note_token, read_message,
+    write_message,
 };
 use super::random;
 
@@ -349,11 +352,12 @@ impl Drop for Reference {
     }
 }
 
-/// One object of a manager.
+/// One object of a manager, of kind `K`.
 #[derive(Clone, Debug)]
-pub(super) struct Proxy {
+pub(super) struct Proxy<K> {
     reference: Arc<Reference>,
     time: Option<Duration>,
+    kind: PhantomData<fn() -> K>,
 }
 
 /// A proxy on its way. The token is its reference meanwhile; zero: the manager has ended, or the object is freed.
@@ -366,7 +370,7 @@ struct SentProxy {
     time: Option<Duration>,
 }
 
-impl Serialize for Proxy {
+impl<K> Serialize for Proxy<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Reference { server, object, .. } = *self.reference;
         let token = match server.ask(&Request::Send(object), Some(self.limit())) {
@@ -388,7 +392,7 @@ impl Serialize for Proxy {
     }
 }
 
-impl<'de> Deserialize<'de> for Proxy {
+impl<'de, K> Deserialize<'de> for Proxy<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let SentProxy {
             server,
@@ -411,17 +415,19 @@ impl<'de> Deserialize<'de> for Proxy {
         Ok(Self {
             reference: Reference::new(server, object, client),
             time,
+            kind: PhantomData,
         })
     }
 }
 
-impl Proxy {
+impl<K> Proxy<K> {
     pub(super) fn make(server: Server, new: NewObject) -> Result<Self, ManagerError> {
         let client = server.client()?;
         match server.ask(&Request::Make(client, new), Some(ACCEPTANCE))? {
             Reply::Made(object) => Ok(Self {
                 reference: Reference::new(server, object, Some(client)),
                 time: None,
+                kind: PhantomData,
             }),
             reply => Err(unexpected(&reply)),
         }
@@ -435,9 +441,11 @@ impl Proxy {
     fn limit(&self) -> Duration {
         self.time.unwrap_or(ACCEPTANCE)
     }
+}
 
-    pub(super) fn ask(&self, kind: Kind, operation: Operation) -> Result<Reply, ManagerError> {
-        let request = Request::Do(self.reference.object, kind, operation);
+impl<K: ObjectKind> Proxy<K> {
+    fn ask(&self, operation: Operation) -> Result<Reply, ManagerError> {
+        let request = Request::Do(self.reference.object, K::KIND, operation);
         match self.reference.server.ask(&request, self.time)? {
             Reply::OutOfRange => Err(ManagerError::OutOfRange),
             Reply::TypeMismatch => Err(ManagerError::TypeMismatch),
@@ -445,10 +453,59 @@ impl Proxy {
             reply => Ok(reply),
         }
     }
+
+    /// Does what has no result.
+    pub(super) fn run(&self, operation: Operation) -> Result<(), ManagerError> {
+        self.ask(operation).map(drop)
+    }
+
+    pub(super) fn number(&self, operation: Operation) -> Result<i64, ManagerError> {
+        match self.ask(operation)? {
+            Reply::Number(number) => Ok(number),
+            reply => Err(unexpected(&reply)),
+        }
+    }
+
+    pub(super) fn bytes(&self, operation: Operation) -> Result<Option<Bytes>, ManagerError> {
+        match self.ask(operation)? {
+            Reply::Bytes(bytes) => Ok(bytes),
+            reply => Err(unexpected(&reply)),
+        }
+    }
+
+    pub(super) fn value<T: DeserializeOwned>(
+        &self,
+        operation: Operation,
+    ) -> Result<Option<T>, ManagerError> {
+        let bytes = self.bytes(operation)?;
+        bytes.map(|bytes| bytes.decode()).transpose()
+    }
+
+    pub(super) fn list(&self) -> Result<Vec<Bytes>, ManagerError> {
+        match self.ask(Operation::All)? {
+            Reply::List(items) => Ok(items),
+            reply => Err(unexpected(&reply)),
+        }
+    }
+
+    pub(super) fn pairs(&self) -> Result<Vec<(Bytes, Bytes)>, ManagerError> {
+        match self.ask(Operation::All)? {
+            Reply::Pairs(pairs) => Ok(pairs),
+            reply => Err(unexpected(&reply)),
+        }
+    }
+
+    /// Whether a value was as expected, and was replaced.
+    pub(super) fn exchange(&self, operation: Operation) -> Result<bool, ManagerError> {
+        match self.ask(operation)? {
+            Reply::Done(done) => Ok(done),
+            reply => Err(unexpected(&reply)),
+        }
+    }
 }
 
 /// The error of a reply that does not belong to the request.
-pub(super) fn unexpected(reply: &Reply) -> ManagerError {
+fn unexpected(reply: &Reply) -> ManagerError {
     let text = format!("the manager's process sent an unexpected reply: {reply:?}");
     ManagerError::Decode(DecodeError::from_text(text))
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ManagerError;
 
-use super::client::{Proxy, unexpected};
-use super::protocol::{Kind, Operation, Reply};
+use super::client::Proxy;
+use super::protocol::{Operation, kinds};
 
 /// A number in a [`Manager`](crate::Manager)'s process.
 ///
@@ -28,11 +28,11 @@ use super::protocol::{Kind, Operation, Reply};
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Counter {
-    proxy: Proxy,
+    proxy: Proxy<kinds::Counter>,
 }
 
 impl Counter {
-    pub(super) fn new(proxy: Proxy) -> Self {
+    pub(super) fn new(proxy: Proxy<kinds::Counter>) -> Self {
         Self { proxy }
     }
 
@@ -48,7 +48,7 @@ impl Counter {
     ///
     /// When the manager has ended or does not answer in time.
     pub fn add(&self, more: i64) -> Result<i64, ManagerError> {
-        self.ask(Operation::Add(more))
+        self.proxy.number(Operation::Add(more))
     }
 
     /// What the number is.
@@ -66,13 +66,6 @@ impl Counter {
     ///
     /// As [`add`](Self::add).
     pub fn set(&self, number: i64) -> Result<i64, ManagerError> {
-        self.ask(Operation::SetNumber(number))
-    }
-
-    fn ask(&self, operation: Operation) -> Result<i64, ManagerError> {
-        match self.proxy.ask(Kind::Counter, operation)? {
-            Reply::Number(number) => Ok(number),
-            reply => Err(unexpected(&reply)),
-        }
+        self.proxy.number(Operation::SetNumber(number))
     }
 }

@@ -8,10 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ManagerError;
-use crate::wire::codec;
 
-use super::client::{Proxy, unexpected};
-use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
+use super::client::Proxy;
+use super::protocol::{Bytes, Operation, encoded, kinds};
 
 /// A dictionary in a [`Manager`](crate::Manager)'s process, in the order in which its keys came first.
 ///
@@ -34,12 +33,12 @@ use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Dict<K, V> {
-    proxy: Proxy,
+    proxy: Proxy<kinds::Dict>,
     types: PhantomData<fn(K) -> V>,
 }
 
 impl<K, V> Dict<K, V> {
-    pub(super) fn new(proxy: Proxy) -> Self {
+    pub(super) fn new(proxy: Proxy<kinds::Dict>) -> Self {
         Self {
             proxy,
             types: PhantomData,
@@ -58,10 +57,8 @@ impl<K, V> Dict<K, V> {
     ///
     /// When the manager has ended or does not answer in time.
     pub fn len(&self) -> Result<usize, ManagerError> {
-        match self.proxy.ask(Kind::Dict, Operation::Length)? {
-            Reply::Number(length) => Ok(length as usize),
-            reply => Err(unexpected(&reply)),
-        }
+        let length = self.proxy.number(Operation::Length)?;
+        Ok(length as usize)
     }
 
     /// Whether there are no entries.
@@ -79,7 +76,7 @@ impl<K, V> Dict<K, V> {
     ///
     /// As [`len`](Self::len).
     pub fn clear(&self) -> Result<(), ManagerError> {
-        self.proxy.ask(Kind::Dict, Operation::Clear).map(drop)
+        self.proxy.run(Operation::Clear)
     }
 }
 
@@ -91,7 +88,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     /// When the manager has ended or does not answer in time, a key or value cannot be encoded, or what is there is of
     /// another type.
     pub fn get(&self, key: &K) -> Result<Option<V>, ManagerError> {
-        self.old_value(Operation::Get(encoded(key)?))
+        self.proxy.value(Operation::Get(encoded(key)?))
     }
 
     /// Whether there is a value at a key.
@@ -100,7 +97,8 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn contains_key(&self, key: &K) -> Result<bool, ManagerError> {
-        self.bytes(Operation::Get(encoded(key)?))
+        self.proxy
+            .bytes(Operation::Get(encoded(key)?))
             .map(|bytes| bytes.is_some())
     }
 
@@ -110,7 +108,8 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn insert(&self, key: &K, value: &V) -> Result<Option<V>, ManagerError> {
-        self.old_value(Operation::Insert(encoded(key)?, encoded(value)?))
+        self.proxy
+            .value(Operation::Insert(encoded(key)?, encoded(value)?))
     }
 
     /// Removes a key and its value, which it returns.
@@ -119,7 +118,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn remove(&self, key: &K) -> Result<Option<V>, ManagerError> {
-        self.old_value(Operation::Remove(encoded(key)?))
+        self.proxy.value(Operation::Remove(encoded(key)?))
     }
 
     /// Replaces what is at a key by a function of it, in one step; `None` is no entry. Returns the new value. The function
@@ -135,16 +134,12 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ) -> Result<Option<V>, ManagerError> {
         let key = encoded(key)?;
         loop {
-            let old = self.bytes(Operation::Get(key.clone()))?;
-            let new = change(decoded(old.as_ref())?);
+            let old = self.proxy.bytes(Operation::Get(key.clone()))?;
+            let new = change(old.as_ref().map(Bytes::decode).transpose()?);
             let bytes = new.as_ref().map(encoded).transpose()?;
-            match self
-                .proxy
-                .ask(Kind::Dict, Operation::Exchange(key.clone(), old, bytes))?
-            {
-                Reply::Done(true) => return Ok(new),
-                Reply::Done(false) => {}
-                reply => return Err(unexpected(&reply)),
+            let operation = Operation::Exchange(key.clone(), old, bytes);
+            if self.proxy.exchange(operation)? {
+                return Ok(new);
             }
         }
     }
@@ -155,13 +150,9 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
     ///
     /// As [`get`](Self::get).
     pub fn items(&self) -> Result<Vec<(K, V)>, ManagerError> {
-        match self.proxy.ask(Kind::Dict, Operation::All)? {
-            Reply::Pairs(pairs) => pairs
-                .iter()
-                .map(|(key, value)| Ok((codec::decode(&key.0)?, codec::decode(&value.0)?)))
-                .collect(),
-            reply => Err(unexpected(&reply)),
-        }
+        let pairs = self.proxy.pairs()?;
+        let pair = |(key, value): &(Bytes, Bytes)| Ok((key.decode()?, value.decode()?));
+        pairs.iter().map(pair).collect()
     }
 
     /// All keys, in the order in which they came.
@@ -183,22 +174,6 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
         let items = self.items()?;
         Ok(items.into_iter().map(|(_, value)| value).collect())
     }
-
-    fn bytes(&self, operation: Operation) -> Result<Option<Bytes>, ManagerError> {
-        match self.proxy.ask(Kind::Dict, operation)? {
-            Reply::Bytes(bytes) => Ok(bytes),
-            reply => Err(unexpected(&reply)),
-        }
-    }
-
-    fn old_value(&self, operation: Operation) -> Result<Option<V>, ManagerError> {
-        decoded(self.bytes(operation)?.as_ref())
-    }
-}
-
-fn decoded<V: DeserializeOwned>(bytes: Option<&Bytes>) -> Result<Option<V>, ManagerError> {
-    let value = bytes.map(|bytes| codec::decode(&bytes.0));
-    Ok(value.transpose()?)
 }
 
 impl<K, V> Clone for Dict<K, V> {

@@ -8,10 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ManagerError;
-use crate::wire::codec;
 
-use super::client::{Proxy, unexpected};
-use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
+use super::client::Proxy;
+use super::protocol::{Bytes, Operation, encoded, kinds};
 
 /// A list in a [`Manager`](crate::Manager)'s process.
 ///
@@ -34,12 +33,12 @@ use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct List<T> {
-    proxy: Proxy,
+    proxy: Proxy<kinds::List>,
     types: PhantomData<fn(T) -> T>,
 }
 
 impl<T> List<T> {
-    pub(super) fn new(proxy: Proxy) -> Self {
+    pub(super) fn new(proxy: Proxy<kinds::List>) -> Self {
         Self {
             proxy,
             types: PhantomData,
@@ -58,7 +57,7 @@ impl<T> List<T> {
     ///
     /// When the manager has ended or does not answer in time.
     pub fn len(&self) -> Result<usize, ManagerError> {
-        self.number(Operation::Length)
+        self.count(Operation::Length)
     }
 
     /// Whether there are no elements.
@@ -76,14 +75,11 @@ impl<T> List<T> {
     ///
     /// As [`len`](Self::len).
     pub fn clear(&self) -> Result<(), ManagerError> {
-        self.proxy.ask(Kind::List, Operation::Clear).map(drop)
+        self.proxy.run(Operation::Clear)
     }
 
-    fn number(&self, operation: Operation) -> Result<usize, ManagerError> {
-        match self.proxy.ask(Kind::List, operation)? {
-            Reply::Number(number) => Ok(number as usize),
-            reply => Err(unexpected(&reply)),
-        }
+    fn count(&self, operation: Operation) -> Result<usize, ManagerError> {
+        self.proxy.number(operation).map(|count| count as usize)
     }
 }
 
@@ -95,7 +91,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     /// When the manager has ended or does not answer in time, a value cannot be encoded, or what is there is of another
     /// type.
     pub fn get(&self, index: usize) -> Result<Option<T>, ManagerError> {
-        self.taken(Operation::At(index as u64))
+        self.proxy.value(Operation::At(index as u64))
     }
 
     /// Sets the element at an index.
@@ -105,7 +101,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     /// As [`get`](Self::get), and [`OutOfRange`](ManagerError::OutOfRange).
     pub fn set(&self, index: usize, value: &T) -> Result<(), ManagerError> {
         let operation = Operation::Set(index as u64, encoded(value)?);
-        self.proxy.ask(Kind::List, operation).map(drop)
+        self.proxy.run(operation)
     }
 
     /// Replaces an element by a function of it, in one step. The function runs again when another process has been faster.
@@ -114,18 +110,16 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`set`](Self::set).
     pub fn update(&self, index: usize, mut change: impl FnMut(T) -> T) -> Result<(), ManagerError> {
+        let index = index as u64;
         loop {
-            let old = self
-                .bytes(Operation::At(index as u64))?
-                .ok_or(ManagerError::OutOfRange)?;
-            let new = encoded(&change(codec::decode(&old.0)?))?;
-            match self
+            let old = self.proxy.bytes(Operation::At(index))?;
+            let old = old.ok_or(ManagerError::OutOfRange)?;
+            let new = encoded(&change(old.decode()?))?;
+            if self
                 .proxy
-                .ask(Kind::List, Operation::ExchangeAt(index as u64, old, new))?
+                .exchange(Operation::ExchangeAt(index, old, new))?
             {
-                Reply::Done(true) => return Ok(()),
-                Reply::Done(false) => {}
-                reply => return Err(unexpected(&reply)),
+                return Ok(());
             }
         }
     }
@@ -137,7 +131,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     /// As [`set`](Self::set).
     pub fn insert(&self, index: usize, value: &T) -> Result<(), ManagerError> {
         let operation = Operation::InsertAt(index as u64, encoded(value)?);
-        self.proxy.ask(Kind::List, operation).map(drop)
+        self.proxy.run(operation)
     }
 
     /// Removes the element at an index, and returns it if there was one.
@@ -146,7 +140,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn remove(&self, index: usize) -> Result<Option<T>, ManagerError> {
-        self.taken(Operation::RemoveAt(index as u64))
+        self.proxy.value(Operation::RemoveAt(index as u64))
     }
 
     /// Appends an element. Returns how many there are now.
@@ -155,7 +149,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn push(&self, value: &T) -> Result<usize, ManagerError> {
-        self.number(Operation::Append(vec![encoded(value)?]))
+        self.count(Operation::Append(vec![encoded(value)?]))
     }
 
     /// Appends elements, all at once. Returns how many there are now.
@@ -166,7 +160,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     pub fn extend(&self, values: impl IntoIterator<Item = T>) -> Result<usize, ManagerError> {
         let encode = |value| encoded(&value);
         let values = values.into_iter().map(encode).collect::<Result<_, _>>()?;
-        self.number(Operation::Append(values))
+        self.count(Operation::Append(values))
     }
 
     /// Removes the last element, and returns it if there was one.
@@ -175,7 +169,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn pop(&self) -> Result<Option<T>, ManagerError> {
-        self.taken(Operation::Pop)
+        self.proxy.value(Operation::Pop)
     }
 
     /// All elements.
@@ -184,25 +178,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
     ///
     /// As [`get`](Self::get).
     pub fn to_vec(&self) -> Result<Vec<T>, ManagerError> {
-        match self.proxy.ask(Kind::List, Operation::All)? {
-            Reply::List(items) => items
-                .iter()
-                .map(|item| Ok(codec::decode(&item.0)?))
-                .collect(),
-            reply => Err(unexpected(&reply)),
-        }
-    }
-
-    fn bytes(&self, operation: Operation) -> Result<Option<Bytes>, ManagerError> {
-        match self.proxy.ask(Kind::List, operation)? {
-            Reply::Bytes(bytes) => Ok(bytes),
-            reply => Err(unexpected(&reply)),
-        }
-    }
-
-    fn taken(&self, operation: Operation) -> Result<Option<T>, ManagerError> {
-        let value = self.bytes(operation)?.map(|bytes| codec::decode(&bytes.0));
-        Ok(value.transpose()?)
+        self.proxy.list()?.iter().map(Bytes::decode).collect()
     }
 }
 

@@ -143,7 +143,7 @@ impl Manager {
         self.make(NewObject::Value(bytes)).map(Value::new)
     }
 
-    fn make(&self, new: NewObject) -> Result<Proxy, ManagerError> {
+    fn make<K>(&self, new: NewObject) -> Result<Proxy<K>, ManagerError> {
         Proxy::make(self.server, new)
     }
 

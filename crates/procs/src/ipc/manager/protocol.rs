@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Serialize, de};
 
-use crate::error::EncodeError;
+use crate::error::{EncodeError, ManagerError};
 use crate::wire::codec::{self, MAX_BYTES};
 
 /// A message is little larger than the values in it.
@@ -45,6 +45,12 @@ pub(super) struct Bytes(
     /// Tokens of the proxies in it, on its way to the manager.
     pub(super) Vec<u64>,
 );
+
+impl Bytes {
+    pub(super) fn decode<T: DeserializeOwned>(&self) -> Result<T, ManagerError> {
+        Ok(codec::decode(&self.0)?)
+    }
+}
 
 /// Bytes as such, not as a sequence of numbers.
 mod plain {
@@ -99,6 +105,31 @@ pub(super) enum Kind {
     Counter,
     Value,
 }
+
+/// A kind as a type.
+pub(super) trait ObjectKind {
+    const KIND: Kind;
+}
+
+macro_rules! kinds {
+    ($($kind:ident),*) => {
+        /// The kinds as types.
+        pub(super) mod kinds {
+            use super::{Kind, ObjectKind};
+
+            $(
+                #[derive(Clone, Debug)]
+                pub(in crate::ipc::manager) enum $kind {}
+
+                impl ObjectKind for $kind {
+                    const KIND: Kind = Kind::$kind;
+                }
+            )*
+        }
+    };
+}
+
+kinds!(Dict, List, Counter, Value);
 
 /// The initial content of an object.
 #[derive(Debug, Serialize, Deserialize)]

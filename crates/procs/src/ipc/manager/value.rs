@@ -8,10 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DecodeError, ManagerError};
-use crate::wire::codec;
 
-use super::client::{Proxy, unexpected};
-use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
+use super::client::Proxy;
+use super::protocol::{Bytes, Operation, encoded, kinds};
 
 /// A value of any type in a [`Manager`](crate::Manager)'s process. With a struct it is what Python calls a namespace.
 ///
@@ -29,12 +28,12 @@ use super::protocol::{Bytes, Kind, Operation, Reply, encoded};
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Value<T> {
-    proxy: Proxy,
+    proxy: Proxy<kinds::Value>,
     types: PhantomData<fn(T) -> T>,
 }
 
 impl<T> Value<T> {
-    pub(super) fn new(proxy: Proxy) -> Self {
+    pub(super) fn new(proxy: Proxy<kinds::Value>) -> Self {
         Self {
             proxy,
             types: PhantomData,
@@ -56,7 +55,7 @@ impl<T: Serialize + DeserializeOwned> Value<T> {
     /// When the manager has ended or does not answer in time, the value cannot be encoded, or what is there is of another
     /// type.
     pub fn get(&self) -> Result<T, ManagerError> {
-        Ok(codec::decode(&self.read()?.0)?)
+        self.read()?.decode()
     }
 
     /// Sets it.
@@ -66,7 +65,7 @@ impl<T: Serialize + DeserializeOwned> Value<T> {
     /// As [`get`](Self::get).
     pub fn set(&self, value: &T) -> Result<(), ManagerError> {
         let operation = Operation::Insert(Bytes::default(), encoded(value)?);
-        self.proxy.ask(Kind::Value, operation).map(drop)
+        self.proxy.run(operation)
     }
 
     /// Replaces it by a function of it, in one step. The function runs again when another process has been faster.
@@ -77,27 +76,18 @@ impl<T: Serialize + DeserializeOwned> Value<T> {
     pub fn update(&self, mut change: impl FnMut(T) -> T) -> Result<(), ManagerError> {
         loop {
             let old = self.read()?;
-            let new = encoded(&change(codec::decode(&old.0)?))?;
+            let new = encoded(&change(old.decode()?))?;
             let operation = Operation::Exchange(Bytes::default(), Some(old), Some(new));
-            match self.proxy.ask(Kind::Value, operation)? {
-                Reply::Done(true) => return Ok(()),
-                Reply::Done(false) => {}
-                reply => return Err(unexpected(&reply)),
+            if self.proxy.exchange(operation)? {
+                return Ok(());
             }
         }
     }
 
     fn read(&self) -> Result<Bytes, ManagerError> {
-        match self
-            .proxy
-            .ask(Kind::Value, Operation::Get(Bytes::default()))?
-        {
-            Reply::Bytes(Some(bytes)) => Ok(bytes),
-            Reply::Bytes(None) => Err(ManagerError::Decode(DecodeError::from_text(
-                "the manager's object has no value".to_owned(),
-            ))),
-            reply => Err(unexpected(&reply)),
-        }
+        let missing = || DecodeError::from_text("the manager's object has no value".to_owned());
+        let bytes = self.proxy.bytes(Operation::Get(Bytes::default()))?;
+        bytes.ok_or_else(|| missing().into())
     }
 }
 
