@@ -45,7 +45,8 @@ use protocol::{Bytes, NewObject, encoded};
 /// | on its way | from the moment when it is sent until it is received for the first time; for ever, if it is never received |
 /// | stored in another object of the manager | as long as that one lives |
 ///
-/// What is read more than once (a task that a pool tries again) finds the object only if another proxy has kept it. A call
+/// What is read more than once (a task that a pool tries again, an untagged enum) finds the object only if another proxy
+/// has kept it. A call
 /// of an object that was freed is [`ManagerError::Gone`]. Objects that are stored in each other in a circle stay.
 ///
 /// Dropping the manager ends the process, and its objects with it; so does the end of the program, in whatever way.
