@@ -30,7 +30,7 @@ test *args:
 soak seconds="300" connections="2000":
     AIO_SOAK_SECONDS={{seconds}} AIO_SOAK_CONNECTIONS={{connections}} cargo test -p aio --features full --test http_leaves_nothing_under_load -- --ignored --nocapture
 
-# Fail system calls of procs' examples at many places (strace; minutes); `just inject process_pool,ppoll` chooses.
+# Fail system calls of short programs of procs at many places (strace; minutes); `just inject map,sendto` chooses.
 inject cases="":
     cargo build -p procs --examples
     PROCS_INJECT='{{cases}}' cargo test -p procs --test injected_errors -- --ignored --nocapture

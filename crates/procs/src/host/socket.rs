@@ -4,6 +4,8 @@ use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
 
 use crate::sys::{self, PollFd};
 use crate::wire::ReadBuffer;
@@ -60,12 +62,15 @@ impl BufferedSocket {
     }
 
     /// Sends as much as the socket takes. A closed socket swallows everything: the child's death is seen elsewhere.
+    ///
+    /// What the kernel has no memory for stays: a part of a frame that is lost would leave the child waiting for ever.
     pub(crate) fn flush(&mut self) {
         while self.sent < self.out.len() {
             match (&self.stream).write(&self.out[self.sent..]) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if sys::is_out_of_memory(&error) => return pause(),
                 Err(_) => self.sent = self.out.len(),
             }
         }
@@ -96,6 +101,10 @@ impl BufferedSocket {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Filled::Dry,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if sys::is_out_of_memory(&error) => {
+                    pause();
+                    return Filled::More;
+                }
                 Err(_) => return self.close(),
             }
         }
@@ -159,6 +168,11 @@ impl BufferedSocket {
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         self.input.take(count)
     }
+}
+
+/// Lets the kernel find memory. The socket stays ready, so the next poll would return at once.
+fn pause() {
+    thread::sleep(Duration::from_millis(1));
 }
 
 impl AsFd for BufferedSocket {

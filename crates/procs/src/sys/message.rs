@@ -111,6 +111,11 @@ pub(crate) fn is_crowded(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }
 
+/// Whether the kernel had no memory for a message. The same call may succeed a little later.
+pub(crate) fn is_out_of_memory(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
+}
+
 /// Whether a packet is too long for its socket's buffer.
 pub(crate) fn is_too_long(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EMSGSIZE)

@@ -30,8 +30,8 @@ pub(crate) use futex::{SPINS, futex_sleep, futex_wait, futex_wake, futex_wake_up
 pub(crate) use lock_word::{AcquireError, Acquired, acquire, release};
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{
-    MAX_PASSED, Wait, is_crowded, is_too_long, receive_packet, receive_with_descriptors,
-    send_packet, send_with_descriptors,
+    MAX_PASSED, Wait, is_crowded, is_out_of_memory, is_too_long, receive_packet,
+    receive_with_descriptors, send_packet, send_with_descriptors,
 };
 pub(crate) use process::{
     Cloned, at_exit, become_subreaper, clone_sibling, discard, exit_now, fill_random, has_children,
