@@ -105,8 +105,9 @@ pub use procs_macros::main;
 /// given as a tuple, none as `()`. A task may return a `Result`, which arrives as it is; a panic in it arrives as an error.
 ///
 /// The compiler refuses generic functions, `async`, `unsafe` and `extern` ones, methods with `self`, and borrowed
-/// arguments, each with a sentence that says what to do instead. An associated function that does not name `Self` cannot be
-/// told from a free one: the compiler says there that a struct is not supported in an `impl` block. Move the function out.
+/// arguments, each with a sentence on what to do instead. An associated function that does not name `Self` looks
+/// like a free one to the macro: the compiler's error there is that a struct is not supported in an `impl` block. Move the
+/// function out.
 ///
 /// `#[procs::task(crate = path)]` names the crate where it is not called `procs`.
 ///

@@ -36,22 +36,22 @@ use crate::wire::journal::TaskTimer;
     note = "write `#[procs::task]` above the function and pass the function's name; if it has `#[procs::task(value = Name)]`, pass `Name`"
 )]
 pub trait Task: Copy + Send + Sync + 'static {
-    /// What the function takes: `()` for nothing, the type itself for one argument, a tuple for several.
+    /// The arguments: `()` for none, the type itself for one, a tuple for several.
     type Args: Serialize + DeserializeOwned + 'static;
-    /// What the function returns.
+    /// The type of the result.
     type Output: Serialize + DeserializeOwned + 'static;
     /// The function's path, such as `my_crate::module::function`.
     const NAME: &'static str;
     /// The types of the arguments and of the result, as they are written.
     const SIGNATURE: &'static str;
-    /// Where the function is written; tells apart functions of one name in several function bodies.
+    /// Where the function is written: distinguishes functions of one name in several function bodies.
     #[doc(hidden)]
     const PLACE: &'static str;
     /// Calls the function in this process.
     fn call(args: Self::Args) -> Self::Output;
 }
 
-/// By what a task is known on the wire: a hash of name, signature and place.
+/// Identifier of a task on the wire: a hash of name, signature and place.
 pub(crate) const fn id_of<T: Task>() -> u64 {
     let hash = hash(FNV_OFFSET, T::NAME.as_bytes());
     let hash = self::hash(hash, T::SIGNATURE.as_bytes());

@@ -31,7 +31,7 @@ pub(crate) fn install_hook() {
             }
             None => false,
         });
-        // A process that aborts now prints the message as well: its last words may be looked for there.
+        // A process that aborts prints the message as well, as Rust programs do.
         if !recorded || cfg!(panic = "abort") {
             usual(info);
         }

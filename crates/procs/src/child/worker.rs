@@ -81,10 +81,10 @@ impl FrameReader {
     }
 }
 
-/// Tells the process that runs tasks from its copies.
+/// Distinguishes the process that runs tasks from its forked copies.
 static ORIGINAL: OnceLock<ForkMark> = OnceLock::new();
 
-/// What a copy of a process that runs tasks exits with.
+/// Exit code of a forked copy of a process that runs tasks.
 const COPY_CODE: i32 = 1;
 
 /// Runs a task and leaves its record's payload in `payload`.
@@ -229,7 +229,7 @@ pub(crate) struct Worker<'a> {
     payload: Vec<u8>,
     /// The number of the next task.
     next: u64,
-    /// Frames are void until the parent acknowledges its revocation.
+    /// Whether tasks are skipped: the parent has revoked them, and REVOKE_ACK has not arrived.
     skipping: bool,
 }
 
@@ -261,7 +261,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Serves frames until the parent says stop, or is gone.
+    /// Serves frames until STOP, or until the parent closes its end.
     pub(crate) fn serve(mut self) -> io::Result<()> {
         loop {
             self.await_bytes(1)?;
@@ -278,7 +278,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Before it sleeps, a worker sends what it has.
+    /// Waits for bytes. Before it sleeps it sends the results that it has.
     fn await_bytes(&mut self, count: usize) -> io::Result<()> {
         if self.reader.has(count) {
             return Ok(());
@@ -361,8 +361,8 @@ thread_local! {
 /// Where the standard library panics only to abort after another panic.
 const ABORT_PLACE: &str = "library/core/src/panicking.rs";
 
-/// Whether a report of the panic hook is the last word on the task: a copy of the process does not speak for it, and "panic
-/// in a destructor during cleanup" says less than that panic.
+/// Whether a report of the panic hook is the cause of the task's failure. Panics of forked copies of the process are not, nor
+/// is the panic with which the standard library aborts ("in a destructor during cleanup").
 fn is_reason(panicked: &Panicked) -> bool {
     let place = panicked.location().unwrap_or_default();
     ORIGINAL.get().is_some_and(ForkMark::is_original) && !place.contains(ABORT_PLACE)

@@ -34,7 +34,7 @@ impl Panicked {
         self.location.as_deref()
     }
 
-    /// The stack of the other process at the panic. `None` where `RUST_BACKTRACE=0` is set.
+    /// The stack of the other process at the panic. `None` unless `RUST_BACKTRACE` is set, and not to 0.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }

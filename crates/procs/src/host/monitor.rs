@@ -26,7 +26,7 @@ const EXIT_LIMIT: Duration = Duration::from_secs(1);
 
 /// The monitor of this process.
 pub(crate) struct Monitor {
-    /// Processes that the thread does not know yet. `None` once the thread has ended.
+    /// Processes that the thread has not taken yet. `None` once the thread has ended.
     added: Mutex<Option<Vec<MonitoredProcess>>>,
     notifier: Notifier,
     /// The thread is to panic.
@@ -144,12 +144,12 @@ impl Drop for EndMonitor<'_> {
 pub(crate) struct MonitoredProcess {
     state: Arc<ProcessState>,
     link: BufferedSocket,
-    /// Until when it must say that it is ready.
+    /// Deadline of its record `Ready`.
     start_deadline: Option<Instant>,
     outcome: Option<Outcome>,
-    /// Its socket is closed: only the pidfd has something to say.
+    /// Its socket is closed: only the pidfd is polled.
     closed: bool,
-    /// Its end is known to its handle.
+    /// Its end is stored in its handle.
     published: bool,
 }
 
@@ -252,7 +252,7 @@ impl MonitoredProcess {
     }
 }
 
-/// A process that nobody watches any more is ended, so that no wait for it lasts for ever.
+/// Kills a process that is not watched any more, so that no wait for it lasts for ever.
 impl Drop for MonitoredProcess {
     fn drop(&mut self) {
         if self.published {
@@ -272,7 +272,7 @@ impl Drop for MonitoredProcess {
     }
 }
 
-/// What a record says about the task.
+/// Converts a record into the outcome of the task.
 fn outcome_of(record: &Record<'_>) -> Outcome {
     let text = || String::from_utf8_lossy(record.payload).into_owned();
     Err(match record.tag {

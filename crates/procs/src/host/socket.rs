@@ -1,4 +1,4 @@
-//! A parent's end of the socket to a child: never blocks, keeps what cannot be sent yet.
+//! A parent's end of the socket to a child: it never blocks, and buffers what cannot be sent yet.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use crate::sys::{self, PollFd};
 use crate::wire::ReadBuffer;
 
-/// What reading found.
+/// Result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
-    /// Everything there was has been read.
+    /// Everything that had arrived has been read.
     Dry,
     /// There may be more.
     More,
@@ -27,11 +27,11 @@ pub(crate) struct BufferedSocket {
     out: Vec<u8>,
     sent: usize,
     input: ReadBuffer,
-    /// How many bytes the socket has brought.
+    /// Number of bytes read from the socket.
     received: u64,
-    /// How many bytes beyond those came out of the shared page; the socket will bring them once more.
+    /// Number of later bytes that came from the journal; the socket will deliver them again.
     ahead: usize,
-    /// Bytes of earlier contents of `out` that were sent.
+    /// Number of sent bytes that are no longer in `out`.
     sent_before: u64,
     closed: bool,
 }
@@ -51,12 +51,12 @@ impl BufferedSocket {
         }
     }
 
-    /// Where to append what shall be sent.
+    /// Returns the buffer to which bytes to send are appended.
     pub(crate) fn out(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
 
-    /// How many bytes wait to be sent.
+    /// Returns the number of bytes that wait to be sent.
     pub(crate) fn backlog(&self) -> usize {
         self.out.len() - self.sent
     }
@@ -81,7 +81,7 @@ impl BufferedSocket {
         self.out.shrink_to(1 << 20);
     }
 
-    /// What to wait for: input, and room for output if some waits.
+    /// Returns the events to poll: input, and room for output if some waits.
     pub(crate) fn interest(&self) -> PollFd {
         sys::as_poll(self.stream.as_fd(), true, self.sent < self.out.len())
     }
@@ -95,7 +95,7 @@ impl BufferedSocket {
                     self.received += count as u64;
                     self.ahead -= self.ahead.min(count);
                     if !full {
-                        // The kernel fills what it is given as long as it has something.
+                        // A read that does not fill the buffer has emptied the socket.
                         return Filled::Dry;
                     }
                 }
@@ -133,24 +133,24 @@ impl BufferedSocket {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// How many bytes have gone either way: a measure of progress.
+    /// Returns the number of bytes sent and received: a measure of progress.
     pub(crate) fn moved(&self) -> u64 {
         self.received
             .wrapping_add(self.sent_before)
             .wrapping_add(self.sent as u64)
     }
 
-    /// Up to which position the child's stream is known here.
+    /// Returns the position of the child's stream up to which it was received, also by the journal.
     pub(crate) fn position(&self) -> u64 {
         self.received + self.ahead as u64
     }
 
-    /// Whether so much came out of the shared page that the socket should be emptied of it.
+    /// Whether so much came from the journal that the socket should be emptied of it.
     pub(crate) fn is_far_ahead(&self) -> bool {
         self.ahead > 256
     }
 
-    /// Takes bytes that follow the known position, from the shared page.
+    /// Appends bytes of the journal that follow the position.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.input.append(bytes);
         self.ahead += bytes.len();

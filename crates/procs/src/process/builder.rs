@@ -19,6 +19,7 @@ use crate::wire::marker;
 
 /// What a new process is to be like. Made by [`Process::builder`].
 #[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing before spawn"]
 pub struct ProcessBuilder {
     name: Option<String>,
     daemon: bool,
@@ -27,14 +28,12 @@ pub struct ProcessBuilder {
 
 impl ProcessBuilder {
     /// The name that [`current`](crate::current) gives in the process and that tools show (its first 15 bytes).
-    #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
     /// Ties the process to its handle: dropping the handle kills it. Without this, dropping the handle detaches it.
-    #[must_use]
     pub fn daemon(mut self, daemon: bool) -> Self {
         self.daemon = daemon;
         self
@@ -43,56 +42,48 @@ impl ProcessBuilder {
     /// Sets a variable in the environment of the process.
     ///
     /// [`spawn`](Self::spawn) fails with [`SpawnError::Invalid`] when the name is empty or contains `=` or a NUL byte.
-    #[must_use]
     pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.options.env.push((key.into(), Some(value.into())));
         self
     }
 
     /// Removes a variable from the environment that the process inherits.
-    #[must_use]
     pub fn env_remove(mut self, key: impl Into<OsString>) -> Self {
         self.options.env.push((key.into(), None));
         self
     }
 
     /// The working directory of the process.
-    #[must_use]
     pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.cwd = Some(directory.into());
         self
     }
 
     /// The standard input of the process: nothing, if this is not called.
-    #[must_use]
     pub fn stdin(mut self, stdin: Stdio) -> Self {
         self.options.streams.0[0] = Some(stdin);
         self
     }
 
     /// The standard output of the process: this process's, if this is not called.
-    #[must_use]
     pub fn stdout(mut self, stdout: Stdio) -> Self {
         self.options.streams.0[1] = Some(stdout);
         self
     }
 
     /// The standard error of the process: this process's, if this is not called.
-    #[must_use]
     pub fn stderr(mut self, stderr: Stdio) -> Self {
         self.options.streams.0[2] = Some(stderr);
         self
     }
 
     /// Sets a limit to what the process may use; several calls set several limits.
-    #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
         self.options.limits.push(limit.into());
         self
     }
 
     /// How the process comes to be: from the fork server, if this is not called.
-    #[must_use]
     pub fn start_method(mut self, method: StartMethod) -> Self {
         self.options.method = method;
         self

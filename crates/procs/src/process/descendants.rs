@@ -37,7 +37,7 @@ pub(crate) fn stop_and_kill_tree(pid: u32, pidfd: BorrowedFd<'_>) -> Result<(), 
 
 /// Kills all descendants of a process that ends itself, as far as it may.
 pub(crate) fn kill_descendants(pid: u32) {
-    // A process on its way out has no caller to tell.
+    // A process that exits cannot return an error.
     let _ = kill_all_below(pid);
 }
 
@@ -54,7 +54,7 @@ fn kill_all_below(pid: u32) -> Result<(), SignalError> {
     result
 }
 
-/// Kills the descendants that are not known yet, level by level. Returns whether there were any, and the first error.
+/// Kills the descendants that are not in `killed`, level by level. Returns whether there were any, and the first error.
 fn kill_below(root: u32, known: &mut HashMap<u32, OwnedFd>) -> (bool, Result<(), SignalError>) {
     let mut found_new = false;
     let mut result = Ok(());

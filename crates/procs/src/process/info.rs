@@ -1,4 +1,4 @@
-//! Who this process is, who its parent is, and which children it has.
+//! Information about this process, its parent and its children.
 
 use std::collections::BTreeMap;
 use std::process;
@@ -21,14 +21,14 @@ impl ProcessInfo {
         self.pid
     }
 
-    /// The name: `MainProcess` for the program that was started from outside; what the builder said, or `Process-N` or
-    /// `Worker-N`, for others.
+    /// The name: `MainProcess` for a program that this crate has not started; otherwise the one given to the builder, or
+    /// `Process-N` or `Worker-N`.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// What a child was told about itself.
+/// Information about a child from its handshake.
 struct Identity {
     name: String,
     depth: u32,
@@ -40,7 +40,7 @@ static IDENTITY: OnceLock<Identity> = OnceLock::new();
 /// The children that this process has started and not yet collected.
 static CHILDREN: Mutex<BTreeMap<u32, String>> = Mutex::new(BTreeMap::new());
 
-/// Notes, once, that this process is a child.
+/// Stores, once, that this process is a child.
 pub(crate) fn become_child(name: String, depth: u32, parent: ProcessInfo) {
     // A second call is impossible: a child does its one duty and exits.
     let _ = IDENTITY.set(Identity {
@@ -50,7 +50,7 @@ pub(crate) fn become_child(name: String, depth: u32, parent: ProcessInfo) {
     });
 }
 
-/// How many processes lie between this one and the program's first.
+/// Number of processes between this one and the program's first.
 pub(crate) fn depth() -> u32 {
     IDENTITY.get().map_or(0, |identity| identity.depth)
 }
@@ -69,7 +69,7 @@ pub(crate) fn child_ended(pid: u32) {
         .remove(&pid);
 }
 
-/// This process.
+/// Returns the id and the name of this process.
 ///
 /// ```
 /// assert_eq!(procs::current().name(), "MainProcess");
@@ -84,9 +84,9 @@ pub fn current() -> ProcessInfo {
     ProcessInfo::new(process::id(), name.to_owned())
 }
 
-/// The process that started this one through this crate; `None` in the program's first process.
+/// Returns the process that started this one through this crate; `None` in the program's first process.
 ///
-/// A child never outlives its parent, so the answer stays true.
+/// A child never outlives its parent, so the result stays valid.
 ///
 /// ```
 /// assert_eq!(procs::parent(), None);
@@ -97,7 +97,7 @@ pub fn parent() -> Option<ProcessInfo> {
     IDENTITY.get().map(|identity| identity.parent.clone())
 }
 
-/// The processes and workers that this process has started and that have not ended yet, by process id.
+/// Returns the processes and workers that this process has started and that have not ended, by process id.
 ///
 /// ```
 /// procs::init();

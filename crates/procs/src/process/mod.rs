@@ -125,7 +125,7 @@ pub fn spawn<T: Task>(task: T, args: T::Args) -> Result<Process<T::Output>, Spaw
     Process::builder().spawn(task, args)
 }
 
-/// A function that runs in a process of its own, and the way to its result.
+/// Handle of a process that runs one task, and of its result.
 ///
 /// Dropping the handle detaches the process: it goes on, is collected when it ends, and still ends with this process.
 /// With [`daemon`](ProcessBuilder::daemon), dropping the handle kills it.
@@ -187,7 +187,7 @@ impl<R> Process<R> {
 
     /// Asks the process to end (SIGTERM). A task that handles the signal may go on.
     ///
-    /// Does nothing to a process that has ended. [`join`](Self::join) then says which signal it was.
+    /// Does nothing to a process that has ended. [`join`](Self::join) returns the signal in its error.
     ///
     /// # Errors
     ///
@@ -208,18 +208,18 @@ impl<R> Process<R> {
         self.state.kill_tree()
     }
 
-    /// This side of the process's standard input, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    /// Takes this side of the process's standard input, if that is [`piped`](crate::Stdio::piped) and was not taken before.
     /// Dropping it ends the input.
     pub fn take_stdin(&mut self) -> Option<PipeWriter> {
         self.pipes.stdin.take()
     }
 
-    /// This side of the process's standard output, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    /// Takes this side of the process's standard output, if that is [`piped`](crate::Stdio::piped) and was not taken before.
     pub fn take_stdout(&mut self) -> Option<PipeReader> {
         self.pipes.stdout.take()
     }
 
-    /// This side of the process's standard error, if that is [`piped`](crate::Stdio::piped), the first time it is asked for.
+    /// Takes this side of the process's standard error, if that is [`piped`](crate::Stdio::piped) and was not taken before.
     pub fn take_stderr(&mut self) -> Option<PipeReader> {
         self.pipes.stderr.take()
     }
@@ -236,13 +236,13 @@ impl<R> Process<R> {
         self.exit_status().is_none()
     }
 
-    /// Whether the pidfd tells that the process has ended.
+    /// Whether the pidfd is readable: the process has ended.
     fn has_ended(&self) -> bool {
         let mut polled = [sys::as_poll(self.state.as_fd(), true, false)];
         matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(1..))
     }
 
-    /// Waits until the end of the process is known here, at most until `deadline`.
+    /// Waits until the monitor has stored the end of the process, at most until `deadline`.
     fn wait_until(&self, deadline: Option<Instant>) -> MutexGuard<'_, End> {
         let mut end = self.state.lock();
         let mut published_late = false;
@@ -257,7 +257,7 @@ impl<R> Process<R> {
                     let left = deadline.saturating_duration_since(Instant::now());
                     let left = match left.is_zero() {
                         false => left,
-                        // The descriptor tells the end earlier than the monitor, which needs microseconds.
+                        // The pidfd is readable some microseconds before the monitor has stored the end.
                         true if !published_late && self.has_ended() => PUBLICATION_LIMIT,
                         true => return end,
                     };
@@ -338,7 +338,7 @@ impl<R> fmt::Debug for Process<R> {
 impl<R> Drop for Process<R> {
     fn drop(&mut self) {
         if self.daemon {
-            // A drop has no caller to tell.
+            // A drop cannot return an error.
             let _ = self.kill();
         }
     }

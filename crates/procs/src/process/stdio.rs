@@ -1,11 +1,11 @@
-//! What a process has for standard input and outputs.
+//! Standard streams of a process.
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-/// What a process has for its standard input, output or error. See
+/// The source of a process's standard input, or the target of its standard output or error. See
 /// [`ProcessBuilder::stdout`](crate::ProcessBuilder::stdout).
 ///
 /// ```
@@ -41,19 +41,19 @@ enum Kind {
 }
 
 impl Stdio {
-    /// What this process has at the moment of the start.
+    /// The stream that this process has at the moment of the start.
     pub fn inherit() -> Self {
         Self(Kind::Inherit)
     }
 
-    /// Nothing: reads find the end, writes vanish.
+    /// The null device: reads return end of file, writes are discarded.
     pub fn null() -> Self {
         Self(Kind::Null)
     }
 
     /// A pipe, whose other end is on the handle: [`Process::take_stdin`](crate::Process::take_stdin) and the like.
     ///
-    /// Who does not read it stops the process when it is full. Read to the end before joining.
+    /// The process blocks once the pipe (64 KiB) is full: read to end of file before joining.
     pub fn piped() -> Self {
         Self(Kind::Piped)
     }
@@ -64,7 +64,7 @@ impl Stdio {
     }
 }
 
-/// What a new process is to have; `None`: what it has by itself, no input and this process's outputs.
+/// The streams of a new process; `None`: the default, an empty input and this process's outputs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Streams(pub(crate) [Option<Stdio>; 3]);
 
@@ -77,7 +77,7 @@ pub(crate) struct Pipes {
 }
 
 impl Streams {
-    /// Makes what the process is to have: which of the three are replaced, and by what.
+    /// Opens the streams. Returns which of the three are replaced, and by what.
     pub(crate) fn open(&self) -> io::Result<([bool; 3], Vec<OwnedFd>, Pipes)> {
         let mut pipes = Pipes::default();
         let mut replaced = [false; 3];
@@ -85,7 +85,7 @@ impl Streams {
         for (number, stdio) in self.0.iter().enumerate() {
             let Some(Stdio(kind)) = stdio else { continue };
             let descriptor = match kind {
-                // The outputs are inherited without our doing.
+                // The outputs are inherited by default.
                 Kind::Inherit if number > 0 => continue,
                 Kind::Inherit => io::stdin().as_fd().try_clone_to_owned()?,
                 Kind::Null => null(number > 0)?,

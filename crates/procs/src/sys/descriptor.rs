@@ -52,7 +52,7 @@ pub(crate) fn poll(descriptors: &mut [PollFd], timeout: Option<Duration>) -> io:
     }
 }
 
-/// Blocks until the other end of a socket is closed by everybody who held it.
+/// Blocks until every copy of the other end of a socket is closed.
 pub(crate) fn hung_up(socket: BorrowedFd<'_>) {
     loop {
         let mut descriptors = [as_poll(socket, false, false)];

@@ -1,4 +1,4 @@
-//! A mark that tells a process from the copies that fork makes of it.
+//! A mark that distinguishes a process from its forked copies.
 
 use std::process;
 use std::ptr;

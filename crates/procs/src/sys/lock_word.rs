@@ -205,7 +205,7 @@ fn use_robust_mutex() {
     }
 }
 
-/// Registers an empty list for a thread that the C library does not know, such as the first one of a copied process.
+/// Registers an empty list for a thread that the C library has not registered, such as the first one of a forked copy.
 fn register_own_head() -> *mut RobustListHead {
     let head = OWN_HEAD.with(Cell::as_ptr);
     // SAFETY: the head is this thread's, and lives until the thread has ended. An empty list points to itself. The two
@@ -243,7 +243,7 @@ impl ThreadRecord {
 }
 
 /// Acquires the lock for the calling thread, which holds no other one of this kind. `deadline` gives the latest moment;
-/// it is asked for only if the lock is not free.
+/// it is computed only if the lock is not free.
 ///
 /// # Errors
 ///

@@ -142,7 +142,7 @@ fn put_descriptors(message: &libc::msghdr, passed: &[BorrowedFd<'_>]) {
     }
 }
 
-/// Receives bytes, and the descriptors that came with them. Blocks; zero bytes mean that the peer has gone.
+/// Receives bytes, and the descriptors that came with them. Blocks; zero bytes mean that the peer has closed its end.
 pub(crate) fn receive_with_descriptors(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
@@ -150,7 +150,7 @@ pub(crate) fn receive_with_descriptors(
     receive_packet(socket, bytes, Wait::Yes)
 }
 
-/// Receives bytes, and the descriptors that came with them. Zero bytes mean that the peer has gone.
+/// Receives bytes, and the descriptors that came with them. Zero bytes mean that the peer has closed its end.
 pub(crate) fn receive_packet(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],

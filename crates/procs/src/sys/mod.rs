@@ -1,4 +1,4 @@
-//! System calls: the only module, beside `fork` and `shm`, that says `unsafe`. Each function is safe to call.
+//! System calls. Most `unsafe` code of the crate is here; each function of the module is safe to call.
 
 mod context;
 mod descriptor;

@@ -16,7 +16,7 @@
 //! | 0 | nobody owns the lock |
 //! | thread id | a thread owns it |
 //! | thread id, [`WAITERS`] | a thread owns it, others sleep until it is free |
-//! | [`OWNER_DIED`], perhaps [`WAITERS`] | the owner died; the next owner is told so by [`Acquired::OwnerDied`] |
+//! | [`OWNER_DIED`], perhaps [`WAITERS`] | the owner died; the next owner gets [`Acquired::OwnerDied`] |
 //!
 //! | from | event | to |
 //! |---|---|---|
@@ -68,7 +68,7 @@ pub(crate) const LOCKS_PER_PAGE: usize = 2;
 /// Longest single sleep. A thread that was woken and killed before it could lock may leave others asleep.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The head of a thread's list, as the kernel knows it.
+/// The head of a thread's list, in the kernel's layout.
 #[repr(C)]
 struct ListHead {
     first: AtomicUsize,
@@ -384,7 +384,7 @@ impl<'a> RobustLock<'a> {
         deadline: Option<Instant>,
         mut is_intact: impl FnMut(u32) -> bool,
     ) -> LockResult {
-        // A thread that has slept does not know whether others still do.
+        // Other threads may still sleep, so the flag for them is set again.
         let mut flags = 0;
         loop {
             if let Some(outcome) = self.claim(thread, flags) {
@@ -497,7 +497,7 @@ fn is_thread_of_this_process(id: u32) -> bool {
     result == 0
 }
 
-/// Whether a lock's word, which other processes may have changed, says that its owner has died.
+/// Whether a lock's word, which other processes may have changed, is that of a dead owner.
 pub(crate) fn says_owner_died(word: &AtomicU32) -> bool {
     word.load(Acquire) & OWNER_DIED != 0
 }
@@ -507,7 +507,7 @@ pub(crate) fn says_unowned(word: &AtomicU32) -> bool {
     matches!(word.load(Acquire), 0) || says_owner_died(word)
 }
 
-/// Makes a lock whose owner has died one that nobody owns. False: its owner lives, or there is none.
+/// Frees a lock whose owner has died. False: its owner is alive, or there is none.
 pub(crate) fn clear_dead_owner(word: &AtomicU32) -> bool {
     let clear = |seen| (seen & OWNER_DIED != 0).then_some(0);
     word.fetch_update(Acquire, Relaxed, clear).is_ok()

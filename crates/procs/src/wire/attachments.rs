@@ -1,4 +1,4 @@
-//! Descriptors inside values: a descriptor is encoded as its index in a list that travels beside the bytes.
+//! Descriptors inside values: a descriptor is encoded as its index in a list that is sent with the bytes (SCM_RIGHTS).
 //!
 //! Serde has no place for such a list. It belongs to the thread while one value is encoded or decoded.
 

@@ -7,7 +7,7 @@ pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// The bytes asked of the kernel at once: few, until more come. Many processes send a few bytes in their lives.
+    /// Number of bytes to read at once: few, until more arrive. Many processes send a few bytes in all.
     step: usize,
 }
 

@@ -10,17 +10,17 @@ use crate::wire::varint::{Corrupt, length_at, put_length};
 /// The largest payload of a record: the largest value, and as much again for a panic's backtrace or the like.
 const MAX_PAYLOAD: usize = 2 * MAX_BYTES;
 
-/// What a record says.
+/// Kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Tag {
-    /// The child has taken its set-up and is ready for work.
+    /// The child has applied its handshake and is ready.
     Ready = 1,
-    /// The child will not work: a [`Refusal`].
+    /// The child cannot work: a [`Refusal`](crate::wire::Refusal).
     Refused,
     /// The initializer has run.
     Initialized,
-    /// The worker has skipped what was taken back.
+    /// The worker has skipped the revoked tasks.
     Resumed,
     /// A task's result.
     Value,
@@ -89,7 +89,7 @@ impl Record<'_> {
     }
 }
 
-/// Mixes a job's number with what its record says.
+/// Computes the checksum of a record and its job's number.
 fn seal(job: u64, tag: Tag, payload: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mix = |state: u64, word: u64| (state.rotate_left(23) ^ word).wrapping_mul(FACTOR);
@@ -117,7 +117,7 @@ pub(crate) fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Corrupt> {
         return Ok(None);
     };
     if length > MAX_PAYLOAD {
-        // Nobody sends so much: these bytes are something else.
+        // No child sends a longer payload: the bytes are no record.
         return Err(Corrupt);
     }
     let Some((seal, rest)) = rest[prefix..].split_first_chunk::<SEAL>() else {

@@ -27,6 +27,7 @@ use super::protocol::{Operation, kinds};
 /// }
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[must_use = "a proxy does nothing unless its methods are called"]
 pub struct Counter {
     proxy: Proxy<kinds::Counter>,
 }
@@ -37,7 +38,6 @@ impl Counter {
     }
 
     /// The same counter, but each call waits for its answer no longer than `time`.
-    #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
         Self::new(self.proxy.timed(time))
     }

@@ -32,6 +32,7 @@ use super::protocol::{Bytes, Operation, encoded, kinds};
 /// ```
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
+#[must_use = "a proxy does nothing unless its methods are called"]
 pub struct List<T> {
     proxy: Proxy<kinds::List>,
     types: PhantomData<fn(T) -> T>,
@@ -46,7 +47,6 @@ impl<T> List<T> {
     }
 
     /// The same list, but each call waits for its answer no longer than `time`.
-    #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
         Self::new(self.proxy.timed(time))
     }

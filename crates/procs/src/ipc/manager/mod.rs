@@ -73,6 +73,7 @@ use protocol::{Bytes, NewObject, encoded};
 ///     assert_eq!(counts.len().unwrap(), 4);
 /// }
 /// ```
+#[must_use = "dropping the manager ends its process and its objects"]
 pub struct Manager {
     process: Process<()>,
     server: Server,

@@ -27,6 +27,7 @@ use super::protocol::{Bytes, Operation, encoded, kinds};
 /// ```
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
+#[must_use = "a proxy does nothing unless its methods are called"]
 pub struct Value<T> {
     proxy: Proxy<kinds::Value>,
     types: PhantomData<fn(T) -> T>,
@@ -41,7 +42,6 @@ impl<T> Value<T> {
     }
 
     /// The same value, but each call waits for its answer no longer than `time`.
-    #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
         Self::new(self.proxy.timed(time))
     }

@@ -234,7 +234,7 @@ impl<T: DeserializeOwned> Queue<T> {
     ///
     /// # Errors
     ///
-    /// The queue is closed and empty, or the bytes are no value of the type; that value is then gone.
+    /// The queue is closed and empty, or the bytes are no value of the type; that value is then lost.
     #[doc(alias = "recv")]
     #[doc(alias = "receive")]
     #[doc(alias = "pop")]

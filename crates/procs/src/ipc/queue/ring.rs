@@ -616,7 +616,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Repeats `step` until it is done, fails, or runs out of time. The step learns whether the thread has slept since the
+    /// Repeats `step` until it is done, fails, or runs out of time. Its argument is whether the thread has slept since the
     /// last one.
     fn repeat(
         &self,

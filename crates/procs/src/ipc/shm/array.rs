@@ -130,7 +130,7 @@ impl<T: Plain> SharedArray<T> {
     ///
     /// # Safety
     ///
-    /// While the slice lives, nobody writes to this array, in this process or in another.
+    /// During the life of the slice no thread writes to this array, in this process or in another.
     pub unsafe fn as_slice(&self) -> &[T] {
         let start = self.map.at(0, self.length * size_of::<T>()).cast();
         // SAFETY: the map holds so many elements, aligned, of a type for which all bits are valid, and lives as long as
@@ -142,11 +142,11 @@ impl<T: Plain> SharedArray<T> {
     ///
     /// # Safety
     ///
-    /// While the slice lives, nobody else reads or writes this array, in this process or in another, also through a
+    /// During the life of the slice no other thread reads or writes this array, in this process or in another, also through a
     /// clone.
     pub unsafe fn as_mut_slice(&mut self) -> &mut [T] {
         let start = self.map.at(0, self.length * size_of::<T>()).cast();
-        // SAFETY: as above; the caller answers for everybody else.
+        // SAFETY: as above; the caller guarantees that no other thread uses them.
         unsafe { slice::from_raw_parts_mut(start, self.length) }
     }
 }

@@ -164,9 +164,9 @@ impl SharedMemory {
     ///
     /// # Safety
     ///
-    /// While the slice lives, nobody writes to this memory, in this process or in another.
+    /// During the life of the slice no thread writes to this memory, in this process or in another.
     pub unsafe fn as_slice(&self) -> &[u8] {
-        // SAFETY: the map is as long as it says and lives as long as self; the caller answers for the writers.
+        // SAFETY: the map is as long as it says and lives as long as self; the caller guarantees that no thread writes.
         unsafe { slice::from_raw_parts(self.map.at(0, self.length), self.length) }
     }
 
@@ -174,10 +174,10 @@ impl SharedMemory {
     ///
     /// # Safety
     ///
-    /// While the slice lives, nobody else reads or writes this memory, in this process or in another, also through a
+    /// During the life of the slice no other thread reads or writes this memory, in this process or in another, also through a
     /// clone.
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: as above; the caller answers for everybody else.
+        // SAFETY: as above; the caller guarantees that no other thread uses it.
         unsafe { slice::from_raw_parts_mut(self.map.at(0, self.length), self.length) }
     }
 }

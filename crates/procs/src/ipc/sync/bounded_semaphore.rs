@@ -114,7 +114,7 @@ impl BoundedSemaphore {
 
     fn acquire_by(&self, deadline: Option<Instant>) -> Result<(), LockError> {
         let count = self.0.half_word(COUNT);
-        // A thread that has slept does not know whether others still do.
+        // Other threads may still sleep, so the flag for them is set again.
         let mut flags = 0;
         let mut recheck = Recheck::new();
         loop {

@@ -101,7 +101,7 @@ impl Lock {
         self.wait(Some(deadline), true)
     }
 
-    /// Locks, also when an owner has died. [`LockGuard::is_inconsistent`] says whether there is something to repair: another
+    /// Locks, also after an owner has died. [`LockGuard::is_inconsistent`] returns whether there is something to repair: another
     /// thread may have done so before.
     ///
     /// ```

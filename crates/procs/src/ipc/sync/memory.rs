@@ -52,7 +52,7 @@ const INCONSISTENT: u32 = 1 << 31;
 /// The internal lock, and that of [`Lock`](super::Lock) and [`RLock`](super::RLock).
 const STATE_LOCK: usize = 0;
 
-/// Kinds of primitives. The numbers are in the memory, and tell one kind from another.
+/// Kinds of primitives. Each has its number in the memory, which `attach` checks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Lock = 0x70_72_6f_70,
@@ -179,7 +179,7 @@ impl Memory {
         self.status().load(Relaxed) & !INCONSISTENT == self.kind as u32
     }
 
-    /// Whether the memory is intact, and nobody died with what the lock guards.
+    /// Whether the memory is intact, and no thread died while it owned the lock.
     #[inline]
     pub(super) fn is_consistent(&self) -> bool {
         self.status().load(Relaxed) == self.kind as u32
@@ -213,7 +213,7 @@ impl Memory {
         }
     }
 
-    /// The lock of a slot. An error says that the system has no memory for it.
+    /// Returns the lock of a slot. The error is a lack of memory.
     pub(super) fn slot_lock(&self, slot: usize) -> io::Result<RobustLock<'_>> {
         let (page, number) = (slot / LOCKS_PER_PAGE, slot % LOCKS_PER_PAGE);
         let pages = self.slot_pages.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Synchronization between processes: what Python's multiprocessing has beside its queues.
+//! Synchronization primitives between processes, as in Python's multiprocessing.
 //!
 //! Each primitive lies in shared memory of its own, without a name that could be left behind. A clone is the same
 //! primitive, and so is what another process receives: among the arguments of [`spawn`](crate::spawn) and of a pool's

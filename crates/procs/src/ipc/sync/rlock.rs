@@ -82,7 +82,7 @@ impl RLock {
         self.lock_by(Some(deadline), true)
     }
 
-    /// Locks, also when an owner has died. [`RLockGuard::is_inconsistent`] says whether there is something to repair.
+    /// Locks, also after an owner has died. [`RLockGuard::is_inconsistent`] returns whether there is something to repair.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl RLock {
         if !self.0.is_intact() {
             return Err(LockError::Broken);
         }
-        // A thread that owns the lock knows already.
+        // A thread that owns the lock has got the error before.
         if must_be_consistent && before == 0 && guard.is_inconsistent() {
             return Err(LockError::OwnerDied);
         }

@@ -118,7 +118,7 @@ impl Semaphore {
         self.acquire_by(Some(deadline), Accept::Consistent)
     }
 
-    /// Acquires a permit, also that of a thread that died if there is no other. [`Permit::is_inconsistent`] says so.
+    /// Acquires a permit, also that of a thread that died if there is no other; [`Permit::is_inconsistent`] is true for that.
     ///
     /// ```
     /// use procs::LockError;
@@ -344,7 +344,7 @@ impl Drop for Permit<'_> {
             return;
         };
         if state.state(self.slot) == ORPHANED {
-            // The next holder must know of it too.
+            // The next holder gets the error too.
             state.unlock_slot(self.slot);
         } else {
             state.release_slot(self.slot);

@@ -236,7 +236,7 @@ impl StateGuard<'_> {
         self.unlock_slot(slot);
     }
 
-    /// Frees the slot of a dead thread. False: the thread lives.
+    /// Frees the slot of a dead thread. False: the thread is alive.
     pub(super) fn reclaim(&self, slot: usize) -> bool {
         let is_dead = self.is_dead(slot);
         if is_dead {

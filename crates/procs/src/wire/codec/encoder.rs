@@ -151,7 +151,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// Begins an array or a map, of which the length is known or not.
+    /// Begins an array or a map, with or without a length.
     #[inline]
     fn container(&mut self, shape: Shape, length: Option<usize>) -> Result<Container<'_, 'a>> {
         self.descend()?;

@@ -42,7 +42,7 @@ pub(crate) const MAX_BYTES: usize = 1 << 30;
 pub(crate) const MAX_DEPTH: u32 = 512;
 
 /// Name of a newtype struct that is an integer: the decoder hands the integer to the visitor at once, while serde's buffer
-/// calls `visit_newtype_struct`. The visitor can tell whether the value may be read again.
+/// calls `visit_newtype_struct`. The visitor then sees whether the value may be read again.
 pub(crate) const READ_ONCE: &str = "procs::read_once";
 
 /// Truncates a vector to its former length, unless the value was written completely. Also serves a panic in `Serialize`.
