@@ -55,8 +55,7 @@ impl Program {
         options: &ProgramOptions,
         has_input: bool,
     ) -> Result<(Self, Pipes), CommandError> {
-        let is_guarded = fork_server::is_guard_ready();
-        let execution = execution(options, !is_guarded)?;
+        let execution = execution(options)?;
         let pipe_error = || SystemError::new("make a pipe for a program");
         let (input, stdin) = if has_input {
             let (reader, writer) = io::pipe().map_err(pipe_error())?;
@@ -69,9 +68,6 @@ impl Program {
         let streams = [input.as_fd(), output.as_fd(), error.as_fd()];
         let (pid, pidfd) = sys::start_program(&execution, streams)
             .map_err(|(step, source)| SystemError::new(describe(step, options))(source))?;
-        if is_guarded {
-            fork_server::guard(pid, pidfd.as_fd());
-        }
         let program = Self {
             pid,
             pidfd,
@@ -152,7 +148,7 @@ fn describe(step: FailedStep, options: &ProgramOptions) -> String {
 }
 
 /// The options in the form that the system takes.
-fn execution(options: &ProgramOptions, dies_with_thread: bool) -> Result<Execution, InvalidOption> {
+fn execution(options: &ProgramOptions) -> Result<Execution, InvalidOption> {
     let program = c_string(&options.program)
         .ok_or_else(|| InvalidOption::Program(options.program.clone()))?;
     let mut args = vec![program.clone()];
@@ -176,7 +172,7 @@ fn execution(options: &ProgramOptions, dies_with_thread: bool) -> Result<Executi
         env,
         cwd,
         own_group: options.group == ProcessGroup::Own,
-        dies_with_thread,
+        tie: fork_server::tie(),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::process::info;
 use crate::process::limits::RawLimit;
 use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::process::stdio::Streams;
-use crate::sys::{self, Execution, FailedStep, SIGKILL};
+use crate::sys::{self, Execution, FailedStep, SIGKILL, Tie};
 use crate::wire::marker;
 
 /// How a new process comes to be.
@@ -87,7 +87,7 @@ pub(crate) fn execute(options: &SpawnOptions, marker: String) -> Result<Child, S
         env: environment(options, marker).map_err(failed())?,
         cwd: cwd.transpose().map_err(failed())?,
         own_group: true,
-        dies_with_thread: false,
+        tie: Tie::None,
     };
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let null;

@@ -11,7 +11,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use crate::error::{StartError, SystemError, check_variable};
 use crate::host::child::{self, Child, SpawnOptions};
 use crate::process::status::ExitStatus;
-use crate::sys::{self, Context, SIGKILL};
+use crate::sys::{self, Context, Guard, SIGKILL, Tie};
 use crate::wire::codec;
 use crate::wire::marker;
 use crate::wire::spare::{EAGER, HandOver, OURS, Order};
@@ -70,34 +70,25 @@ pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartEr
     }
 }
 
-/// Whether this process has a fork server that guards programs. One is brought up if it can be and this process is the
-/// program's first: what others start ends with them by other means.
-pub(crate) fn is_guard_ready() -> bool {
-    let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    guarding(&mut slot).is_some()
-}
-
-/// Has the fork server end a program and its descendants when this process is killed.
-pub(crate) fn guard(pid: u32, program: BorrowedFd<'_>) {
-    let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    // The second time there is a new server, if the first has just died.
-    for _ in 0..2 {
-        match guarding(&mut slot).map(|server| server.guard(pid, program)) {
-            Some(Err(_)) => *slot = None,
-            _ => return,
-        }
-    }
-}
-
-fn guarding(slot: &mut Option<Server>) -> Option<&mut Server> {
+/// What ends a program with its descendants when this process is killed: the fork server, if this process can have one and
+/// is the program's first. What others start ends with them by other means.
+pub(crate) fn tie() -> Tie {
     if !matches!(marker::permit(), Ok(1)) {
-        return None;
+        return Tie::Thread;
     }
+    let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.as_ref().is_none_or(|server| !server.is_running()) {
         *slot = None;
         *slot = Server::start().ok();
     }
-    slot.as_mut()
+    let socket = slot.as_mut().map(Server::guard);
+    match socket {
+        Some(Ok(socket)) => Tie::Guard(Guard {
+            socket: socket.into(),
+            message: Order::Guard { pid: 0 }.to_bytes(),
+        }),
+        _ => Tie::Thread,
+    }
 }
 
 /// Gives up a server whose duplicates would not be like this process. One that guards programs goes on until their end.
@@ -295,10 +286,10 @@ impl Server {
         (&self.child.stream).write_all(&order.to_bytes())
     }
 
-    fn guard(&mut self, pid: u32, program: BorrowedFd<'_>) -> io::Result<()> {
+    /// The socket on which programs introduce themselves.
+    fn guard(&mut self) -> io::Result<UnixStream> {
         self.guards = true;
-        let order = Order::Guard { pid }.to_bytes();
-        sys::send_with_descriptors(self.child.stream.as_fd(), &order, &[program])
+        self.child.stream.try_clone()
     }
 
     /// Receives an ordered spare, or the error that the server had.

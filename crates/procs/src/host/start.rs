@@ -1,11 +1,12 @@
 //! Starts a child by either method, and makes its handshake.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::{SpawnError, StartError, SystemError};
 use crate::host::child::{self, Child, SpawnOptions, StartMethod};
 use crate::host::fork_server;
+use crate::host::socket::BufferedSocket;
 use crate::process::info;
 use crate::sys::{self};
 use crate::task::{self, Task};
@@ -62,32 +63,31 @@ pub(crate) fn setup(
     Ok(bytes)
 }
 
-/// Sends a child the descriptors in its arguments, if there are some, with the first bytes of its set-up. Returns how many
-/// bytes that were.
-pub(crate) fn pass(
-    child: &Child,
-    greeting: &[u8],
-    descriptors: &[OwnedFd],
-) -> (usize, Result<(), SystemError>) {
-    if descriptors.is_empty() {
-        return (0, Ok(()));
-    }
-    // So few bytes find room in an empty socket.
-    let first = &greeting[..size_of::<u32>()];
-    let passed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-    match sys::send_with_descriptors(child.stream.as_fd(), first, &passed) {
-        Ok(()) => (first.len(), Ok(())),
-        // It has ended already; its end says more.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => (0, Ok(())),
-        Err(error) => {
-            let error = SystemError::new("send descriptors to a new process")(error);
-            (0, Err(error))
-        }
-    }
-}
+/// So many bytes find room in an empty socket at once.
+const MAX_FIRST: usize = 4096;
 
-/// The arguments that follow the set-up.
-pub(crate) fn put_args(bytes: &mut Vec<u8>, args: &[u8]) {
-    bytes.extend_from_slice(&(args.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(args);
+/// Sends a child its handshake with the descriptors that belong to it, and queues the arguments.
+pub(crate) fn send_handshake(
+    socket: &mut BufferedSocket,
+    handshake: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+    args: &[u8],
+) -> Result<(), SystemError> {
+    let mut message = handshake.to_vec();
+    message.extend_from_slice(&(args.len() as u64).to_le_bytes());
+    let room = MAX_FIRST.saturating_sub(message.len()).min(args.len());
+    message.extend_from_slice(&args[..room]);
+    let (first, rest) = message.split_at(message.len().min(MAX_FIRST));
+    match sys::send_with_descriptors(socket.as_fd(), first, descriptors) {
+        // One that has ended already did not get its handshake; its end says more than this error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(SystemError::new("send a new process its handshake")(error));
+        }
+        _ => {}
+    }
+    let out = socket.out();
+    out.extend_from_slice(rest);
+    out.extend_from_slice(&args[room..]);
+    socket.flush();
+    Ok(())
 }

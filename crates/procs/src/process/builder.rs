@@ -1,6 +1,7 @@
 //! What a new process is to be like.
 
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -125,12 +126,10 @@ impl ProcessBuilder {
         // First: a process that was started must be watched.
         let monitor = Monitor::get()?;
         let child = start::start(&self.options, &name)?;
-        let (sent, greeted) = start::pass(&child, &greeting, &descriptors);
-        drop(descriptors);
         let mut link = BufferedSocket::new(child.stream);
-        link.out().extend_from_slice(&greeting[sent..]);
-        start::put_args(link.out(), &encoded);
-        link.flush();
+        let passed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        let greeted = start::send_handshake(&mut link, &greeting, &passed, &encoded);
+        drop(descriptors);
         let state = ProcessState::new(child.pid, child.pidfd);
         if greeted.is_err() {
             state.kill();

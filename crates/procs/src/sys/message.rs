@@ -106,6 +106,21 @@ pub(crate) fn send_packet(
     }
 }
 
+/// Sends bytes with one descriptor in one message, without waiting and without allocating. Returns whether they were sent.
+pub(super) fn send_at_once(socket: BorrowedFd<'_>, bytes: &[u8], passed: BorrowedFd<'_>) -> bool {
+    let mut data = [libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    }];
+    let mut control = ControlBuffer::new();
+    let message = header(&mut data, &mut control, 1);
+    put_descriptors(&message, &[passed]);
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: `message` points to the live buffers above; sendmsg only reads them.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) };
+    usize::try_from(sent) == Ok(bytes.len())
+}
+
 /// Whether the system refuses to have more descriptors under way between processes.
 pub(crate) fn is_crowded(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)

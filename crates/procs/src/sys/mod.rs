@@ -40,7 +40,8 @@ pub(crate) use process::{
 };
 pub(crate) use process::{SIGKILL, SIGSTOP, SIGTERM};
 pub(crate) use program::{
-    Execution, FailedStep, readable_bytes, search_paths, start_program, write_without_sigpipe,
+    Execution, FailedStep, Guard, Tie, readable_bytes, search_paths, start_program,
+    write_without_sigpipe,
 };
 pub(crate) use robust_lock::{
     LOCKS_PER_PAGE, LockPage, LockResult, MAX_THREAD_ID, RobustLock, clear_dead_owner,

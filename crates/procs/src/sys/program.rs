@@ -33,8 +33,28 @@ pub(crate) struct Execution {
     pub(crate) cwd: Option<CString>,
     /// Whether the process heads a process group of its own.
     pub(crate) own_group: bool,
-    /// Whether the kernel kills the process when the thread that starts it ends.
-    pub(crate) dies_with_thread: bool,
+    /// What ends the process when this one is killed.
+    pub(crate) tie: Tie,
+}
+
+/// What ends a process when the process that starts it is killed.
+#[derive(Debug)]
+pub(crate) enum Tie {
+    /// Nothing here: it watches its parent itself.
+    None,
+    /// The kernel, when the thread that starts it ends. What it has started itself stays.
+    Thread,
+    /// The process at the other end of a socket, which ends all that it has started too. If that cannot be reached, the
+    /// kernel.
+    Guard(Guard),
+}
+
+/// How a new process introduces itself to its guard: by a message with its pidfd.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) socket: OwnedFd,
+    /// The message. The process id takes the place of its last four bytes.
+    pub(crate) message: [u8; 5],
 }
 
 /// The step of an execution that failed.
@@ -187,12 +207,15 @@ fn set_attributes(task: &ChildTask<'_>) -> Result<(), FailedStep> {
         check(unsafe { libc::setpgid(0, 0) }, FailedStep::Process)?;
     }
     set_flag(libc::PR_SET_CHILD_SUBREAPER, 1);
-    if execution.dies_with_thread {
-        set_flag(libc::PR_SET_PDEATHSIG, SIGKILL);
-        // Zero is a parent in another process id namespace.
-        if ![task.parent, 0].contains(&parent_pid()) {
-            // The parent has ended before the line above.
-            super::exit_now(127);
+    match &execution.tie {
+        Tie::None => {}
+        Tie::Thread => tie_to_thread(task.parent),
+        Tie::Guard(guard) => {
+            // The kernel ends the process until its guard does: at no time does nothing.
+            tie_to_thread(task.parent);
+            if introduce(guard) {
+                set_flag(libc::PR_SET_PDEATHSIG, 0);
+            }
         }
     }
     close_on_exec();
@@ -202,6 +225,27 @@ fn set_attributes(task: &ChildTask<'_>) -> Result<(), FailedStep> {
     }
     set_signal_mask(0);
     Ok(())
+}
+
+/// Has the kernel kill this process when the thread that made it ends.
+fn tie_to_thread(parent: u32) {
+    set_flag(libc::PR_SET_PDEATHSIG, SIGKILL);
+    // Zero is a parent in another process id namespace.
+    if ![parent, 0].contains(&parent_pid()) {
+        // The parent has ended before the line above.
+        super::exit_now(127);
+    }
+}
+
+/// Sends the guard the message with this process's pidfd. Returns whether it was sent.
+fn introduce(guard: &Guard) -> bool {
+    let pid = std::process::id();
+    let Ok(pidfd) = super::pidfd_open(pid) else {
+        return false;
+    };
+    let mut message = guard.message;
+    message[1..].copy_from_slice(&pid.to_le_bytes());
+    super::message::send_at_once(guard.socket.as_fd(), &message, pidfd.as_fd())
 }
 
 /// Sets an attribute of the calling process that takes one number.

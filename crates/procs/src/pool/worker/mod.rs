@@ -15,7 +15,6 @@
 //! | any | its pidfd is ready: it has ended | reaped: see `exit` | |
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -528,13 +527,6 @@ fn send_handshake(
         .into_iter()
         .chain(config.descriptors.iter().map(AsFd::as_fd))
         .collect();
-    match sys::send_with_descriptors(socket.as_fd(), &handshake, &passed) {
-        // A process that has ended is reported with its exit status instead of this error.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            return Err(SystemError::new("send a worker its handshake")(error).into());
-        }
-        _ => {}
-    }
-    start::put_args(socket.out(), &config.initializer_args);
+    start::send_handshake(socket, &handshake, &passed, &config.initializer_args)?;
     Ok(())
 }
