@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use crate::error::SignalError;
 use crate::process::signal;
@@ -16,6 +17,9 @@ use crate::sys::{self, SIGKILL, SIGSTOP};
 
 /// Upper bound of the looks for new processes in a tree. The second look of an ordinary tree finds nothing new.
 const MAX_LOOKS: u32 = 100;
+
+/// How long killed processes may take to end before the last look.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Kills a process and all its descendants. The caller holds a pidfd of the process, which must be a subreaper.
 ///
@@ -44,14 +48,31 @@ pub(crate) fn kill_descendants(pid: u32) {
 fn kill_all_below(pid: u32) -> Result<(), SignalError> {
     let mut known: HashMap<u32, OwnedFd> = HashMap::new();
     let mut result = Ok(());
+    let mut is_settled = false;
     for _ in 0..MAX_LOOKS {
         let (found_new, killed) = kill_below(pid, &mut known);
         result = result.and(killed);
-        if !found_new {
+        if !found_new && (is_settled || known.is_empty()) {
             break;
+        }
+        // The kernel's list of children can leave one out while another one ends, and a child of a process that ends is
+        // for a moment where it is not looked for. The last look is one after all ends.
+        is_settled = !found_new;
+        if is_settled {
+            await_ends(&known);
         }
     }
     result
+}
+
+/// Waits until all of these have ended, for a bounded time: one that may not be signalled goes on.
+fn await_ends(killed: &HashMap<u32, OwnedFd>) {
+    let deadline = Instant::now() + EXIT_TIMEOUT;
+    for pidfd in killed.values() {
+        let mut polled = [sys::as_poll(pidfd.as_fd(), true, false)];
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ = sys::poll(&mut polled, Some(left));
+    }
 }
 
 /// Kills the descendants that are not in `killed`, level by level. Returns whether there were any, and the first error.
