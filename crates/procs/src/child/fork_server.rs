@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -35,7 +35,7 @@ pub(crate) fn serve(stream: UnixStream) -> io::Result<UnixStream> {
     loop {
         match receive_order(&stream) {
             Ok((Order::Spare, _)) => {
-                if let Some(spare) = make_spare(&stream)? {
+                if let Some(spare) = make_spare(&stream) {
                     // The server's socket is not the copy's: as its holder it would hide the server's death.
                     return Ok(spare);
                 }
@@ -130,20 +130,19 @@ impl Guard {
 }
 
 /// Makes a spare and sends its process id and descriptors, or the error. Returns the spare's end of its socket in the copy.
-fn make_spare(stream: &UnixStream) -> io::Result<Option<UnixStream>> {
+fn make_spare(stream: &UnixStream) -> Option<UnixStream> {
+    // A process that has ended receives nothing. Its earlier orders are still to be read: they may name programs to end.
+    let send = |answer: i32, passed: &[BorrowedFd<'_>]| {
+        let _ = sys::send_with_descriptors(stream.as_fd(), &answer.to_le_bytes(), passed);
+    };
     match duplicate() {
-        Ok(Duplicate::Spare(socket)) => Ok(Some(socket)),
+        Ok(Duplicate::Spare(socket)) => return Some(socket),
         Ok(Duplicate::Server { pid, passed }) => {
-            let passed = passed.each_ref().map(AsFd::as_fd);
-            sys::send_with_descriptors(stream.as_fd(), &pid.to_le_bytes(), &passed)?;
-            Ok(None)
+            send(pid.cast_signed(), &passed.each_ref().map(AsFd::as_fd));
         }
-        Err(error) => {
-            let number = -error.raw_os_error().unwrap_or(libc::EAGAIN);
-            sys::send_with_descriptors(stream.as_fd(), &number.to_le_bytes(), &[])?;
-            Ok(None)
-        }
+        Err(error) => send(-error.raw_os_error().unwrap_or(libc::EAGAIN), &[]),
     }
+    None
 }
 
 /// The two sides of a duplication.
