@@ -89,8 +89,7 @@ impl Program {
 
     /// Returns whether the program has ended.
     pub(super) fn has_ended(&self) -> bool {
-        let mut polled = [sys::as_poll(self.as_fd(), true, false)];
-        matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(1..))
+        sys::is_readable(self.as_fd())
     }
 
     /// Kills the program and everything that it has started.
@@ -172,7 +171,7 @@ fn execution(options: &ProgramOptions) -> Result<Execution, InvalidOption> {
         env,
         cwd,
         own_group: options.group == ProcessGroup::Own,
-        tie: fork_server::tie(),
+        on_parent_death: fork_server::on_parent_death(),
     })
 }
 

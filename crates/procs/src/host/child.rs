@@ -17,7 +17,7 @@ use crate::process::info;
 use crate::process::limits::RawLimit;
 use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::process::stdio::Streams;
-use crate::sys::{self, Execution, FailedStep, SIGKILL, Tie};
+use crate::sys::{self, Execution, FailedStep, ParentDeath, SIGKILL};
 use crate::wire::marker;
 
 /// How a new process comes to be.
@@ -87,7 +87,7 @@ pub(crate) fn execute(options: &SpawnOptions, marker: String) -> Result<Child, S
         env: environment(options, marker).map_err(failed())?,
         cwd: cwd.transpose().map_err(failed())?,
         own_group: true,
-        tie: Tie::None,
+        on_parent_death: ParentDeath::Ignore,
     };
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let null;
@@ -164,8 +164,7 @@ pub(crate) fn discard(child: Child) {
     let _ = sys::signal(child.pidfd.as_fd(), SIGKILL);
     // The end of its socket ends one that acts for another user and takes no signals from this one.
     drop(child.stream);
-    let mut polled = [sys::as_poll(child.pidfd.as_fd(), true, false)];
-    let _ = sys::poll(&mut polled, Some(EXIT_TIMEOUT));
+    sys::await_readable(child.pidfd.as_fd(), EXIT_TIMEOUT);
     let _ = sys::reap(child.pidfd.as_fd());
     info::child_ended(child.pid);
 }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use crate::error::{StartError, SystemError, check_variable};
 use crate::host::child::{self, Child, SpawnOptions};
 use crate::process::status::ExitStatus;
-use crate::sys::{self, Context, Guard, SIGKILL, Tie};
+use crate::sys::{self, Context, Guard, ParentDeath, SIGKILL};
 use crate::wire::codec;
 use crate::wire::marker;
 use crate::wire::spare::{EAGER, HandOver, OURS, Order};
@@ -72,9 +72,9 @@ pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartEr
 
 /// What ends a program with its descendants when this process is killed: the fork server, if this process can have one and
 /// is the program's first. What others start ends with them by other means.
-pub(crate) fn tie() -> Tie {
+pub(crate) fn on_parent_death() -> ParentDeath {
     if !matches!(marker::permit(), Ok(1)) {
-        return Tie::Thread;
+        return ParentDeath::Signal;
     }
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.as_ref().is_none_or(|server| !server.is_running()) {
@@ -83,20 +83,19 @@ pub(crate) fn tie() -> Tie {
     }
     let socket = slot.as_mut().map(Server::guard);
     match socket {
-        Some(Ok(socket)) => Tie::Guard(Guard {
+        Some(Ok(socket)) => ParentDeath::Guard(Guard {
             socket: socket.into(),
             message: Order::Guard { pid: 0 }.to_bytes(),
         }),
-        _ => Tie::Thread,
+        _ => ParentDeath::Signal,
     }
 }
 
-/// Gives up a server whose duplicates would not be like this process. One that guards programs goes on until their end.
-fn retire(mut server: Server) {
+/// Gives up a server that is of no use for starts. One that guards programs goes on until their end.
+fn retire(server: Server) {
     let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
     retired.retain(Server::is_running);
     if server.guards && server.is_running() && server.write(Order::Retire).is_ok() {
-        server.discard_spare();
         retired.push(server);
     }
 }
@@ -109,8 +108,9 @@ fn start_from(
     name: &str,
 ) -> Result<Result<Child, SystemError>, StartError> {
     if slot.as_ref().is_none_or(|server| !server.is_usable()) {
-        // The old one is collected before the new one is made.
-        if let Some(server) = slot.take() {
+        // The old one is collected before the new one is made, and its spare, which is as this process was.
+        if let Some(mut server) = slot.take() {
+            server.discard_spare();
             retire(server);
         }
     }
@@ -122,7 +122,7 @@ fn start_from(
         Ok(Ok(child)) => Ok(Ok(child)),
         Ok(Err(error)) => Err(SystemError::new("fork a process")(error).into()),
         Err(error) => {
-            *slot = None;
+            slot.take().into_iter().for_each(retire);
             Ok(Err(SystemError::new("get a process from the fork server")(
                 error,
             )))
@@ -139,10 +139,11 @@ fn write_all(mut stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                let mut polled = [sys::as_poll(stream.as_fd(), false, true)];
-                if left.is_zero() || matches!(sys::poll(&mut polled, Some(left)), Ok(0)) {
+                if left.is_zero() {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
+                // A signal ends the wait early.
+                sys::poll(&mut [sys::as_poll(stream.as_fd(), false, true)], Some(left))?;
             }
             Err(error) => return Err(error),
         }
@@ -269,7 +270,8 @@ impl Server {
 
     /// Ends what was ordered and not taken: it is a child of this process.
     fn discard_spare(&mut self) {
-        if self.ordered
+        if self.owner == process::id()
+            && self.ordered
             && let Ok(Ok(spare)) = self.receive()
         {
             child::discard(spare);
@@ -286,7 +288,7 @@ impl Server {
         (&self.child.stream).write_all(&order.to_bytes())
     }
 
-    /// The socket on which programs introduce themselves.
+    /// The socket on which programs register.
     fn guard(&mut self) -> io::Result<UnixStream> {
         self.guards = true;
         self.child.stream.try_clone()

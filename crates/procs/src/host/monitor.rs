@@ -246,8 +246,7 @@ impl MonitoredProcess {
 
     /// Collects a process that was killed, if it ends in time.
     fn await_exit(&self) -> Option<(ExitStatus, ResourceUsage)> {
-        let mut polled = [sys::as_poll(self.state.as_fd(), true, false)];
-        let _ = sys::poll(&mut polled, Some(EXIT_LIMIT));
+        sys::await_readable(self.state.as_fd(), EXIT_LIMIT);
         child::collect(self.state.pid(), self.state.pidfd())
     }
 }

@@ -69,9 +69,8 @@ fn kill_all_below(pid: u32) -> Result<(), SignalError> {
 fn await_ends(killed: &HashMap<u32, OwnedFd>) {
     let deadline = Instant::now() + EXIT_TIMEOUT;
     for pidfd in killed.values() {
-        let mut polled = [sys::as_poll(pidfd.as_fd(), true, false)];
         let left = deadline.saturating_duration_since(Instant::now());
-        let _ = sys::poll(&mut polled, Some(left));
+        sys::await_readable(pidfd.as_fd(), left);
     }
 }
 

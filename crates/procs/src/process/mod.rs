@@ -238,8 +238,7 @@ impl<R> Process<R> {
 
     /// Whether the pidfd is readable: the process has ended.
     fn has_ended(&self) -> bool {
-        let mut polled = [sys::as_poll(self.state.as_fd(), true, false)];
-        matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(1..))
+        sys::is_readable(self.state.as_fd())
     }
 
     /// Waits until the monitor has stored the end of the process, at most until `deadline`.

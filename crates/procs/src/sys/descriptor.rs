@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One descriptor to wait for, in the kernel's own layout.
 pub(crate) type PollFd = libc::pollfd;
@@ -62,10 +62,24 @@ pub(crate) fn hung_up(socket: BorrowedFd<'_>) {
     }
 }
 
-/// Whether a descriptor is readable now: a pidfd is so once its process has ended.
+/// Whether a descriptor is readable now: a pidfd is so once its process has ended. When the kernel has no memory for the
+/// look, it is not.
 pub(crate) fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
-    let mut polled = [as_poll(descriptor, true, false)];
-    !matches!(poll(&mut polled, Some(Duration::ZERO)), Ok(0))
+    await_readable(descriptor, Duration::ZERO)
+}
+
+/// Waits until a descriptor is readable, at most for `limit`, whatever signals arrive. Returns whether it is.
+pub(crate) fn await_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut polled = [as_poll(descriptor, true, false)];
+        match poll(&mut polled, Some(left)) {
+            Ok(1..) => return true,
+            Ok(0) if !left.is_zero() => {}
+            _ => return false,
+        }
+    }
 }
 
 /// A counter that wakes a poll.

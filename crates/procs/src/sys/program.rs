@@ -33,23 +33,22 @@ pub(crate) struct Execution {
     pub(crate) cwd: Option<CString>,
     /// Whether the process heads a process group of its own.
     pub(crate) own_group: bool,
-    /// What ends the process when this one is killed.
-    pub(crate) tie: Tie,
+    /// What happens to the process when this one is killed.
+    pub(crate) on_parent_death: ParentDeath,
 }
 
-/// What ends a process when the process that starts it is killed.
+/// What happens to a process when its parent is killed.
 #[derive(Debug)]
-pub(crate) enum Tie {
-    /// Nothing here: it watches its parent itself.
-    None,
-    /// The kernel, when the thread that starts it ends. What it has started itself stays.
-    Thread,
-    /// The process at the other end of a socket, which ends all that it has started too. If that cannot be reached, the
-    /// kernel.
+pub(crate) enum ParentDeath {
+    /// Nothing: the process watches its parent itself.
+    Ignore,
+    /// The kernel kills the process when the thread that started it ends. The descendants stay.
+    Signal,
+    /// Another process kills the process and its descendants. If that cannot be reached, as [`Signal`](Self::Signal).
     Guard(Guard),
 }
 
-/// How a new process introduces itself to its guard: by a message with its pidfd.
+/// How a new process registers with its guard: by a message with its pidfd.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) socket: OwnedFd,
@@ -207,13 +206,13 @@ fn set_attributes(task: &ChildTask<'_>) -> Result<(), FailedStep> {
         check(unsafe { libc::setpgid(0, 0) }, FailedStep::Process)?;
     }
     set_flag(libc::PR_SET_CHILD_SUBREAPER, 1);
-    match &execution.tie {
-        Tie::None => {}
-        Tie::Thread => tie_to_thread(task.parent),
-        Tie::Guard(guard) => {
-            // The kernel ends the process until its guard does: at no time does nothing.
-            tie_to_thread(task.parent);
-            if introduce(guard) {
+    match &execution.on_parent_death {
+        ParentDeath::Ignore => {}
+        ParentDeath::Signal => set_parent_death_signal(task.parent),
+        ParentDeath::Guard(guard) => {
+            // The kernel kills the process until the guard has its pidfd: there is no moment at which neither does.
+            set_parent_death_signal(task.parent);
+            if register(guard) {
                 set_flag(libc::PR_SET_PDEATHSIG, 0);
             }
         }
@@ -228,7 +227,7 @@ fn set_attributes(task: &ChildTask<'_>) -> Result<(), FailedStep> {
 }
 
 /// Has the kernel kill this process when the thread that made it ends.
-fn tie_to_thread(parent: u32) {
+fn set_parent_death_signal(parent: u32) {
     set_flag(libc::PR_SET_PDEATHSIG, SIGKILL);
     // Zero is a parent in another process id namespace.
     if ![parent, 0].contains(&parent_pid()) {
@@ -238,7 +237,7 @@ fn tie_to_thread(parent: u32) {
 }
 
 /// Sends the guard the message with this process's pidfd. Returns whether it was sent.
-fn introduce(guard: &Guard) -> bool {
+fn register(guard: &Guard) -> bool {
     let pid = std::process::id();
     let Ok(pidfd) = super::pidfd_open(pid) else {
         return false;

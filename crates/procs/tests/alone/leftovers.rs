@@ -181,20 +181,25 @@ pub fn of_a_program_that_is_killed() {
     of_a_program(true);
 }
 
+/// Starts this program once more, as the one that is to be ended.
+fn start_victim(folder: &Path) -> process::Child {
+    Command::new(env::current_exe().expect("this program has a file"))
+        .env(
+            SCENARIO,
+            env::var_os(SCENARIO).expect("a scenario is played"),
+        )
+        .env(VICTIM, folder)
+        .spawn()
+        .expect("it starts")
+}
+
 fn of_a_program(is_killed: bool) {
     procs::init();
     if let Some(folder) = env::var_os(VICTIM) {
         return play_victim(Path::new(&folder), is_killed);
     }
     let folder = folder(if is_killed { "killed" } else { "exited" });
-    let mut victim = Command::new(env::current_exe().expect("this program has a file"))
-        .env(
-            SCENARIO,
-            env::var_os(SCENARIO).expect("a scenario is played"),
-        )
-        .env(VICTIM, &folder)
-        .spawn()
-        .expect("it starts");
+    let mut victim = start_victim(&folder);
     let parts = || ALL.map(|means| folder.join(format!("{means:?}")));
     eventually("all have begun", LIMIT, || {
         parts()
@@ -235,14 +240,7 @@ pub fn of_a_programs_command() {
         return;
     }
     let folder = folder("command");
-    let mut victim = Command::new(env::current_exe().expect("this program has a file"))
-        .env(
-            SCENARIO,
-            env::var_os(SCENARIO).expect("a scenario is played"),
-        )
-        .env(VICTIM, &folder)
-        .spawn()
-        .expect("it starts");
+    let mut victim = start_victim(&folder);
     let parts = || WAYS.map(|(name, _)| folder.join(name));
     eventually("all have begun", LIMIT, || {
         parts()
@@ -255,6 +253,46 @@ pub fn of_a_programs_command() {
         expect_nothing_left(&part.display().to_string(), &part);
     }
     fs::remove_dir_all(&folder).expect("the folder exists");
+}
+
+/// A fork server that does not answer is replaced, and still ends the programs that were started before.
+pub fn of_a_programs_command_after_a_stop() {
+    procs::init();
+    if let Some(folder) = env::var_os(VICTIM) {
+        let sleep = format!(
+            "touch '{}'/$$; exec sleep 600",
+            Path::new(&folder).display()
+        );
+        thread::spawn(move || {
+            let script = "setsid sh -c \"$0\" & sleep 600";
+            command("sh").args(["-c", script, &sleep]).run()
+        });
+        eventually("it has begun", LIMIT, || {
+            !pids(Path::new(&folder)).is_empty()
+        });
+        let server = crate::fork_server::fork_server().expect("it lives");
+        crate::fork_server::signal(server, "STOP");
+        // The first start has the spare, the second a new server.
+        for _ in 0..2 {
+            let mut process = procs::spawn(crate::double, 3).expect("it starts");
+            assert_eq!(process.join_for(LIMIT), Ok(6));
+        }
+        // It is gone if it was killed instead.
+        let _ = Command::new("kill")
+            .args(["-CONT", &server.to_string()])
+            .status();
+        fs::write(Path::new(&folder).with_extension("ready"), "").expect("the disk has room");
+        thread::sleep(LIMIT);
+        return;
+    }
+    let folder = folder("stopped");
+    let ready = folder.with_extension("ready");
+    let mut victim = start_victim(&folder);
+    eventually("the server is replaced", LIMIT, || ready.exists());
+    victim.kill().expect("it runs");
+    victim.wait().expect("it is our child");
+    fs::remove_file(ready).expect("it exists");
+    expect_nothing_left("stopped", &folder);
 }
 
 /// Has a worker and a process that leave something by each means, and exits when it is told to.

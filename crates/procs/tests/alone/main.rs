@@ -73,6 +73,10 @@ const SCENARIOS: &[(&str, fn())] = &[
         leftovers::of_a_programs_command,
     ),
     (
+        "a_command_ends_with_a_killed_program_whose_fork_server_was_replaced",
+        leftovers::of_a_programs_command_after_a_stop,
+    ),
+    (
         "the_fork_server_passes_on_what_is_so_now",
         fork_server::surroundings,
     ),

@@ -283,7 +283,8 @@ impl Server {
         if let Some(number) = known(&clients) {
             return Ok(number);
         }
-        clients.retain(|client| !has_closed(&client.life));
+        // Nothing can be read there but the end.
+        clients.retain(|client| !sys::is_readable(client.life.as_fd()));
         clients.push(Client {
             server: *self,
             generation: fork::generation(),
@@ -312,12 +313,6 @@ impl Server {
             reply => Err(unexpected(&reply)),
         }
     }
-}
-
-/// Whether the manager's end is closed: nothing else can be read there.
-fn has_closed(life: &UnixStream) -> bool {
-    let mut polled = [sys::as_poll(life.as_fd(), true, false)];
-    matches!(sys::poll(&mut polled, Some(Duration::ZERO)), Ok(1..))
 }
 
 /// A reference of this process to an object of a manager.
