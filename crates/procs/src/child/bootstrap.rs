@@ -38,25 +38,25 @@ pub(crate) fn live(child_marker: &ChildMarker, place: EntryPoint) -> i32 {
     let Ok(stream) = sys::release_stdin().map(UnixStream::from) else {
         return 1;
     };
-    exit_if_orphaned(child_marker.parent);
+    let parent = open_parent(child_marker.parent);
     if !child_marker.fork_server {
         head_tree();
     }
     let result = if place == EntryPoint::InMain(false) {
         refuse(&stream, &Refusal::NotOnMainThread)
     } else if child_marker.fork_server {
-        fork_server::serve(stream).and_then(|stream| {
+        fork_server::serve(stream, parent.as_ref()).and_then(|stream| {
             sys::name_thread("procs-spare");
             exit_if_orphaned(child_marker.parent);
             head_tree();
             // The C library takes the first thread of a duplicate for that of the server: it has the server's thread id, and
             // the kernel does not release the robust locks that it holds when it dies.
-            serve_on_new_thread(stream, serve_as_spare)
+            serve_on_new_thread(stream, parent, serve_as_spare)
         })
     } else if place == EntryPoint::BeforeMain {
-        serve_on_new_thread(stream, serve)
+        serve_on_new_thread(stream, parent, serve)
     } else {
-        match watch_on_new_thread(&stream) {
+        match watch_on_new_thread(&stream, parent) {
             Ok(()) => serve(&stream),
             Err(error) => refuse_for_want(&stream, &error),
         }
@@ -80,23 +80,26 @@ fn end_at_once() -> ! {
 /// parent meanwhile: it does not return.
 fn serve_on_new_thread(
     stream: UnixStream,
+    parent: Option<OwnedFd>,
     serve: fn(&UnixStream) -> io::Result<i32>,
 ) -> io::Result<i32> {
     let stream = Arc::new(stream);
     let lifeline = Arc::clone(&stream);
     match fork_server::thread().spawn(move || process::exit(exit_code(serve(&stream)))) {
-        Ok(_) => watch(&lifeline),
+        Ok(_) => watch(&lifeline, parent.as_ref()),
         Err(error) => refuse_for_want(&lifeline, &error),
     }
 }
 
 /// Watches the parent on another thread: this one serves.
-fn watch_on_new_thread(stream: &UnixStream) -> io::Result<()> {
+fn watch_on_new_thread(stream: &UnixStream, parent: Option<OwnedFd>) -> io::Result<()> {
     let lifeline = stream.try_clone()?;
     let watcher = thread::Builder::new()
         .name("procs-lifeline".to_owned())
         .stack_size(64 * 1024);
-    watcher.spawn(move || watch(&lifeline)).map(drop)
+    watcher
+        .spawn(move || watch(&lifeline, parent.as_ref()))
+        .map(drop)
 }
 
 /// The system does not let this process have a thread, or a limit.
@@ -107,11 +110,20 @@ fn refuse_for_want(stream: &UnixStream, error: &io::Error) -> io::Result<i32> {
     )
 }
 
-/// Waits until the parent's end of the socket closes. Ends all descendants and this process then, also in the middle of a
+/// Waits until the parent ends or closes its end of the socket. Ends all descendants and this process then, also in the middle of a
 /// task.
-fn watch(lifeline: &UnixStream) -> ! {
-    sys::hung_up(lifeline.as_fd());
+fn watch(lifeline: &UnixStream, parent: Option<&OwnedFd>) -> ! {
+    sys::await_hang_up(lifeline.as_fd(), parent.map(AsFd::as_fd));
     end_at_once()
+}
+
+/// Opens the parent: a forked copy of it keeps the socket open when it ends. `None`: this process has no descriptor left.
+/// Ends this process if its parent ended before it began.
+fn open_parent(parent: u32) -> Option<OwnedFd> {
+    let pidfd = sys::pidfd_open(parent).ok();
+    // After the call: the number was the parent's at that moment.
+    exit_if_orphaned(parent);
+    pidfd
 }
 
 /// Ends this process if its parent ended before it began.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Duration;
 
 use crate::child::worker;
 use crate::process::descendants;
@@ -20,7 +21,7 @@ use crate::wire::{Refusal, Tag, marker};
 /// means that this process has ended.
 ///
 /// It is called on the one thread of a fresh process, and is back on it whenever it duplicates itself.
-pub(crate) fn serve(stream: UnixStream) -> io::Result<UnixStream> {
+pub(crate) fn serve(stream: UnixStream, parent: Option<&OwnedFd>) -> io::Result<UnixStream> {
     // What is looked up, made or linked here need not be in each duplicate: also the first thread's stack, which the C
     // library keeps for the next.
     let _ = (marker::build(), task::find(0));
@@ -33,7 +34,7 @@ pub(crate) fn serve(stream: UnixStream) -> io::Result<UnixStream> {
     worker::send(&stream, Tag::Ready, &[])?;
     let mut guard = Guard::default();
     loop {
-        match receive_order(&stream) {
+        match await_order(&stream, parent).and_then(|()| receive_order(&stream)) {
             Ok((Order::Spare, _)) => {
                 if let Some(spare) = make_spare(&stream) {
                     // The server's socket is not the copy's: as its holder it would hide the server's death.
@@ -42,11 +43,11 @@ pub(crate) fn serve(stream: UnixStream) -> io::Result<UnixStream> {
             }
             Ok((Order::Guard { pid }, passed)) => guard.add(pid, passed),
             Ok((Order::Retire, _)) => {
-                guard.wait(&stream);
+                guard.wait(&stream, parent);
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             Err(error) => {
-                guard.end_programs();
+                guard.end_programs(parent);
                 return Err(error);
             }
         }
@@ -68,7 +69,22 @@ fn make_a_thread() {
     }
 }
 
-/// Waits for an order. An error means that the ordering process has ended.
+/// Waits for an order. An error means that the ordering process has ended, and has left no order unread.
+fn await_order(stream: &UnixStream, parent: Option<&OwnedFd>) -> io::Result<()> {
+    let mut polled = vec![sys::as_poll(stream.as_fd(), true, false)];
+    polled.extend(parent.map(|pidfd| sys::as_poll(pidfd.as_fd(), true, false)));
+    loop {
+        // Without memory for the poll, receiving waits.
+        if sys::poll(&mut polled, None).is_err() || polled[0].revents != 0 {
+            return Ok(());
+        }
+        if polled[1..].iter().any(|parent| parent.revents != 0) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// Receives an order. An error means that the ordering process has ended.
 fn receive_order(mut stream: &UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
     let mut bytes = [0; ORDER_SIZE];
     let (count, passed) = sys::receive_with_descriptors(stream.as_fd(), &mut bytes)?;
@@ -76,6 +92,9 @@ fn receive_order(mut stream: &UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
     let order = Order::from_bytes(bytes).ok_or(io::ErrorKind::InvalidData)?;
     Ok((order, passed))
 }
+
+/// How long the ordering process may take from the end of its socket to its own.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Programs that end with the ordering process.
 #[derive(Default)]
@@ -102,23 +121,33 @@ impl Guard {
     }
 
     /// Waits until all programs have ended. Ends them if the ordering process does before.
-    fn wait(&mut self, stream: &UnixStream) {
+    fn wait(&mut self, stream: &UnixStream, parent: Option<&OwnedFd>) {
         loop {
             self.forget_ended();
             if self.programs.is_empty() {
                 return;
             }
             let mut polled = vec![sys::as_poll(stream.as_fd(), false, false)];
+            polled.extend(parent.map(|pidfd| sys::as_poll(pidfd.as_fd(), true, false)));
+            let ends = polled.len();
             let programs = self.programs.iter();
             polled.extend(programs.map(|(_, pidfd)| sys::as_poll(pidfd.as_fd(), true, false)));
-            if sys::poll(&mut polled, None).is_ok() && polled[0].revents != 0 {
-                return self.end_programs();
+            if sys::poll(&mut polled, None).is_ok()
+                && polled[..ends].iter().any(|end| end.revents != 0)
+            {
+                return self.end_programs(parent);
             }
         }
     }
 
     /// Kills the programs and what they have started.
-    fn end_programs(&self) {
+    ///
+    /// A process that ends closes its sockets first, and then has the kernel continue and hang up the stopped process groups
+    /// that it leaves without a parent. A program that is stopped between the two would end before its descendants are found.
+    fn end_programs(&self, parent: Option<&OwnedFd>) {
+        if let Some(parent) = parent {
+            sys::await_readable(parent.as_fd(), EXIT_TIMEOUT);
+        }
         for (pid, pidfd) in &self.programs {
             // One that stands still keeps its id.
             if sys::signal(pidfd.as_fd(), SIGSTOP).is_ok() {

@@ -52,14 +52,11 @@ pub(crate) fn poll(descriptors: &mut [PollFd], timeout: Option<Duration>) -> io:
     }
 }
 
-/// Blocks until every copy of the other end of a socket is closed.
-pub(crate) fn hung_up(socket: BorrowedFd<'_>) {
-    loop {
-        let mut descriptors = [as_poll(socket, false, false)];
-        if matches!(poll(&mut descriptors, None), Ok(1..)) {
-            return;
-        }
-    }
+/// Blocks until every copy of the other end of a socket is closed, or the process of a pidfd has ended.
+pub(crate) fn await_hang_up(socket: BorrowedFd<'_>, process: Option<BorrowedFd<'_>>) {
+    let mut descriptors = vec![as_poll(socket, false, false)];
+    descriptors.extend(process.map(|pidfd| as_poll(pidfd, true, false)));
+    while !matches!(poll(&mut descriptors, None), Ok(1..)) {}
 }
 
 /// Whether a descriptor is readable now: a pidfd is so once its process has ended. When the kernel has no memory for the

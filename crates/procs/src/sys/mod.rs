@@ -21,9 +21,9 @@ pub(crate) mod sync {
 
 pub(crate) use context::{Capabilities, Context, capabilities, limit_capabilities};
 pub(crate) use descriptor::{
-    EventFd, PollFd, as_poll, await_readable, connect_to_abstract, empty_input, hung_up, is_open,
-    is_readable, is_unix_packet, is_unix_stream, packet_pair, peer_pid, poll, release_stdin,
-    replace_stream, set_nonblocking,
+    EventFd, PollFd, as_poll, await_hang_up, await_readable, connect_to_abstract, empty_input,
+    is_open, is_readable, is_unix_packet, is_unix_stream, packet_pair, peer_pid, poll,
+    release_stdin, replace_stream, set_nonblocking,
 };
 pub(crate) use fork_mark::ForkMark;
 pub(crate) use futex::{SPINS, futex_sleep, futex_wait, futex_wake, futex_wake_up};

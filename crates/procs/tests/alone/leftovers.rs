@@ -295,6 +295,41 @@ pub fn of_a_programs_command_after_a_stop() {
     expect_nothing_left("stopped", &folder);
 }
 
+/// A forked copy of the program has its sockets. Processes and programs end all the same when the program does.
+pub fn of_a_program_with_a_copy() {
+    procs::init();
+    if let Some(folder) = env::var_os(VICTIM) {
+        let folder = PathBuf::from(folder);
+        let pool = Pool::new(1).expect("it starts");
+        let _job = pool.submit(leave_and_stay, (Means::Command, folder.clone()));
+        let _process = procs::spawn(leave_and_stay, (Means::Session, folder.clone()));
+        let sleep = format!("touch '{}'/$$; exec sleep 600", folder.display());
+        thread::spawn(move || command("sh").args(["-c", &sleep]).run());
+        eventually("all have begun", LIMIT, || pids(&folder).len() == 3);
+        // SAFETY: the copy calls nothing but pause, which is async-signal-safe.
+        let copy = unsafe { libc::fork() };
+        if copy == 0 {
+            loop {
+                // SAFETY: it takes nothing and touches no memory.
+                unsafe { libc::pause() };
+            }
+        }
+        fs::write(folder.with_extension("copy"), copy.to_string()).expect("the disk has room");
+        thread::sleep(LIMIT);
+        return;
+    }
+    let folder = folder("copied");
+    let file = folder.with_extension("copy");
+    let mut victim = start_victim(&folder);
+    let copy = || fs::read_to_string(&file).ok()?.parse::<u32>().ok();
+    eventually("it has a copy", LIMIT, || copy().is_some());
+    victim.kill().expect("it runs");
+    victim.wait().expect("it is our child");
+    expect_nothing_left("copied", &folder);
+    crate::fork_server::signal(copy().expect("it was written"), "KILL");
+    fs::remove_file(file).expect("it exists");
+}
+
 /// Has a worker and a process that leave something by each means, and exits when it is told to.
 fn play_victim(folder: &Path, is_killed: bool) {
     let pool = Pool::new(1).expect("it starts");

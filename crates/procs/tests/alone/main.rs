@@ -73,6 +73,10 @@ const SCENARIOS: &[(&str, fn())] = &[
         leftovers::of_a_programs_command,
     ),
     (
+        "what_a_program_has_started_ends_with_it_although_it_has_a_forked_copy",
+        leftovers::of_a_program_with_a_copy,
+    ),
+    (
         "a_command_ends_with_a_killed_program_whose_fork_server_was_replaced",
         leftovers::of_a_programs_command_after_a_stop,
     ),
