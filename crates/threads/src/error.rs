@@ -1,6 +1,6 @@
 //! Every error of the crate, each named for what happened.
 
-use crate::exit_thread::Exit;
+use crate::unwind::Exit;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;

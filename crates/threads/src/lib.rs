@@ -23,7 +23,7 @@
 //! **Locks**: [`Lock`], [`RLock`], [`RwLock`], [`FairLock`]; the feature `lockdep` reports orders of taking
 //! them that may deadlock.
 //!
-//! **Signals**: [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Event`], [`Latch`], [`Barrier`].
+//! **Synchronization primitives**: [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Event`], [`Latch`], [`Barrier`].
 //!
 //! **Queues**: [`Queue`], [`LifoQueue`], [`PriorityQueue`], [`SimpleQueue`], [`TaskGuard`], [`Shutdown`];
 //! [`channel`] is crossbeam-channel, for `select!` over several.
@@ -38,27 +38,15 @@
 //! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`OverRelease`], [`Broken`],
 //! [`SpawnError`], [`JoinError`], [`JobError`], [`Panic`].
 
-mod backoff;
-mod imp;
-mod signal;
-mod spin_lock;
+mod park;
+mod unwind;
 
-mod outcome;
-
-mod registry;
-pub use registry::{ThreadInfo, active_count, current, enumerate, main};
 mod thread;
-pub use thread::{Thread, ThreadBuilder, spawn};
-mod run;
-pub use run::{Run, join_others_for, run_main, start};
-mod scope;
-pub use scope::{Scope, ScopedThread, scope};
-mod local;
-pub use local::Local;
-mod exit_thread;
-pub use exit_thread::exit_thread;
-mod excepthook;
-pub use excepthook::{reset_excepthook, set_excepthook};
+pub use thread::{
+    Local, Run, Scope, ScopedThread, Thread, ThreadBuilder, ThreadInfo, active_count, current,
+    enumerate, exit_thread, join_others_for, main, reset_excepthook, run_main, scope,
+    set_excepthook, spawn, start,
+};
 
 #[cfg(all(feature = "lockdep", not(loom)))]
 pub mod lockdep;
@@ -67,29 +55,18 @@ pub mod lockdep;
 mod lockdep;
 
 mod lock;
-pub use lock::{Lock, LockGuard};
-mod rlock;
-pub use rlock::{RLock, RLockGuard};
-mod rw_lock;
-pub use rw_lock::{ReadGuard, RwLock, WriteGuard};
-mod fair_lock;
-pub use fair_lock::{FairLock, FairLockGuard};
-mod condition;
-pub use condition::{Condition, Guard};
-mod semaphore;
-pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
-mod event;
-pub use event::Event;
-mod latch;
-pub use latch::Latch;
-mod barrier;
-pub use barrier::Barrier;
+pub use lock::{
+    Condition, FairLock, FairLockGuard, Guard, Lock, LockGuard, RLock, RLockGuard, ReadGuard,
+    RwLock, WriteGuard,
+};
+mod sync;
+pub use sync::{
+    Barrier, BoundedSemaphore, Event, Latch, Permit, Semaphore, Waitable, wait_any, wait_any_for,
+};
 
 mod queue;
 pub use crossbeam_channel as channel;
 pub use queue::{LifoQueue, PriorityQueue, Queue, Report, Shutdown, SimpleQueue, TaskGuard};
-mod wait_any;
-pub use wait_any::{Waitable, wait_any, wait_any_for};
 
 mod pool;
 pub use pool::{

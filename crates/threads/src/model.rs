@@ -1,16 +1,16 @@
 //! What loom's tests need besides the public names: a job without the pool's threads.
 
+use crate::park;
 use crate::pool::{Job, Runnable, Task};
-use crate::spin_lock;
 use std::sync::Arc;
 
 /// The spin lock, which the queues' models replace by a mutex.
-pub struct SpinLock(spin_lock::SpinLock<usize>);
+pub struct SpinLock(park::SpinLock<usize>);
 
 impl SpinLock {
     /// A lock around zero.
     pub fn new() -> Self {
-        Self(spin_lock::SpinLock::new(0))
+        Self(park::SpinLock::new(0))
     }
 
     /// Adds one, in two steps, and returns the sum.

@@ -1,10 +1,10 @@
 //! Functions that run later, on one thread for all timers.
 
-use crate::condition::Condition;
 use crate::error::SpawnError;
+use crate::lock::Condition;
 use crate::lock::Lock;
-use crate::pool::contain;
 use crate::thread::Thread;
+use crate::unwind::catch_and_forget;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -101,7 +101,7 @@ impl Timer {
                 let entry = SCHEDULE.lock().timers.remove(&key);
                 drop(state);
                 // Foreign code, and perhaps the last owner of its entry: not under a lock.
-                contain(|| drop((action, entry)));
+                catch_and_forget(|| drop((action, entry)));
                 true
             }
             State::Running { again } => {
@@ -192,11 +192,11 @@ fn ring(entry: &Arc<Entry>, due: Instant) {
     drop(state);
     let rest = match action {
         Action::Once(f) => {
-            contain(f);
+            catch_and_forget(f);
             None
         }
         Action::Every(period, mut f) => {
-            contain(&mut f);
+            catch_and_forget(&mut f);
             Some((period, f))
         }
     };
@@ -209,7 +209,7 @@ fn ring(entry: &Arc<Entry>, due: Instant) {
         (rest, _) => {
             *state = State::Ended;
             drop(state);
-            contain(|| drop(rest));
+            catch_and_forget(|| drop(rest));
         }
     }
 }

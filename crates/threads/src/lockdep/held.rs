@@ -3,7 +3,7 @@
 use super::cycle::Step;
 use super::graph::{self, Id, Order};
 use super::hook;
-use crate::registry;
+use crate::thread;
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -130,7 +130,7 @@ fn wanted(id: Id, at: &'static Location<'static>) {
             wanted: id,
         };
         let step = || Step {
-            thread: registry::current_name(),
+            thread: thread::current_name(),
             held_at: entry.at,
             wanted_at: at,
         };

@@ -1,7 +1,7 @@
 //! Who is told.
 
 use super::cycle::Cycle;
-use crate::pool::contain;
+use crate::unwind::catch_and_forget;
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub fn reset_hook() {
 pub(super) fn report(cycle: &Cycle) {
     let hook = HOOK.read().clone();
     match hook {
-        Some(hook) => contain(|| hook(cycle)),
+        Some(hook) => catch_and_forget(|| hook(cycle)),
         None => eprintln!("{cycle}"),
     }
 }

@@ -3,8 +3,8 @@
 use super::job::Job;
 use super::task::Watcher;
 use crate::error::{GetError, TimedOut};
+use crate::park::deadline;
 use crate::queue::SimpleQueue;
-use crate::signal::deadline;
 use std::fmt;
 use std::time::{Duration, Instant};
 

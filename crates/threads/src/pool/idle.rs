@@ -5,8 +5,8 @@
 //! looks again after it is on the list. On both sides a SeqCst fence lies between "I changed this" and
 //! "I look at that", so at least one of the two notices the other.
 
-use crate::imp::atomic::{AtomicUsize, Ordering, fence};
-use crate::signal::{Signal, WaitQueue};
+use crate::park::sys::atomic::{AtomicUsize, Ordering, fence};
+use crate::park::{WaitQueue, Waiter};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,11 +37,11 @@ impl Idle {
     /// Wakes a sleeper as a searcher. False: nobody slept.
     #[cold]
     fn wake_one(&self) -> bool {
-        let Some(signal) = self.sleepers.pop() else {
+        let Some(waiter) = self.sleepers.pop() else {
             return false;
         };
         self.searchers.fetch_add(1, Ordering::SeqCst);
-        signal.notify();
+        waiter.notify();
         true
     }
 
@@ -81,17 +81,17 @@ impl Idle {
         work: impl FnOnce() -> bool,
         deadline: Option<Instant>,
     ) -> bool {
-        let signal = Signal::new();
-        self.sleepers.register(Arc::clone(&signal));
+        let waiter = Waiter::new();
+        self.sleepers.register(Arc::clone(&waiter));
         if searching {
             self.searchers.fetch_sub(1, Ordering::SeqCst);
         }
         fence(Ordering::SeqCst);
-        if work() && self.sleepers.unregister(&signal) {
+        if work() && self.sleepers.unregister(&waiter) {
             // Nobody has woken this worker, so nobody has counted it.
             self.searchers.fetch_add(1, Ordering::SeqCst);
             return true;
         }
-        signal.wait(deadline) || !self.sleepers.unregister(&signal)
+        waiter.wait(deadline) || !self.sleepers.unregister(&waiter)
     }
 }

@@ -2,10 +2,10 @@
 
 use super::task::{JobEnd, TaskState, Watcher, Work};
 use super::worker;
-use crate::backoff::Backoff;
 use crate::error::JobError;
-use crate::signal::{Signal, deadline};
-use crate::wait_any::{Source, Waitable};
+use crate::park::Backoff;
+use crate::park::{Waiter, deadline};
+use crate::sync::{Source, Waitable};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -209,9 +209,9 @@ impl<T> Job<T> {
                 return;
             }
         }
-        let signal = Signal::new();
-        if state.watch(Watcher::Signal(signal.clone())).is_ok() && !signal.wait(deadline) {
-            state.unwatch(&signal);
+        let waiter = Waiter::new();
+        if state.watch(Watcher::Waiter(waiter.clone())).is_ok() && !waiter.wait(deadline) {
+            state.unwatch(&waiter);
         }
     }
 }
@@ -240,13 +240,13 @@ impl<T> Source for Job<T> {
         self.is_done()
     }
 
-    fn listen(&self, signal: &Arc<Signal>) {
+    fn listen(&self, waiter: &Arc<Waiter>) {
         // A job that is done gives the watcher back; the caller looks again anyway.
-        let _ = self.task.state().watch(Watcher::Signal(signal.clone()));
+        let _ = self.task.state().watch(Watcher::Waiter(waiter.clone()));
     }
 
-    fn unlisten(&self, signal: &Arc<Signal>) {
-        self.task.state().unwatch(signal);
+    fn unlisten(&self, waiter: &Arc<Waiter>) {
+        self.task.state().unwatch(waiter);
     }
 
     fn help(&self) {

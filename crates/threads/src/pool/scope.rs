@@ -9,7 +9,7 @@ use super::job::Job;
 use super::task::{Runnable, Task};
 use super::{Pool, worker};
 use crate::error::{JobError, Panic};
-use crate::signal::{WaitQueue, deadline};
+use crate::park::{WaitQueue, deadline};
 use parking_lot::Mutex;
 use std::fmt;
 use std::marker::PhantomData;
@@ -89,7 +89,7 @@ impl<F: FnOnce() -> T, T> Body<F, T> {
         let outcome = catch_unwind(AssertUnwindSafe(function));
         *value.outcome.lock() = Some(outcome.map_err(Panic::new));
         // If the handle is gone, this drops the value: before the job is counted out.
-        super::contain(|| drop(value));
+        crate::unwind::catch_and_forget(|| drop(value));
         drop(count);
     }
 }

@@ -9,9 +9,10 @@
 //! The bit `WATCHED` says that `watchers` is not empty; it is gone once the task is done.
 
 use crate::error::{JobError, Panic};
-use crate::imp::atomic::{AtomicU8, Ordering};
-use crate::imp::{Mutex, UnsafeCell};
-use crate::signal::Signal;
+use crate::park::Waiter;
+use crate::park::sys::atomic::{AtomicU8, Ordering};
+use crate::park::sys::{Mutex, UnsafeCell};
+use crate::unwind::catch_and_forget;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -59,7 +60,7 @@ impl JobEnd {
 /// Who is told that a task is done.
 pub(crate) enum Watcher {
     /// A sleeping thread.
-    Signal(Arc<Signal>),
+    Waiter(Arc<Waiter>),
     /// The task of an async runtime that polls the job.
     Waker(Waker),
     /// A function of the user.
@@ -69,19 +70,11 @@ pub(crate) enum Watcher {
 impl Watcher {
     pub(super) fn tell(self, end: JobEnd) {
         // A callback may panic, a waker is foreign code: neither may keep the others from being told.
-        contain(|| match self {
-            Self::Signal(signal) => signal.notify(),
+        catch_and_forget(|| match self {
+            Self::Waiter(waiter) => waiter.notify(),
             Self::Waker(waker) => waker.wake(),
             Self::Callback(callback) => callback(end),
         });
-    }
-}
-
-/// Runs foreign code whose panic concerns nobody else; the panic hook has reported it.
-pub(crate) fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // Dropping a payload is foreign code again; leaking the rare one is the end of the chain.
-        mem::forget(payload);
     }
 }
 
@@ -180,10 +173,10 @@ impl TaskState {
     }
 
     /// Takes back a sleeping thread's watcher.
-    pub(crate) fn unwatch(&self, signal: &Arc<Signal>) {
+    pub(crate) fn unwatch(&self, waiter: &Arc<Waiter>) {
         self.watchers
             .lock()
-            .retain(|watcher| !matches!(watcher, Watcher::Signal(s) if Arc::ptr_eq(s, signal)));
+            .retain(|watcher| !matches!(watcher, Watcher::Waiter(s) if Arc::ptr_eq(s, waiter)));
     }
 }
 
@@ -256,7 +249,7 @@ where
         }
         // What the function captured is dropped before the job is seen to be done.
         let function = self.replace(Slot::Empty);
-        contain(|| drop(function));
+        catch_and_forget(|| drop(function));
         self.finish(Err(error));
         true
     }

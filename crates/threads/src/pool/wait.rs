@@ -4,8 +4,8 @@ use super::as_completed::{announce, next_ended};
 use super::job::Job;
 use super::task::JobEnd;
 use crate::error::TimedOut;
+use crate::park::deadline;
 use crate::queue::SimpleQueue;
-use crate::signal::deadline;
 use std::time::{Duration, Instant};
 
 /// What ends a wait for several jobs.

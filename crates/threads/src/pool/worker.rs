@@ -1,13 +1,15 @@
 //! What a pool's workers share, and what each of them does.
 
 use super::idle::Idle;
-use super::task::{Runnable, contain};
-use crate::backoff::Backoff;
+use super::spawn::{Worker, start_worker};
+use super::task::Runnable;
 use crate::error::{JobError, SpawnError};
-use crate::imp;
-use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::park::Backoff;
+use crate::park::sys;
+use crate::park::sys::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::park::{WaitQueue, deadline};
 use crate::queue::Fifo;
-use crate::signal::{WaitQueue, deadline};
+use crate::unwind::catch_and_forget;
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::cell::Cell;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic;
 use std::time::{Duration, Instant};
 
-imp::per_thread! {
+sys::per_thread! {
     /// The pool that the calling thread works for; 0 is none.
     static POOL: Cell<usize> = const { Cell::new(0) };
 }
@@ -54,7 +56,7 @@ pub(super) struct Core {
     /// Tasks in the queue, counted only if there is a bound.
     queued: AtomicUsize,
     submitters: WaitQueue,
-    threads: Mutex<Vec<imp::Worker>>,
+    threads: Mutex<Vec<Worker>>,
     next_worker: AtomicUsize,
 }
 
@@ -93,10 +95,10 @@ impl Core {
         let name = format!("{}-{index}", self.settings.name);
         let core = self.clone();
         self.idle.add_searcher();
-        match imp::start_worker(name, move || core.work()) {
+        match start_worker(name, move || core.work()) {
             Ok(thread) => {
                 let mut threads = self.threads.lock();
-                threads.retain(imp::Worker::is_alive);
+                threads.retain(Worker::is_alive);
                 threads.push(thread);
                 Ok(())
             }
@@ -204,7 +206,7 @@ impl Core {
     pub(super) fn work(self: &Arc<Self>) {
         POOL.with(|pool| pool.set(self.id));
         if let Some(hook) = &self.settings.on_start {
-            contain(|| hook());
+            catch_and_forget(|| hook());
         }
         let mut searching = true;
         while let Some(task) = self.next(searching) {
@@ -213,10 +215,10 @@ impl Core {
             searching = false;
             task.run_then(&mut || searching = self.queue.is_empty() && self.idle.try_search());
             // The last owner drops the result of a job whose handle is gone: foreign code.
-            contain(|| drop(task));
+            catch_and_forget(|| drop(task));
         }
         if let Some(hook) = &self.settings.on_stop {
-            contain(|| hook());
+            catch_and_forget(|| hook());
         }
     }
 

@@ -7,10 +7,10 @@
 use super::Shutdown;
 use super::holder_lock::{Held, HolderLock, Reentered};
 use super::task_count::TaskCount;
-use crate::backoff::Backoff;
 use crate::error::{GetError, PutError};
-use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::signal::{Signal, WaitList};
+use crate::park::Backoff;
+use crate::park::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::park::{WaitList, Waiter};
 use std::sync::Arc;
 use std::time::Instant;
 use std::vec::Drain;
@@ -296,14 +296,14 @@ impl<S: Store> Blocking<S> {
             if backoff.snooze() {
                 continue;
             }
-            let signal = Signal::new();
+            let waiter = Waiter::new();
             let mut state = self.state.lock();
             if !blocked(&state) {
                 break;
             }
-            list(&mut state).push(signal.clone());
+            list(&mut state).push(waiter.clone());
             drop(state);
-            return signal.wait(deadline) || !list(&mut self.state.lock()).remove(&signal);
+            return waiter.wait(deadline) || !list(&mut self.state.lock()).remove(&waiter);
         }
         true
     }
@@ -331,14 +331,14 @@ impl<S: Store> Blocking<S> {
     }
 
     /// Puts a sleeper on the list of getters; it must look again before it sleeps.
-    pub(super) fn listen(&self, signal: Arc<Signal>) {
-        self.state.lock().getters.push(signal);
+    pub(super) fn listen(&self, waiter: Arc<Waiter>) {
+        self.state.lock().getters.push(waiter);
     }
 
     /// Takes a sleeper off the list. If it was woken, the next getter is: the item is still there.
-    pub(super) fn unlisten(&self, signal: &Arc<Signal>) {
+    pub(super) fn unlisten(&self, waiter: &Arc<Waiter>) {
         let mut state = self.state.lock();
-        let next = if !state.getters.remove(signal) && state.store.len() > 0 {
+        let next = if !state.getters.remove(waiter) && state.store.len() > 0 {
             state.getters.pop()
         } else {
             None

@@ -1,7 +1,7 @@
 //! A lock that tells its holder apart from others, so that a second attempt is an error, not a deadlock.
 
-use crate::imp::atomic::{AtomicUsize, Ordering};
-use crate::imp::{self, Mutex, MutexGuard};
+use crate::park::sys::atomic::{AtomicUsize, Ordering};
+use crate::park::sys::{self, Mutex, MutexGuard};
 use std::ops::{Deref, DerefMut};
 
 /// A mutex that can remember who holds it.
@@ -22,7 +22,7 @@ pub(super) struct Held<'a, T> {
 
 /// A number that no other live thread has.
 fn thread_number() -> usize {
-    imp::per_thread!(
+    sys::per_thread!(
         static HERE: u8 = const { 0 };
     );
     HERE.try_with(|here| std::ptr::from_ref(here).addr())

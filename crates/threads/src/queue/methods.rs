@@ -29,7 +29,7 @@ macro_rules! shared_methods {
         /// # Errors
         /// [`GetError::TimedOut`], or [`GetError::Closed`] once the queue is shut down and empty.
         pub fn get_for(&self, timeout: Duration) -> Result<$item, GetError> {
-            self.engine.get(|| signal::deadline(timeout))
+            self.engine.get(|| park::deadline(timeout))
         }
 
         #[doc = concat!("Takes ", $next, " item, waiting for one until `deadline`.")]
@@ -69,8 +69,7 @@ macro_rules! shared_methods {
             max: usize,
             timeout: Duration,
         ) -> Result<usize, GetError> {
-            self.engine
-                .get_many(items, max, || signal::deadline(timeout))
+            self.engine.get_many(items, max, || park::deadline(timeout))
         }
 
         /// How many items are in the queue. Other threads may change that at any moment.
@@ -129,7 +128,7 @@ macro_rules! shared_methods {
         /// [`TimedOut`], if some were not.
         pub fn join_for(&self, timeout: Duration) -> Result<(), TimedOut> {
             let tasks = self.engine.tasks();
-            tasks.join(signal::deadline(timeout), || self.engine.put_count())
+            tasks.join(park::deadline(timeout), || self.engine.put_count())
         }
 
         /// Closes the queue and wakes everyone who waits at it: puts fail from now on.
@@ -169,7 +168,7 @@ macro_rules! put_methods {
         /// # Errors
         /// [`PutError::TimedOut`] or [`PutError::Closed`], with the item.
         pub fn put_for(&self, item: T, timeout: Duration) -> Result<(), PutError<T>> {
-            self.engine.put(item, || signal::deadline(timeout))
+            self.engine.put(item, || park::deadline(timeout))
         }
 
         /// Puts an item, waiting for room until `deadline`.
@@ -210,7 +209,7 @@ macro_rules! put_methods {
             timeout: Duration,
         ) -> Result<(), PutError<()>> {
             drained(items, |items| {
-                self.engine.put_many(items, || signal::deadline(timeout))
+                self.engine.put_many(items, || park::deadline(timeout))
             })
         }
     };
@@ -250,12 +249,12 @@ macro_rules! handle_traits {
                 !self.is_empty() || self.is_closed()
             }
 
-            fn listen(&self, signal: &Arc<Signal>) {
-                self.engine.listen(signal.clone());
+            fn listen(&self, waiter: &Arc<Waiter>) {
+                self.engine.listen(waiter.clone());
             }
 
-            fn unlisten(&self, signal: &Arc<Signal>) {
-                self.engine.unlisten(signal);
+            fn unlisten(&self, waiter: &Arc<Waiter>) {
+                self.engine.unlisten(waiter);
             }
         }
 

@@ -17,8 +17,8 @@ pub use simple::SimpleQueue;
 pub use task_guard::TaskGuard;
 
 use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
-use crate::signal::{self, Signal};
-use crate::wait_any::{Source, Waitable};
+use crate::park::{self, Waiter};
+use crate::sync::{Source, Waitable};
 pub(crate) use fifo::Fifo;
 use methods::{drained, handle_traits, put_methods, shared_methods};
 use std::fmt;

@@ -5,8 +5,8 @@ use super::blocking::{Blocking, Store};
 use super::methods::{handle_traits, shared_methods};
 use super::{Shutdown, TaskGuard};
 use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
-use crate::signal::{self, Signal};
-use crate::wait_any::{Source, Waitable};
+use crate::park::{self, Waiter};
+use crate::sync::{Source, Waitable};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::fmt;
@@ -158,7 +158,7 @@ impl<P: Ord, T> PriorityQueue<P, T> {
     /// [`PutError::TimedOut`] or [`PutError::Closed`], with priority and item.
     pub fn put_for(&self, priority: P, item: T, timeout: Duration) -> Result<(), PutError<(P, T)>> {
         self.engine
-            .put((priority, item), || signal::deadline(timeout))
+            .put((priority, item), || park::deadline(timeout))
     }
 
     /// Puts an item, waiting for room until `deadline`.

@@ -4,8 +4,8 @@
 //! the owner of the get side the reading one, and the count of published items (`Fifo::tail`) tells the
 //! reader how far the writer has come.
 
-use crate::imp::UnsafeCell;
-use crate::imp::atomic::{AtomicPtr, Ordering};
+use crate::park::sys::UnsafeCell;
+use crate::park::sys::atomic::{AtomicPtr, Ordering};
 use std::mem::MaybeUninit;
 use std::ptr;
 

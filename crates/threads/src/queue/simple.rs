@@ -2,8 +2,8 @@
 
 use super::fifo::Fifo;
 use crate::error::GetError;
-use crate::signal::{self, Signal};
-use crate::wait_any::{Source, Waitable};
+use crate::park::{self, Waiter};
+use crate::sync::{Source, Waitable};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ impl<T> SimpleQueue<T> {
     /// # Errors
     /// [`GetError::TimedOut`], if none came.
     pub fn get_for(&self, timeout: Duration) -> Result<T, GetError> {
-        self.engine.get(|| signal::deadline(timeout))
+        self.engine.get(|| park::deadline(timeout))
     }
 
     /// Takes the oldest item, waiting for one until `deadline`.
@@ -120,12 +120,12 @@ impl<T> Source for SimpleQueue<T> {
         !self.is_empty()
     }
 
-    fn listen(&self, signal: &Arc<Signal>) {
-        self.engine.listen(signal.clone());
+    fn listen(&self, waiter: &Arc<Waiter>) {
+        self.engine.listen(waiter.clone());
     }
 
-    fn unlisten(&self, signal: &Arc<Signal>) {
-        self.engine.unlisten(signal);
+    fn unlisten(&self, waiter: &Arc<Waiter>) {
+        self.engine.unlisten(waiter);
     }
 }
 

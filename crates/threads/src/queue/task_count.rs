@@ -1,8 +1,8 @@
 //! Which of the items put have been reported done: what `task_done` and `join` stand on.
 
 use crate::error::{TimedOut, TooManyTasksDone};
-use crate::imp::atomic::{AtomicUsize, Ordering};
-use crate::signal::WaitQueue;
+use crate::park::WaitQueue;
+use crate::park::sys::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// The number of finished tasks; the queue itself knows how many were put and taken.

@@ -2,8 +2,8 @@
 
 use super::Fifo;
 use crate::error::GetError;
-use crate::imp::atomic::Ordering;
-use crate::signal::Signal;
+use crate::park::Waiter;
+use crate::park::sys::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -132,27 +132,27 @@ impl<T> Fifo<T> {
 
     /// Sleeps until an item is put or the queue closes (true), or until the deadline (false).
     fn sleep_until_put(&self, tail: usize, deadline: Option<Instant>) -> bool {
-        let signal = Signal::new();
+        let waiter = Waiter::new();
         let listed = self.put.side.with(|side| {
             let wait = side.tail == tail && !side.closed;
             if wait {
-                side.getters.push(signal.clone());
+                side.getters.push(waiter.clone());
             }
             wait
         });
         // As in `sleep_until_taken`: the caller tries once more in any case.
-        !listed || signal.wait(deadline) || !self.put.side.with(|side| side.getters.remove(&signal))
+        !listed || waiter.wait(deadline) || !self.put.side.with(|side| side.getters.remove(&waiter))
     }
 
     /// Puts a sleeper on the list of getters; it must look again before it sleeps.
-    pub(in crate::queue) fn listen(&self, signal: Arc<Signal>) {
-        self.put.side.with(|side| side.getters.push(signal));
+    pub(in crate::queue) fn listen(&self, waiter: Arc<Waiter>) {
+        self.put.side.with(|side| side.getters.push(waiter));
     }
 
     /// Takes a sleeper off the list. If it was woken, the next getter is: the item is still there.
-    pub(in crate::queue) fn unlisten(&self, signal: &Arc<Signal>) {
+    pub(in crate::queue) fn unlisten(&self, waiter: &Arc<Waiter>) {
         let next = self.put.side.with(|side| {
-            let pass_on = !side.getters.remove(signal) && !self.is_empty();
+            let pass_on = !side.getters.remove(waiter) && !self.is_empty();
             if pass_on { side.getters.pop() } else { None }
         });
         if let Some(next) = next {

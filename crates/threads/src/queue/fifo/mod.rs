@@ -16,10 +16,10 @@ mod put;
 use super::Shutdown;
 use super::segment::{Chain, Cursor};
 use super::task_count::TaskCount;
-use crate::backoff::Backoff;
-use crate::imp::SideLock;
-use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::signal::WaitList;
+use crate::park::Backoff;
+use crate::park::SideLock;
+use crate::park::WaitList;
+use crate::park::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crossbeam_utils::CachePadded;
 
 struct PutSide<T> {

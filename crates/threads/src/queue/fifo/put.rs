@@ -2,8 +2,8 @@
 
 use super::Fifo;
 use crate::error::PutError;
-use crate::imp::atomic::Ordering;
-use crate::signal::Signal;
+use crate::park::Waiter;
+use crate::park::sys::atomic::Ordering;
 use std::time::Instant;
 use std::vec::Drain;
 
@@ -154,16 +154,16 @@ impl<T> Fifo<T> {
 
     /// Sleeps until an item is taken or the queue closes (true), or until the deadline (false).
     fn sleep_until_taken(&self, head: usize, deadline: Option<Instant>) -> bool {
-        let signal = Signal::new();
+        let waiter = Waiter::new();
         let listed = self.get.side.with(|side| {
             let wait = side.head == head && !side.closed;
             if wait {
-                side.putters.push(signal.clone());
+                side.putters.push(waiter.clone());
             }
             wait
         });
         // A putter that is taken off the list as its time runs out tries once more in any case, so a
         // wake-up is never lost with it.
-        !listed || signal.wait(deadline) || !self.get.side.with(|side| side.putters.remove(&signal))
+        !listed || waiter.wait(deadline) || !self.get.side.with(|side| side.putters.remove(&waiter))
     }
 }

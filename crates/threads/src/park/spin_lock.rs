@@ -1,7 +1,7 @@
 //! A lock for a few instructions, none of which runs foreign code.
 
-use crate::imp::atomic::{AtomicBool, Ordering};
-use crate::imp::{self, UnsafeCell};
+use crate::park::sys::atomic::{AtomicBool, Ordering};
+use crate::park::sys::{self, UnsafeCell};
 
 /// Attempts with pauses only, then attempts with a yield between, before napping.
 const SPINS: u32 = 7;
@@ -65,9 +65,9 @@ impl<T> SpinLock<T> {
         let mut round = 0;
         loop {
             match round {
-                0..SPINS => (0..1 << round).for_each(|_| imp::spin_loop()),
-                SPINS..YIELDS => imp::yield_now(),
-                _ => imp::nap(u64::from(round - YIELDS).clamp(1, 500)),
+                0..SPINS => (0..1 << round).for_each(|_| sys::spin_loop()),
+                SPINS..YIELDS => sys::yield_now(),
+                _ => sys::nap(u64::from(round - YIELDS).clamp(1, 500)),
             }
             round += 1;
             // Look before writing: failed exchanges would steal the line from the holder.

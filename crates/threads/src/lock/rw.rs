@@ -1,7 +1,7 @@
 //! Many readers or one writer.
 
 use crate::lockdep::{Held, Tag};
-use crate::signal::deadline;
+use crate::park::deadline;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Mutual exclusion that its holder may enter again.
 
-use crate::condition::{Guard, Internal};
+use crate::lock::{Guard, Internal};
 use crate::lockdep::{Held, Tag};
-use crate::signal::deadline;
+use crate::park::deadline;
 use parking_lot::ReentrantMutex;
 use std::cell::Cell;
 use std::fmt;

@@ -1,9 +1,9 @@
 //! Threads that borrow from the one that starts them.
 
+use super::packet::{Packet, ScopePanic};
 use crate::error::{JoinError, SpawnError};
-use crate::outcome::{Outcome, ScopePanic};
-use crate::registry::ThreadInfo;
-use crate::signal::deadline;
+use crate::park::deadline;
+use crate::thread::ThreadInfo;
 use crate::thread::{Thread, ThreadBuilder};
 use std::fmt;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 
 /// The handle on a thread of a [`Scope`].
 pub struct ScopedThread<'scope, T> {
-    outcome: Arc<Outcome<T>>,
+    packet: Arc<Packet<T>>,
     scope: std::marker::PhantomData<&'scope ()>,
 }
 
@@ -95,7 +95,7 @@ impl<'scope> Scope<'scope, '_> {
         T: Send + 'scope,
     {
         Ok(ScopedThread {
-            outcome: builder.spawn_scoped(self.system, self.unclaimed.clone(), f)?,
+            packet: builder.spawn_scoped(self.system, self.unclaimed.clone(), f)?,
             scope: std::marker::PhantomData,
         })
     }
@@ -107,7 +107,7 @@ impl<T> ScopedThread<'_, T> {
     /// # Errors
     /// As [`Thread::join`].
     pub fn join(&mut self) -> Result<T, JoinError> {
-        self.outcome.join(None)
+        self.packet.join(None)
     }
 
     /// Waits for at most `timeout` until the thread has ended, and returns its value.
@@ -115,7 +115,7 @@ impl<T> ScopedThread<'_, T> {
     /// # Errors
     /// As [`Thread::join_for`].
     pub fn join_for(&mut self, timeout: Duration) -> Result<T, JoinError> {
-        self.outcome.join(deadline(timeout))
+        self.packet.join(deadline(timeout))
     }
 
     /// Returns the thread's value if it has ended; `None` if it still runs.
@@ -123,19 +123,19 @@ impl<T> ScopedThread<'_, T> {
     /// # Errors
     /// As [`Thread::join`].
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
-        self.outcome.try_join()
+        self.packet.try_join()
     }
 
     /// Whether the thread has not ended yet.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.outcome.has_ended()
+        !self.packet.has_ended()
     }
 
     /// What [`current`](crate::current) returns in the thread itself.
     #[must_use]
     pub fn info(&self) -> &ThreadInfo {
-        self.outcome.info()
+        self.packet.info()
     }
 }
 

@@ -1,11 +1,11 @@
 //! How a thread goes to sleep and another wakes it.
 //!
-//! A [`Signal`] is one sleep of one thread. A [`WaitList`] is who sleeps, first come first served; it
+//! A [`Waiter`] is one sleep of one thread. A [`WaitList`] is who sleeps, first come first served; it
 //! lives inside whatever lock guards the thing waited for. A [`WaitQueue`] is a list with a lock of its
 //! own and a count that makes waking nobody free.
 
-use crate::imp::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use crate::imp::{self, Mutex, Thread};
+use crate::park::sys::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::park::sys::{self, Mutex, Thread};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,17 +16,17 @@ pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
 }
 
 /// One sleep of one thread: set once, by whoever takes it off a list.
-pub struct Signal {
+pub struct Waiter {
     set: AtomicBool,
     thread: Thread,
 }
 
-impl Signal {
-    /// A signal that will wake the calling thread.
+impl Waiter {
+    /// A waiter that will wake the calling thread.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             set: AtomicBool::new(false),
-            thread: imp::current(),
+            thread: sys::current(),
         })
     }
 
@@ -48,17 +48,17 @@ impl Signal {
             if self.is_set() {
                 return true;
             }
-            if imp::expired(deadline) {
+            if sys::expired(deadline) {
                 return self.is_set();
             }
-            imp::park_until(deadline);
+            sys::park_until(deadline);
         }
     }
 }
 
 /// Who sleeps, in the order of arrival. Guarded by the lock it lives in.
 #[derive(Default)]
-pub(crate) struct WaitList(VecDeque<Arc<Signal>>);
+pub(crate) struct WaitList(VecDeque<Arc<Waiter>>);
 
 impl WaitList {
     pub(crate) const fn new() -> Self {
@@ -69,13 +69,13 @@ impl WaitList {
         self.0.len()
     }
 
-    pub(crate) fn push(&mut self, signal: Arc<Signal>) {
-        self.0.push_back(signal);
+    pub(crate) fn push(&mut self, waiter: Arc<Waiter>) {
+        self.0.push_back(waiter);
     }
 
     /// Takes the one who waited longest; the caller notifies it after unlocking.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Arc<Signal>> {
+    pub(crate) fn pop(&mut self) -> Option<Arc<Waiter>> {
         if self.0.is_empty() {
             return None;
         }
@@ -89,15 +89,15 @@ impl WaitList {
     }
 
     /// Removes a sleeper that gives up. False: it was already taken, so a wake-up is on its way to it.
-    pub(crate) fn remove(&mut self, signal: &Arc<Signal>) -> bool {
-        let found = self.0.iter().position(|other| Arc::ptr_eq(other, signal));
+    pub(crate) fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
+        let found = self.0.iter().position(|other| Arc::ptr_eq(other, waiter));
         found.and_then(|index| self.0.remove(index)).is_some()
     }
 
     /// Wakes everyone in the list.
     pub(crate) fn notify_all(self) {
-        for signal in self.0 {
-            signal.notify();
+        for waiter in self.0 {
+            waiter.notify();
         }
     }
 }
@@ -120,13 +120,13 @@ impl WaitQueue {
     }
 
     /// Registers a sleeper. The caller must look at its condition again before it sleeps.
-    pub(crate) fn register(&self, signal: Arc<Signal>) {
-        self.register_marked(signal, &|| ());
+    pub(crate) fn register(&self, waiter: Arc<Waiter>) {
+        self.register_marked(waiter, &|| ());
     }
 
-    fn register_marked(&self, signal: Arc<Signal>, mark: &impl Fn()) {
+    fn register_marked(&self, waiter: Arc<Waiter>, mark: &impl Fn()) {
         let mut list = self.list.lock();
-        list.push(signal);
+        list.push(waiter);
         mark();
         self.count.store(list.len(), Ordering::Relaxed);
         drop(list);
@@ -134,9 +134,9 @@ impl WaitQueue {
     }
 
     /// Removes a sleeper. False: it was already taken, so a wake-up is on its way to it.
-    pub(crate) fn unregister(&self, signal: &Arc<Signal>) -> bool {
+    pub(crate) fn unregister(&self, waiter: &Arc<Waiter>) -> bool {
         let mut list = self.list.lock();
-        let found = list.remove(signal);
+        let found = list.remove(waiter);
         self.count.store(list.len(), Ordering::Relaxed);
         found
     }
@@ -149,11 +149,11 @@ impl WaitQueue {
     }
 
     /// Takes the longest sleeper; the caller notifies it.
-    pub(crate) fn pop(&self) -> Option<Arc<Signal>> {
+    pub(crate) fn pop(&self) -> Option<Arc<Waiter>> {
         let mut list = self.list.lock();
-        let signal = list.pop();
+        let waiter = list.pop();
         self.count.store(list.len(), Ordering::Relaxed);
-        signal
+        waiter
     }
 
     /// Wakes up to `n` sleepers. Free of locks when there are none.
@@ -196,17 +196,17 @@ impl WaitQueue {
         mut poll: impl FnMut() -> Option<R>,
     ) -> Option<R> {
         loop {
-            let signal = Signal::new();
-            self.register_marked(signal.clone(), &mark);
+            let waiter = Waiter::new();
+            self.register_marked(waiter.clone(), &mark);
             if let Some(value) = poll() {
-                if !self.unregister(&signal) {
+                if !self.unregister(&waiter) {
                     // The wake-up was for someone who needs it: pass it on.
                     self.notify(1);
                 }
                 return Some(value);
             }
-            if !signal.wait(deadline) {
-                self.unregister(&signal);
+            if !waiter.wait(deadline) {
+                self.unregister(&waiter);
                 return poll();
             }
             if let Some(value) = poll() {

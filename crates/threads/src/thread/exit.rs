@@ -1,9 +1,7 @@
 //! Ending a thread from within.
 
+use crate::unwind::Exit;
 use std::panic::resume_unwind;
-
-/// The payload that unwinds a thread which ends itself.
-pub(crate) struct Exit;
 
 /// Ends the calling thread, from however deep in its calls.
 ///

@@ -1,6 +1,6 @@
 //! How long to spin before sleeping.
 
-use crate::imp;
+use crate::park::sys;
 
 /// Rounds of pure spinning; round `k` lasts `2^k` pauses.
 const SPIN_ROUNDS: u32 = 7;
@@ -33,10 +33,10 @@ impl Backoff {
         }
         if self.round < SPIN_ROUNDS {
             for _ in 0..1 << self.round {
-                imp::spin_loop();
+                sys::spin_loop();
             }
         } else {
-            imp::yield_now();
+            sys::yield_now();
         }
         self.round += 1;
         true

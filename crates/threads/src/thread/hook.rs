@@ -1,8 +1,8 @@
 //! What happens with a panic that nobody joins.
 
 use crate::error::Panic;
-use crate::pool::contain;
-use crate::registry::ThreadInfo;
+use crate::thread::ThreadInfo;
+use crate::unwind::catch_and_forget;
 use parking_lot::RwLock;
 use std::sync::Arc;
 
@@ -47,6 +47,6 @@ pub fn reset_excepthook() {
 pub(crate) fn report(thread: &ThreadInfo, panic: &Panic) {
     let hook = HOOK.read().clone();
     if let Some(hook) = hook {
-        contain(|| hook(thread, panic));
+        catch_and_forget(|| hook(thread, panic));
     }
 }

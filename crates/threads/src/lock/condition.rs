@@ -1,7 +1,7 @@
 //! Waiting, with a lock released, until another thread says that something changed.
 
-use crate::imp::Mutex;
-use crate::signal::{Signal, WaitList, deadline};
+use crate::park::sys::Mutex;
+use crate::park::{WaitList, Waiter, deadline};
 use std::fmt;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
@@ -146,12 +146,12 @@ impl Condition {
 
     #[cfg_attr(feature = "lockdep", track_caller)]
     fn sleep<G: Guard>(&self, guard: &mut G, deadline: Option<Instant>) -> bool {
-        let signal = Signal::new();
-        self.waiters.lock().push(signal.clone());
+        let waiter = Waiter::new();
+        self.waiters.lock().push(waiter.clone());
         // Whoever is off the list was notified, even if the time ran out at the same moment: the
         // notifier counted on this thread.
         guard.released(Internal(()), || {
-            signal.wait(deadline) || !self.waiters.lock().remove(&signal)
+            waiter.wait(deadline) || !self.waiters.lock().remove(&waiter)
         })
     }
 

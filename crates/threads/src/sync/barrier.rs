@@ -1,9 +1,9 @@
 //! A place where a number of threads wait for each other.
 
 use crate::error::Broken;
-use crate::imp::Mutex;
-use crate::imp::atomic::{AtomicU8, Ordering};
-use crate::signal::{Signal, WaitList, deadline};
+use crate::park::sys::Mutex;
+use crate::park::sys::atomic::{AtomicU8, Ordering};
+use crate::park::{WaitList, Waiter, deadline};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -181,11 +181,11 @@ impl Barrier {
             drop(state);
             return self.release(&cycle, waiters, place);
         }
-        let signal = Signal::new();
-        state.waiters.push(signal.clone());
+        let waiter = Waiter::new();
+        state.waiters.push(waiter.clone());
         let cycle = state.cycle.clone();
         drop(state);
-        if !signal.wait(deadline) && cycle.load(Ordering::Acquire) == PENDING {
+        if !waiter.wait(deadline) && cycle.load(Ordering::Acquire) == PENDING {
             self.give_up(&cycle);
         }
         outcome(&cycle, place)

@@ -1,25 +1,12 @@
 //! The real machine: parking_lot's mutex, std's atomics and parking.
 
-use crate::error::SpawnError;
 use std::time::Instant;
 
-pub(crate) use crate::spin_lock::SpinLock as SideLock;
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic;
 pub(crate) use std::thread::{Thread, current, yield_now};
 pub(crate) use std::thread_local as per_thread;
-
-/// A worker of a pool.
-pub(crate) type Worker = crate::thread::Thread<()>;
-
-/// Starts a worker of a pool.
-pub(crate) fn start_worker(
-    name: String,
-    f: impl FnOnce() + Send + 'static,
-) -> Result<Worker, SpawnError> {
-    Worker::builder().name(name).daemon(true).spawn(f)
-}
 
 /// Gives up the guard while `f` runs.
 pub(crate) fn unlocked<T: ?Sized, R>(guard: &mut MutexGuard<'_, T>, f: impl FnOnce() -> R) -> R {

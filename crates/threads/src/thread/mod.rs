@@ -1,13 +1,30 @@
 //! Threads that are named, joined with a time limit, and whose panics come back as values.
 
+mod builder;
+mod exit;
+mod hook;
+mod info;
+mod local;
+mod packet;
+mod run;
+mod scope;
+
+pub use builder::ThreadBuilder;
+pub use exit::exit_thread;
+pub use hook::{reset_excepthook, set_excepthook};
+#[cfg(all(feature = "lockdep", not(loom)))]
+pub(crate) use info::current_name;
+pub use info::{ThreadInfo, active_count, current, enumerate, main};
+pub use local::Local;
+pub use run::{Run, join_others_for, run_main, start};
+pub use scope::{Scope, ScopedThread, scope};
+
+use packet::Packet;
+
 use crate::error::{JoinError, SpawnError};
-use crate::outcome::{Outcome, ScopePanic};
-use crate::registry::ThreadInfo;
-use crate::run::Run;
-use crate::signal::{Signal, deadline};
-use crate::wait_any::{Source, Waitable};
+use crate::park::{Waiter, deadline};
+use crate::sync::{Source, Waitable};
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,18 +53,9 @@ where
 ///
 /// Dropping the handle lets the thread run on by itself.
 pub struct Thread<T> {
-    outcome: Arc<Outcome<T>>,
+    packet: Arc<Packet<T>>,
     /// For waiting until the system, too, is done with the thread.
     system: Option<JoinHandle<()>>,
-}
-
-/// The properties of a thread to be started. Made by [`Thread::builder`].
-#[derive(Debug, Clone, Default)]
-#[must_use = "a builder does nothing before spawn"]
-pub struct ThreadBuilder {
-    name: Option<String>,
-    stack_size: Option<usize>,
-    daemon: Option<bool>,
 }
 
 impl Thread<()> {
@@ -71,96 +79,6 @@ impl Thread<()> {
     }
 }
 
-impl ThreadBuilder {
-    /// Names the thread. The system's tools show the first 15 bytes.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Sets the size of the thread's stack in bytes; without it, it is 2 MiB. The system rounds up.
-    pub fn stack_size(mut self, bytes: usize) -> Self {
-        self.stack_size = Some(bytes);
-        self
-    }
-
-    /// Says whether the thread is a daemon: one that [`run_main`](crate::run_main) does not wait for.
-    /// Without it, the thread is what its maker is; the main thread is none.
-    pub fn daemon(mut self, daemon: bool) -> Self {
-        self.daemon = Some(daemon);
-        self
-    }
-
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// [`SpawnError`], if the system refuses another thread or the name contains a zero byte.
-    pub fn spawn<F, T>(self, f: F) -> Result<Thread<T>, SpawnError>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let info = ThreadInfo::announce(self.name, self.daemon);
-        let outcome = Arc::new(Outcome::new(info, None));
-        let shared = outcome.clone();
-        let builder = system_builder(outcome.info(), self.stack_size)?;
-        match builder.spawn(move || shared.run(f)) {
-            Ok(system) => Ok(Thread {
-                outcome,
-                system: Some(system),
-            }),
-            Err(error) => Err(refused(outcome.info(), error)),
-        }
-    }
-
-    /// Starts the thread with an object that knows what to do.
-    ///
-    /// # Errors
-    /// As [`spawn`](Self::spawn).
-    pub fn start<R: Run>(self, runner: R) -> Result<Thread<R::Output>, SpawnError> {
-        self.spawn(move || runner.run())
-    }
-
-    /// Starts a thread of a scope.
-    pub(crate) fn spawn_scoped<'scope, T: Send + 'scope>(
-        self,
-        scope: &'scope std::thread::Scope<'scope, '_>,
-        unclaimed: ScopePanic,
-        f: impl FnOnce() -> T + Send + 'scope,
-    ) -> Result<Arc<Outcome<T>>, SpawnError> {
-        let info = ThreadInfo::announce(self.name, self.daemon);
-        let outcome = Arc::new(Outcome::new(info, Some(unclaimed)));
-        let shared = outcome.clone();
-        let builder = system_builder(outcome.info(), self.stack_size)?;
-        match builder.spawn_scoped(scope, move || shared.run(f)) {
-            Ok(_) => Ok(outcome),
-            Err(error) => Err(refused(outcome.info(), error)),
-        }
-    }
-}
-
-fn system_builder(
-    info: &ThreadInfo,
-    stack_size: Option<usize>,
-) -> Result<std::thread::Builder, SpawnError> {
-    let name = info.name();
-    if name.contains('\0') {
-        // std would panic.
-        let error = io::Error::new(io::ErrorKind::InvalidInput, "the name contains a zero byte");
-        return Err(refused(info, error));
-    }
-    let builder = std::thread::Builder::new().name(name.to_owned());
-    Ok(match stack_size {
-        Some(bytes) => builder.stack_size(bytes),
-        None => builder,
-    })
-}
-
-fn refused(info: &ThreadInfo, error: io::Error) -> SpawnError {
-    info.retire();
-    SpawnError::new(info.name(), error)
-}
-
 impl<T> Thread<T> {
     /// Waits until the thread has ended and returns its value.
     ///
@@ -182,14 +100,14 @@ impl<T> Thread<T> {
     /// # Ok::<(), threads::SpawnError>(())
     /// ```
     pub fn join(&mut self) -> Result<T, JoinError> {
-        let outcome = self.outcome.join(None);
-        if !matches!(outcome, Err(JoinError::SelfJoin))
+        let packet = self.packet.join(None);
+        if !matches!(packet, Err(JoinError::SelfJoin))
             && let Some(system) = self.system.take()
         {
             // The body catches every panic; one in a thread-local's destructor aborts the process.
             let _ = system.join();
         }
-        outcome
+        packet
     }
 
     /// Waits for at most `timeout` until the thread has ended, and returns its value.
@@ -197,7 +115,7 @@ impl<T> Thread<T> {
     /// # Errors
     /// [`JoinError::TimedOut`] if it still runs, and those of [`join`](Self::join).
     pub fn join_for(&mut self, timeout: Duration) -> Result<T, JoinError> {
-        self.outcome.join(deadline(timeout))
+        self.packet.join(deadline(timeout))
     }
 
     /// Returns the thread's value if it has ended; `None` if it still runs.
@@ -205,13 +123,13 @@ impl<T> Thread<T> {
     /// # Errors
     /// Those of [`join`](Self::join).
     pub fn try_join(&mut self) -> Option<Result<T, JoinError>> {
-        self.outcome.try_join()
+        self.packet.try_join()
     }
 
     /// Whether the thread has not ended yet.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.outcome.has_ended()
+        !self.packet.has_ended()
     }
 
     /// The thread's name.
@@ -241,7 +159,7 @@ impl<T> Thread<T> {
     /// What [`current`](crate::current) returns in the thread itself.
     #[must_use]
     pub fn info(&self) -> &ThreadInfo {
-        self.outcome.info()
+        self.packet.info()
     }
 }
 
@@ -253,16 +171,16 @@ impl<T> fmt::Debug for Thread<T> {
 
 impl<T> Source for Thread<T> {
     fn is_ready(&self) -> bool {
-        self.outcome.has_ended()
+        self.packet.has_ended()
     }
 
-    fn listen(&self, signal: &Arc<Signal>) {
-        self.outcome.joiners().register(signal.clone());
+    fn listen(&self, waiter: &Arc<Waiter>) {
+        self.packet.joiners().register(waiter.clone());
     }
 
-    fn unlisten(&self, signal: &Arc<Signal>) {
+    fn unlisten(&self, waiter: &Arc<Waiter>) {
         // The end wakes everyone, so there is nobody to pass a wake-up on to.
-        self.outcome.joiners().unregister(signal);
+        self.packet.joiners().unregister(waiter);
     }
 }
 

@@ -1,6 +1,5 @@
 //! Loom's model: every interleaving of these is explored.
 
-use crate::error::{JoinError, SpawnError};
 use std::cell;
 use std::ops::{Deref, DerefMut};
 use std::time::Instant;
@@ -19,31 +18,6 @@ macro_rules! per_thread {
     };
 }
 pub(crate) use per_thread;
-
-/// A worker of a pool.
-pub(crate) struct Worker(Option<loom::thread::JoinHandle<()>>);
-
-impl Worker {
-    /// Not known to be over: loom's threads tell it only to who joins them.
-    pub(crate) fn is_alive(&self) -> bool {
-        true
-    }
-
-    pub(crate) fn join(&mut self) -> Result<(), JoinError> {
-        if let Some(thread) = self.0.take() {
-            thread.join().expect("a worker catches every panic");
-        }
-        Ok(())
-    }
-}
-
-/// Starts a worker of a pool, without a name.
-pub(crate) fn start_worker(
-    _name: String,
-    f: impl FnOnce() + Send + 'static,
-) -> Result<Worker, SpawnError> {
-    Ok(Worker(Some(loom::thread::spawn(f))))
-}
 
 /// loom counts on a spinning thread to yield.
 pub(crate) fn spin_loop() {

@@ -1,9 +1,9 @@
 //! Mutual exclusion.
 
-use crate::condition::{Guard, Internal};
-use crate::imp;
+use crate::lock::{Guard, Internal};
 use crate::lockdep::{Held, Tag};
-use crate::signal::deadline;
+use crate::park::deadline;
+use crate::park::sys;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
@@ -29,13 +29,13 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Lock<T: ?Sized> {
     tag: Tag,
-    inner: imp::Mutex<T>,
+    inner: sys::Mutex<T>,
 }
 
 /// Access to the value of a [`Lock`]; releases it when dropped.
 #[must_use = "a guard that is dropped at once protects nothing"]
 pub struct LockGuard<'a, T: ?Sized> {
-    inner: imp::MutexGuard<'a, T>,
+    inner: sys::MutexGuard<'a, T>,
     /// Dropped after the lock is released.
     held: Held,
 }
@@ -46,7 +46,7 @@ impl<T> Lock<T> {
     pub const fn new(value: T) -> Self {
         Self {
             tag: Tag::new(),
-            inner: imp::Mutex::new(value),
+            inner: sys::Mutex::new(value),
         }
     }
 
@@ -55,7 +55,7 @@ impl<T> Lock<T> {
     pub fn new(value: T) -> Self {
         Self {
             tag: Tag::new(),
-            inner: imp::Mutex::new(value),
+            inner: sys::Mutex::new(value),
         }
     }
 
@@ -183,6 +183,6 @@ impl<T: ?Sized> Guard for LockGuard<'_, T> {
     #[cfg_attr(feature = "lockdep", track_caller)]
     fn released<R>(&mut self, _: Internal, f: impl FnOnce() -> R) -> R {
         let _given_up = self.held.given_up();
-        imp::unlocked(&mut self.inner, f)
+        sys::unlocked(&mut self.inner, f)
     }
 }

@@ -1,6 +1,6 @@
 //! Who runs: an entry for each live thread that the crate knows of.
 
-use crate::signal::WaitQueue;
+use crate::park::WaitQueue;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -101,7 +101,7 @@ static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<u64, ThreadInfo>>> = LazyL
     parking_lot::Mutex::new(BTreeMap::from([(MAIN_IDENT, main)]))
 });
 /// Those who wait for threads to end.
-static RETIRED: LazyLock<WaitQueue> = LazyLock::new(WaitQueue::new);
+static UNREGISTERED: LazyLock<WaitQueue> = LazyLock::new(WaitQueue::new);
 static NEXT_IDENT: AtomicU64 = AtomicU64::new(MAIN_IDENT + 1);
 static NEXT_DEFAULT: AtomicUsize = AtomicUsize::new(1);
 static NEXT_FOREIGN: AtomicUsize = AtomicUsize::new(1);
@@ -120,7 +120,7 @@ impl ThreadInfo {
         }
     }
 
-    fn register(name: String, native_id: u64, daemon: bool) -> Self {
+    fn list(name: String, native_id: u64, daemon: bool) -> Self {
         let ident = NEXT_IDENT.fetch_add(1, Ordering::Relaxed);
         let info = Self::new(ident, name, native_id, daemon);
         REGISTRY.lock().insert(info.ident(), info.clone());
@@ -128,16 +128,16 @@ impl ThreadInfo {
     }
 
     /// Makes the entry of a thread that is about to start.
-    pub(crate) fn announce(name: Option<String>, daemon: Option<bool>) -> Self {
+    pub(crate) fn register(name: Option<String>, daemon: Option<bool>) -> Self {
         let inherited = |current: &Current| current.0.get().is_some_and(Self::is_daemon);
         let daemon = daemon.unwrap_or_else(|| CURRENT.try_with(inherited).unwrap_or(false));
         let name = name
             .unwrap_or_else(|| format!("Thread-{}", NEXT_DEFAULT.fetch_add(1, Ordering::Relaxed)));
-        Self::register(name, 0, daemon)
+        Self::list(name, 0, daemon)
     }
 
     /// Makes this the entry of the calling thread.
-    pub(crate) fn adopt(&self) {
+    pub(crate) fn set_current(&self) {
         self.entry.native_id.store(native_id(), Ordering::Release);
         let _ = CURRENT.try_with(|current| current.0.set(self.clone()));
     }
@@ -149,10 +149,10 @@ impl ThreadInfo {
     }
 
     /// Takes the thread off the list.
-    pub(crate) fn retire(&self) {
+    pub(crate) fn unregister(&self) {
         REGISTRY.lock().remove(&self.ident());
         self.entry.alive.store(false, Ordering::Release);
-        RETIRED.notify(usize::MAX);
+        UNREGISTERED.notify(usize::MAX);
     }
 }
 
@@ -163,7 +163,7 @@ impl Drop for Current {
     fn drop(&mut self) {
         // The main thread stays listed: its thread-locals go while the process still runs.
         if let Some(info) = self.0.get().filter(|info| !info.is_main()) {
-            info.retire();
+            info.unregister();
         }
     }
 }
@@ -218,7 +218,7 @@ fn find_or_register() -> ThreadInfo {
         main()
     } else {
         // Nobody can wait for it, so it is a daemon.
-        ThreadInfo::register(foreign_name(), native_id(), true)
+        ThreadInfo::list(foreign_name(), native_id(), true)
     }
 }
 
@@ -264,7 +264,9 @@ pub fn active_count() -> usize {
 pub(crate) fn wait_for_others(deadline: Option<Instant>) -> bool {
     let counts = |info: &ThreadInfo| !info.is_daemon() && !info.is_main() && !info.is_current();
     let poll = || (!REGISTRY.lock().values().any(counts)).then_some(());
-    poll().or_else(|| RETIRED.wait(deadline, poll)).is_some()
+    poll()
+        .or_else(|| UNREGISTERED.wait(deadline, poll))
+        .is_some()
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -1,7 +1,7 @@
 //! Waiting for the first of several things.
 
 use crate::error::TimedOut;
-use crate::signal::{Signal, deadline};
+use crate::park::{Waiter, deadline};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 pub trait Source {
     fn is_ready(&self) -> bool;
 
-    /// Wakes `signal` once the thing becomes ready. The caller looks again afterwards.
-    fn listen(&self, signal: &Arc<Signal>);
+    /// Wakes `waiter` once the thing becomes ready. The caller looks again afterwards.
+    fn listen(&self, waiter: &Arc<Waiter>);
 
-    /// Forgets `signal`. A wake-up that it took from someone else is passed on.
-    fn unlisten(&self, signal: &Arc<Signal>);
+    /// Forgets `waiter`. A wake-up that it took from someone else is passed on.
+    fn unlisten(&self, waiter: &Arc<Waiter>);
 
     /// Does what makes the thing ready, if that is for the calling thread to do.
     fn help(&self) {}
@@ -81,10 +81,10 @@ fn wait(things: &[&dyn Waitable], deadline: Option<Instant>) -> Option<usize> {
         if let Some(index) = ready(things) {
             return Some(index);
         }
-        let signal = Signal::new();
-        things.iter().for_each(|thing| thing.listen(&signal));
-        let woken = ready(things).is_some() || signal.wait(deadline);
-        things.iter().for_each(|thing| thing.unlisten(&signal));
+        let waiter = Waiter::new();
+        things.iter().for_each(|thing| thing.listen(&waiter));
+        let woken = ready(things).is_some() || waiter.wait(deadline);
+        things.iter().for_each(|thing| thing.unlisten(&waiter));
         if !woken {
             return ready(things);
         }

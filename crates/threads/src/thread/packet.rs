@@ -1,10 +1,10 @@
 //! What a thread leaves behind, until someone takes it.
 
+use super::hook;
 use crate::error::{JoinError, Panic};
-use crate::excepthook;
-use crate::exit_thread::Exit;
-use crate::registry::ThreadInfo;
-use crate::signal::WaitQueue;
+use crate::park::WaitQueue;
+use crate::thread::ThreadInfo;
+use crate::unwind::Exit;
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ enum End<T> {
 }
 
 /// The value or the panic of one thread, shared by the thread and its handle.
-pub(crate) struct Outcome<T> {
+pub(crate) struct Packet<T> {
     info: ThreadInfo,
     /// Written once, before `ended`; taken by the first join.
     value: Mutex<Option<End<T>>>,
@@ -32,7 +32,7 @@ pub(crate) struct Outcome<T> {
     scope: Option<ScopePanic>,
 }
 
-impl<T> Outcome<T> {
+impl<T> Packet<T> {
     pub(crate) fn new(info: ThreadInfo, scope: Option<ScopePanic>) -> Self {
         Self {
             info,
@@ -47,15 +47,15 @@ impl<T> Outcome<T> {
         &self.info
     }
 
-    /// The life of the thread: runs `f` and leaves its outcome.
+    /// The life of the thread: runs `f` and leaves its packet.
     pub(crate) fn run(&self, f: impl FnOnce() -> T) {
-        self.info.adopt();
+        self.info.set_current();
         let end = match catch_unwind(AssertUnwindSafe(f)) {
             Ok(value) => End::Returned(value),
             Err(payload) if payload.is::<Exit>() => End::Exited,
             Err(payload) => End::Panicked(Panic::new(payload)),
         };
-        self.info.retire();
+        self.info.unregister();
         *self.value.lock() = Some(end);
         // Release pairs with the Acquire in `has_ended`: the value is written.
         self.ended.store(true, Ordering::Release);
@@ -66,7 +66,7 @@ impl<T> Outcome<T> {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Waits for the end and takes the outcome.
+    /// Waits for the end and takes the packet.
     pub(crate) fn join(&self, deadline: Option<Instant>) -> Result<T, JoinError> {
         if self.info.is_current() {
             return Err(JoinError::SelfJoin);
@@ -78,7 +78,7 @@ impl<T> Outcome<T> {
         self.take()
     }
 
-    /// Takes the outcome if the thread has ended.
+    /// Takes the packet if the thread has ended.
     pub(crate) fn try_join(&self) -> Option<Result<T, JoinError>> {
         if self.info.is_current() {
             return Some(Err(JoinError::SelfJoin));
@@ -100,7 +100,7 @@ impl<T> Outcome<T> {
     }
 }
 
-impl<T> Drop for Outcome<T> {
+impl<T> Drop for Packet<T> {
     /// A panic that nobody took is reported: to the scope, or to the hook.
     fn drop(&mut self) {
         let Some(End::Panicked(panic)) = self.value.get_mut().take() else {
@@ -108,7 +108,7 @@ impl<T> Drop for Outcome<T> {
         };
         match &self.scope {
             Some(scope) => _ = scope.lock().get_or_insert(panic),
-            None => excepthook::report(&self.info, &panic),
+            None => hook::report(&self.info, &panic),
         }
     }
 }

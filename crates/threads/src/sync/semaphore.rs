@@ -1,8 +1,8 @@
 //! Counting permits.
 
 use crate::error::OverRelease;
-use crate::imp::atomic::{AtomicUsize, Ordering};
-use crate::signal::{WaitQueue, deadline};
+use crate::park::sys::atomic::{AtomicUsize, Ordering};
+use crate::park::{WaitQueue, deadline};
 use std::fmt;
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Mutual exclusion in the order of arrival.
 
-use crate::condition::{Guard, Internal};
+use crate::lock::{Guard, Internal};
 use crate::lockdep::{Held, Tag};
-use crate::signal::deadline;
+use crate::park::deadline;
 use parking_lot::{FairMutex, FairMutexGuard};
 use std::fmt;
 use std::ops::{Deref, DerefMut};

@@ -1,8 +1,8 @@
 //! A flag that threads wait for.
 
-use crate::imp::atomic::{AtomicBool, Ordering};
-use crate::signal::{Signal, WaitQueue, deadline};
-use crate::wait_any::{Source, Waitable};
+use crate::park::sys::atomic::{AtomicBool, Ordering};
+use crate::park::{WaitQueue, Waiter, deadline};
+use crate::sync::{Source, Waitable};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,14 +81,14 @@ impl Event {
 
     #[cold]
     fn sleep(&self, deadline: Option<Instant>) -> bool {
-        let signal = Signal::new();
-        self.waiters.register(signal.clone());
+        let waiter = Waiter::new();
+        self.waiters.register(waiter.clone());
         if self.is_set() {
-            self.waiters.unregister(&signal);
+            self.waiters.unregister(&waiter);
             return true;
         }
         // Whoever was taken off the list was woken by a `set`, whatever the flag says since.
-        signal.wait(deadline) || !self.waiters.unregister(&signal) || self.is_set()
+        waiter.wait(deadline) || !self.waiters.unregister(&waiter) || self.is_set()
     }
 }
 
@@ -111,13 +111,13 @@ impl Source for Event {
         self.is_set()
     }
 
-    fn listen(&self, signal: &Arc<Signal>) {
-        self.waiters.register(signal.clone());
+    fn listen(&self, waiter: &Arc<Waiter>) {
+        self.waiters.register(waiter.clone());
     }
 
-    fn unlisten(&self, signal: &Arc<Signal>) {
+    fn unlisten(&self, waiter: &Arc<Waiter>) {
         // Setting wakes everyone, so there is nobody to pass a wake-up on to.
-        self.waiters.unregister(signal);
+        self.waiters.unregister(waiter);
     }
 }
 

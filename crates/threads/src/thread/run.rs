@@ -1,8 +1,8 @@
 //! Objects that are started as threads, and the end of the program.
 
+use super::info;
 use crate::error::{SpawnError, TimedOut};
-use crate::registry;
-use crate::signal::deadline;
+use crate::park::deadline;
 use crate::thread::Thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub fn start<R: Run>(runner: R) -> Result<Thread<R::Output>, SpawnError> {
 /// ```
 pub fn run_main<T>(f: impl FnOnce() -> T) -> T {
     let outcome = catch_unwind(AssertUnwindSafe(f));
-    registry::wait_for_others(None);
+    info::wait_for_others(None);
     outcome.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
@@ -73,6 +73,6 @@ pub fn run_main<T>(f: impl FnOnce() -> T) -> T {
 /// # Errors
 /// [`TimedOut`], if one still runs; [`enumerate`](crate::enumerate) tells which.
 pub fn join_others_for(timeout: Duration) -> Result<(), TimedOut> {
-    let ended = registry::wait_for_others(deadline(timeout));
+    let ended = info::wait_for_others(deadline(timeout));
     ended.then_some(()).ok_or(TimedOut)
 }

@@ -1,8 +1,8 @@
 //! A gate that opens once, after a number of steps.
 
-use crate::imp::atomic::{AtomicUsize, Ordering};
-use crate::signal::{Signal, WaitQueue, deadline};
-use crate::wait_any::{Source, Waitable};
+use crate::park::sys::atomic::{AtomicUsize, Ordering};
+use crate::park::{WaitQueue, Waiter, deadline};
+use crate::sync::{Source, Waitable};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -97,13 +97,13 @@ impl Source for Latch {
         self.is_open()
     }
 
-    fn listen(&self, signal: &Arc<Signal>) {
-        self.waiters.register(signal.clone());
+    fn listen(&self, waiter: &Arc<Waiter>) {
+        self.waiters.register(waiter.clone());
     }
 
-    fn unlisten(&self, signal: &Arc<Signal>) {
+    fn unlisten(&self, waiter: &Arc<Waiter>) {
         // Opening wakes everyone, so there is nobody to pass a wake-up on to.
-        self.waiters.unregister(signal);
+        self.waiters.unregister(waiter);
     }
 }
 
