@@ -1,4 +1,4 @@
-//! A child's life: from its child_marker to its exit code.
+//! The run of a child: from its marker in the environment to its exit code.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,63 +21,65 @@ use crate::wire::journal::Journal;
 use crate::wire::marker::{self, ChildMarker};
 use crate::wire::{Refusal, Role, Setup, Tag, TaskName};
 
-/// What a child exits with when its task panicked, as a Rust program does.
+/// Exit code of a child whose task panicked: that of a Rust program whose `main` panics.
 const PANIC_CODE: i32 = 101;
 
-/// Where the entry was called.
+/// Where the crate's entry was called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryPoint {
-    /// In `main` or below; on the main thread or not.
-    InMain(bool),
+    /// In `main` or a function that it calls, on the main thread.
+    InMain,
+    /// On another thread than the main one.
+    OnOtherThread,
     /// Before `main`.
     BeforeMain,
 }
 
-/// A child's whole life. Returns its exit code.
-pub(crate) fn live(child_marker: &ChildMarker, place: EntryPoint) -> i32 {
+/// Runs a child from its start to its end. Returns its exit code.
+pub(crate) fn run_child(child_marker: &ChildMarker, entry_point: EntryPoint) -> i32 {
     let Ok(stream) = sys::release_stdin().map(UnixStream::from) else {
         return 1;
     };
     let parent = open_parent(child_marker.parent);
     if !child_marker.fork_server {
-        head_tree();
+        lead_process_tree();
     }
-    let result = if place == EntryPoint::InMain(false) {
+    let result = if entry_point == EntryPoint::OnOtherThread {
         refuse(&stream, &Refusal::NotOnMainThread)
     } else if child_marker.fork_server {
         fork_server::serve(stream, parent.as_ref()).and_then(|stream| {
             sys::name_thread("procs-spare");
             exit_if_orphaned(child_marker.parent);
-            head_tree();
-            // The C library takes the first thread of a duplicate for that of the server: it has the server's thread id, and
-            // the kernel does not release the robust locks that it holds when it dies.
+            lead_process_tree();
+            // The C library's record of the first thread has the server's thread id here too. The kernel would not release
+            // the robust locks that this thread holds when it dies.
             serve_on_new_thread(stream, parent, serve_as_spare)
         })
-    } else if place == EntryPoint::BeforeMain {
+    } else if entry_point == EntryPoint::BeforeMain {
         serve_on_new_thread(stream, parent, serve)
     } else {
         match watch_on_new_thread(&stream, parent) {
             Ok(()) => serve(&stream),
-            Err(error) => refuse_for_want(&stream, &error),
+            Err(error) => report_os_error(&stream, &error),
         }
     };
     exit_code(result)
 }
 
-/// The exit code of a child. An I/O error means that the parent has ended or that the stream is corrupt: it cannot be
-/// reported, and the process ends at once.
+/// Returns the exit code of a child. An I/O error means that the parent has ended or that the stream is corrupt. It cannot
+/// be reported, so the process ends at once.
 fn exit_code(result: io::Result<i32>) -> i32 {
     result.unwrap_or_else(|_| end_at_once())
 }
 
-/// Ends this process and what its tasks have started, without the handlers of an ordinary exit.
+/// Ends this process and what its tasks have started, without exit handlers.
 fn end_at_once() -> ! {
     end_descendants();
     sys::exit_now(1)
 }
 
-/// Serves on a thread that the standard library has made, with its name and its guard page. This thread watches the
-/// parent meanwhile: it does not return.
+/// Serves on a new thread of the standard library, which has a name and a guard page. The calling thread watches the parent
+/// and does not return.
 fn serve_on_new_thread(
     stream: UnixStream,
     parent: Option<OwnedFd>,
@@ -87,11 +89,11 @@ fn serve_on_new_thread(
     let lifeline = Arc::clone(&stream);
     match fork_server::thread().spawn(move || process::exit(exit_code(serve(&stream)))) {
         Ok(_) => watch(&lifeline, parent.as_ref()),
-        Err(error) => refuse_for_want(&lifeline, &error),
+        Err(error) => report_os_error(&lifeline, &error),
     }
 }
 
-/// Watches the parent on another thread: this one serves.
+/// Watches the parent on a new thread, so that the calling one can serve.
 fn watch_on_new_thread(stream: &UnixStream, parent: Option<OwnedFd>) -> io::Result<()> {
     let lifeline = stream.try_clone()?;
     let watcher = thread::Builder::new()
@@ -102,60 +104,61 @@ fn watch_on_new_thread(stream: &UnixStream, parent: Option<OwnedFd>) -> io::Resu
         .map(drop)
 }
 
-/// The system does not let this process have a thread, or a limit.
-fn refuse_for_want(stream: &UnixStream, error: &io::Error) -> io::Result<i32> {
+/// Refuses to serve because of an error of the system.
+fn report_os_error(stream: &UnixStream, error: &io::Error) -> io::Result<i32> {
     refuse(
         stream,
         &Refusal::SetupFailed(error.raw_os_error().unwrap_or(0)),
     )
 }
 
-/// Waits until the parent ends or closes its end of the socket. Ends all descendants and this process then, also in the middle of a
-/// task.
+/// Waits until the parent ends or closes its end of the socket. Then ends all descendants and this process, also in the
+/// middle of a task.
 fn watch(lifeline: &UnixStream, parent: Option<&OwnedFd>) -> ! {
     sys::await_hang_up(lifeline.as_fd(), parent.map(AsFd::as_fd));
     end_at_once()
 }
 
-/// Opens the parent: a forked copy of it keeps the socket open when it ends. `None`: this process has no descriptor left.
-/// Ends this process if its parent ended before it began.
+/// Opens a pidfd of the parent: a forked copy of the parent would keep the socket open beyond the parent's end. `None`:
+/// this process has no descriptor left. Ends this process if its parent ended first.
 fn open_parent(parent: u32) -> Option<OwnedFd> {
     let pidfd = sys::pidfd_open(parent).ok();
-    // After the call: the number was the parent's at that moment.
+    // Checked after the call, so the number was the parent's during it.
     exit_if_orphaned(parent);
     pidfd
 }
 
-/// Ends this process if its parent ended before it began.
+/// Ends this process if its parent has ended.
 fn exit_if_orphaned(parent: u32) {
     if sys::parent_pid() != parent {
         sys::exit_now(1);
     }
 }
 
-/// Keeps what the tasks start below this process, and ends it with this process.
+/// Makes this process the leader of a process group and a subreaper, and ends its descendants when it exits.
 ///
-/// The process heads a process group, so that signals of the terminal do not reach it: the program decides first. It is a
-/// subreaper, so that descendants stay below it whose own parents end. It kills them when it exits; its parent kills them
-/// when it kills this process, and what is left in the group when this process dies in another way.
-fn head_tree() {
+/// Signals of the terminal do not reach its group: only the program receives them. A subreaper keeps descendants whose own
+/// parents have ended. This process kills them when it exits. Its parent kills them when it kills this process. When this
+/// process dies in another way, its parent kills the rest of the group.
+fn lead_process_tree() {
     sys::lead_group();
     sys::become_subreaper();
-    HEAD.store(process::id(), Relaxed);
+    TREE_LEADER.store(process::id(), Relaxed);
     sys::at_exit(end_descendants);
 }
 
-/// The id of the process that heads its tree. A forked copy has another one.
-static HEAD: AtomicU32 = AtomicU32::new(0);
+/// The process whose descendants are killed at its exit. A forked copy has another id, so it kills none.
+static TREE_LEADER: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn end_descendants() {
-    // Most have none, and a look at /proc takes longer than the rest of an exit.
-    if HEAD.load(Relaxed) == process::id() && sys::has_children() {
+    // Most processes have no children, and a scan of /proc takes longer than the rest of an exit.
+    if TREE_LEADER.load(Relaxed) == process::id() && sys::has_children() {
         descendants::kill_descendants(process::id());
     }
 }
 
-/// Serves a process that starts this one by a hand-over. The other thread only waits for the end of the socket.
+/// Takes the hand-over of the process that starts this one, and serves it. The other thread only waits for the end of the
+/// socket.
 fn serve_as_spare(stream: &UnixStream) -> io::Result<i32> {
     match fork_server::take_over(stream)? {
         Ok(()) => serve(stream),
@@ -163,60 +166,101 @@ fn serve_as_spare(stream: &UnixStream) -> io::Result<i32> {
     }
 }
 
+/// The handshake as it has arrived.
+struct Handshake {
+    setup: Setup,
+    /// The encoded arguments of the task or of the initializer.
+    args: Vec<u8>,
+    descriptors: Vec<OwnedFd>,
+    /// Reads what follows the handshake.
+    reader: FrameReader,
+}
+
+impl Handshake {
+    fn receive(stream: &UnixStream) -> io::Result<Self> {
+        let mut first = [0; 4096];
+        let (count, descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
+        let mut reader = FrameReader::new(stream.try_clone()?, &first[..count]);
+        let length = reader.u32()? as usize;
+        let setup = codec::decode(&reader.bytes(length)?).map_err(io::Error::other)?;
+        let length = reader.u64()? as usize;
+        Ok(Self {
+            setup,
+            args: reader.bytes(length)?,
+            descriptors,
+            reader,
+        })
+    }
+}
+
+/// Serves the parent: applies its handshake, and then runs its tasks. Returns the exit code.
 fn serve(stream: &UnixStream) -> io::Result<i32> {
-    let mut first = [0; 4096];
-    let (count, mut descriptors) = sys::receive_with_descriptors(stream.as_fd(), &mut first)?;
-    let mut reader = FrameReader::new(stream.try_clone()?, &first[..count]);
-    let length = reader.u32()? as usize;
-    let setup: Setup = codec::decode(&reader.bytes(length)?).map_err(io::Error::other)?;
-    let length = reader.u64()? as usize;
-    let args = reader.bytes(length)?;
+    let mut handshake = Handshake::receive(stream)?;
+    let setup = handshake.setup;
     if marker::build().ok() != Some(setup.build) {
         return refuse(stream, &Refusal::BuildDiffers);
     }
-    if let Err(error) = setup.limits.iter().try_for_each(|limit| limit.apply()) {
-        return refuse_for_want(stream, &error);
-    }
-    if let Err(error) = replace_streams(setup.replaced, &mut descriptors) {
-        return refuse_for_want(stream, &error);
-    }
-    if let Some(Err(error)) = setup.capabilities.map(sys::limit_capabilities) {
-        return refuse_for_want(stream, &error);
+    if let Err(error) = apply(&setup, &mut handshake.descriptors) {
+        return report_os_error(stream, &error);
     }
     sys::name_thread(&setup.name);
     let parent = ProcessInfo::new(sys::parent_pid(), setup.parent_name);
     info::become_child(setup.name, setup.depth, parent);
     panic::install_hook();
     worker::report_aborts(stream)?;
-    marker::pass();
-    match setup.duty {
-        Role::Once(name) => match lookup(&name) {
-            Ok(entry) => once(stream, entry, &args, descriptors),
+    marker::mark_initialized();
+    let Handshake {
+        args,
+        descriptors,
+        reader,
+        ..
+    } = handshake;
+    match setup.role {
+        Role::Once(task) => match lookup(&task) {
+            Ok(entry) => run_once(stream, entry, &args, descriptors),
             Err(refusal) => refuse(stream, &refusal),
         },
-        Role::Pool(initializer) => {
-            let mut descriptors = descriptors.into_iter();
-            let page = Journal::attach(descriptors.next().ok_or(io::ErrorKind::InvalidData)?)?;
-            // It is used until the process ends, also by the panic hook.
-            let page: &'static Journal = Box::leak(Box::new(page));
-            let initializer = match initializer.as_ref().map(lookup).transpose() {
-                Ok(initializer) => initializer,
-                Err(refusal) => return refuse(stream, &refusal),
-            };
-            worker::send(stream, Tag::Ready, &[])?;
-            if let Some(entry) = initializer
-                && let Some(code) = initialize(stream, entry, &args, descriptors.collect())?
-            {
-                return Ok(code);
-            }
-            worker::send(stream, Tag::Initialized, &[])?;
-            Worker::new(reader, stream, page).serve()?;
-            Ok(0)
-        }
+        Role::Pool(initializer) => match initializer.as_ref().map(lookup).transpose() {
+            Ok(initializer) => serve_pool(stream, reader, initializer, &args, descriptors),
+            Err(refusal) => refuse(stream, &refusal),
+        },
     }
 }
 
-/// Puts the first descriptors where the standard streams are.
+/// Applies the limits, standard streams and capabilities of a set-up to this process.
+fn apply(setup: &Setup, descriptors: &mut Vec<OwnedFd>) -> io::Result<()> {
+    setup.limits.iter().try_for_each(|limit| limit.apply())?;
+    replace_streams(setup.replaced, descriptors)?;
+    match setup.capabilities {
+        Some(capabilities) => sys::limit_capabilities(capabilities),
+        None => Ok(()),
+    }
+}
+
+/// Runs the initializer, if there is one, and then the tasks of a pool. Returns the exit code.
+fn serve_pool(
+    stream: &UnixStream,
+    reader: FrameReader,
+    initializer: Option<&Entry>,
+    args: &[u8],
+    descriptors: Vec<OwnedFd>,
+) -> io::Result<i32> {
+    let mut descriptors = descriptors.into_iter();
+    let journal = Journal::attach(descriptors.next().ok_or(io::ErrorKind::InvalidData)?)?;
+    // The panic hook uses it until the process ends.
+    let journal: &'static Journal = Box::leak(Box::new(journal));
+    worker::send(stream, Tag::Ready, &[])?;
+    if let Some(entry) = initializer
+        && let Some(code) = initialize(stream, entry, args, descriptors.collect())?
+    {
+        return Ok(code);
+    }
+    worker::send(stream, Tag::Initialized, &[])?;
+    Worker::new(reader, stream, journal).serve()?;
+    Ok(0)
+}
+
+/// Replaces the standard streams that `replaced` names by the first descriptors.
 fn replace_streams(replaced: [bool; 3], descriptors: &mut Vec<OwnedFd>) -> io::Result<()> {
     let targets: Vec<_> = (0..).zip(replaced).filter(|(_, is)| *is).collect();
     if targets.len() > descriptors.len() {
@@ -228,7 +272,7 @@ fn replace_streams(replaced: [bool; 3], descriptors: &mut Vec<OwnedFd>) -> io::R
         .try_for_each(|((target, _), descriptor)| sys::replace_stream(*target, descriptor.as_fd()))
 }
 
-/// Finds a task, and checks that it is the one that the parent means.
+/// Finds a task, and checks that its name and signature are those that the parent sent.
 fn lookup(wanted: &TaskName) -> Result<&'static Entry, Refusal> {
     task::find(wanted.id)
         .filter(|entry| entry.name == wanted.name && entry.signature == wanted.signature)
@@ -241,7 +285,7 @@ fn refuse(stream: &UnixStream, refusal: &Refusal) -> io::Result<i32> {
     Ok(1)
 }
 
-fn once(
+fn run_once(
     stream: &UnixStream,
     entry: &Entry,
     args: &[u8],
@@ -258,7 +302,7 @@ fn once(
     })
 }
 
-/// Runs a pool's initializer. Where that fails, returns the code to exit with.
+/// Runs a pool's initializer. Returns the exit code if it fails.
 fn initialize(
     stream: &UnixStream,
     entry: &Entry,

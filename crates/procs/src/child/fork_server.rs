@@ -1,4 +1,4 @@
-//! The fork server's own side: one thread that duplicates itself on request, and what a duplicate does first.
+//! The fork server's own process: one thread that clones its process on request, and the first steps of a clone.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,22 +14,21 @@ use crate::process::descendants;
 use crate::sys::{self, Cloned, SIGSTOP};
 use crate::task;
 use crate::wire::codec;
-use crate::wire::spare::{EAGER, HandOver, ORDER_SIZE, OURS, Order};
+use crate::wire::spare::{BIND_NOW, HandOver, ORDER_SIZE, Order, SET_BY_PROCS};
 use crate::wire::{Refusal, Tag, marker};
 
-/// Serves orders. Returns only in its duplicates, the spares, with their end of a socket to the ordering process. An error
-/// means that this process has ended.
+/// Serves orders. Returns only in clones of this process, the spares, with their end of a socket to the ordering process.
+/// An error means that the ordering process has ended.
 ///
-/// It is called on the one thread of a fresh process, and is back on it whenever it duplicates itself.
+/// The caller is the only thread of this process. In a spare, the copy of that thread returns.
 pub(crate) fn serve(stream: UnixStream, parent: Option<&OwnedFd>) -> io::Result<UnixStream> {
-    // What is looked up, made or linked here need not be in each duplicate: also the first thread's stack, which the C
-    // library keeps for the next.
+    // Computed once here, these values are inherited by every spare.
     let _ = (marker::build(), task::find(0));
-    if env::var_os(EAGER).is_some_and(|value| value == OURS) {
+    if env::var_os(BIND_NOW).is_some_and(|value| value == SET_BY_PROCS) {
         // SAFETY: this process has one thread.
-        unsafe { env::remove_var(EAGER) };
+        unsafe { env::remove_var(BIND_NOW) };
     }
-    make_a_thread();
+    prewarm_thread_stack();
     sys::name_thread("procs-forks");
     worker::send(&stream, Tag::Ready, &[])?;
     let mut guard = Guard::default();
@@ -37,7 +36,7 @@ pub(crate) fn serve(stream: UnixStream, parent: Option<&OwnedFd>) -> io::Result<
         match await_order(&stream, parent).and_then(|()| receive_order(&stream)) {
             Ok((Order::Spare, _)) => {
                 if let Some(spare) = make_spare(&stream) {
-                    // The server's socket is not the copy's: as its holder it would hide the server's death.
+                    // Returning drops the server's socket: a spare that held it would hide the server's death.
                     return Ok(spare);
                 }
             }
@@ -54,27 +53,27 @@ pub(crate) fn serve(stream: UnixStream, parent: Option<&OwnedFd>) -> io::Result<
     }
 }
 
-/// The thread that runs what follows in a spare.
+/// Returns the builder of the thread that serves in a spare.
 pub(crate) fn thread() -> thread::Builder {
     thread::Builder::new()
         .name("main".to_owned())
         .stack_size(8 << 20)
 }
 
-/// Makes a thread once, as each spare will, so that they find its stack and what it links to. Without one they are only
-/// slower, or refuse to serve.
-fn make_a_thread() {
+/// Spawns and joins a thread like that of a spare, so that spares inherit the cached stack and the resolved symbols.
+/// A failure only makes their start slower.
+fn prewarm_thread_stack() {
     if let Ok(thread) = thread().spawn(|| ()) {
         let _ = thread.join();
     }
 }
 
-/// Waits for an order. An error means that the ordering process has ended, and has left no order unread.
+/// Waits for an order. An error means that the ordering process has ended and left no order unread.
 fn await_order(stream: &UnixStream, parent: Option<&OwnedFd>) -> io::Result<()> {
     let mut polled = vec![sys::as_poll(stream.as_fd(), true, false)];
     polled.extend(parent.map(|pidfd| sys::as_poll(pidfd.as_fd(), true, false)));
     loop {
-        // Without memory for the poll, receiving waits.
+        // If the kernel has no memory for the poll, the caller's blocking receive waits.
         if sys::poll(&mut polled, None).is_err() || polled[0].revents != 0 {
             return Ok(());
         }
@@ -93,37 +92,36 @@ fn receive_order(mut stream: &UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
     Ok((order, passed))
 }
 
-/// How long the ordering process may take from the end of its socket to its own.
+/// Time limit of the ordering process from the close of its socket to its end.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Programs that end with the ordering process.
+/// Programs that are ended when the ordering process ends.
 #[derive(Default)]
 struct Guard {
     programs: Vec<(u32, OwnedFd)>,
-    /// When there are more, those that have ended are removed.
+    /// Number of programs from which on those that have ended are removed: twice what remained last time.
     bound: usize,
 }
 
 impl Guard {
     fn add(&mut self, pid: u32, passed: Vec<OwnedFd>) {
         if self.programs.len() >= self.bound {
-            self.programs
-                .retain(|(_, pidfd)| !sys::is_readable(pidfd.as_fd()));
+            self.remove_ended();
             self.bound = 2 * self.programs.len() + 16;
         }
         self.programs
             .extend(passed.into_iter().map(|pidfd| (pid, pidfd)));
     }
 
-    fn forget_ended(&mut self) {
+    fn remove_ended(&mut self) {
         self.programs
             .retain(|(_, pidfd)| !sys::is_readable(pidfd.as_fd()));
     }
 
-    /// Waits until all programs have ended. Ends them if the ordering process does before.
+    /// Waits until all programs have ended. If the ordering process ends first, ends them.
     fn wait(&mut self, stream: &UnixStream, parent: Option<&OwnedFd>) {
         loop {
-            self.forget_ended();
+            self.remove_ended();
             if self.programs.is_empty() {
                 return;
             }
@@ -142,31 +140,31 @@ impl Guard {
 
     /// Kills the programs and what they have started.
     ///
-    /// A process that ends closes its sockets first, and then has the kernel continue and hang up the stopped process groups
-    /// that it leaves without a parent. A program that is stopped between the two would end before its descendants are found.
+    /// A process that ends closes its sockets first. Then the kernel sends SIGHUP and SIGCONT to the stopped process groups
+    /// that it orphans. A program stopped between the two would end before its descendants are found, so this waits.
     fn end_programs(&self, parent: Option<&OwnedFd>) {
         if let Some(parent) = parent {
             sys::await_readable(parent.as_fd(), EXIT_TIMEOUT);
         }
         for (pid, pidfd) in &self.programs {
-            // One that stands still keeps its id.
+            // A stopped process does not end, so its id stays its own.
             if sys::signal(pidfd.as_fd(), SIGSTOP).is_ok() {
-                // One that may not be signalled stays.
+                // A process that this one may not signal is left alone.
                 let _ = descendants::kill_tree(*pid, pidfd.as_fd());
             }
         }
     }
 }
 
-/// Makes a spare and sends its process id and descriptors, or the error. Returns the spare's end of its socket in the copy.
+/// Makes a spare, and sends its process id and descriptors, or the error. In the spare, returns its end of its socket.
 fn make_spare(stream: &UnixStream) -> Option<UnixStream> {
-    // A process that has ended receives nothing. Its earlier orders are still to be read: they may name programs to end.
+    // The error of a send to a process that has ended is ignored: its unread orders may name programs to end.
     let send = |answer: i32, passed: &[BorrowedFd<'_>]| {
         let _ = sys::send_with_descriptors(stream.as_fd(), &answer.to_le_bytes(), passed);
     };
-    match duplicate() {
-        Ok(Duplicate::Spare(socket)) => return Some(socket),
-        Ok(Duplicate::Server { pid, passed }) => {
+    match clone_spare() {
+        Ok(Side::Spare(socket)) => return Some(socket),
+        Ok(Side::Server { pid, passed }) => {
             send(pid.cast_signed(), &passed.each_ref().map(AsFd::as_fd));
         }
         Err(error) => send(-error.raw_os_error().unwrap_or(libc::EAGAIN), &[]),
@@ -174,28 +172,29 @@ fn make_spare(stream: &UnixStream) -> Option<UnixStream> {
     None
 }
 
-/// The two sides of a duplication.
-enum Duplicate {
+/// The two returns of [`clone_spare`].
+enum Side {
     Server { pid: u32, passed: [OwnedFd; 2] },
     Spare(UnixStream),
 }
 
-fn duplicate() -> io::Result<Duplicate> {
+/// Clones this process, with a socket to the clone.
+fn clone_spare() -> io::Result<Side> {
     let (theirs, ours) = UnixStream::pair()?;
     theirs.set_nonblocking(true)?;
-    // SAFETY: this process has one thread, and the caller of `serve` runs what follows in the copy on a new one.
+    // SAFETY: this process has one thread, and in the copy the caller of `serve` runs everything else on a new one.
     match unsafe { sys::clone_sibling() }? {
-        Cloned::Copy => Ok(Duplicate::Spare(ours)),
-        Cloned::Original { pid, pidfd } => Ok(Duplicate::Server {
+        Cloned::Copy => Ok(Side::Spare(ours)),
+        Cloned::Original { pid, pidfd } => Ok(Side::Server {
             pid,
             passed: [pidfd, theirs.into()],
         }),
     }
 }
 
-/// Waits for the hand-over, and takes on what it says. The outer error means that the parent has ended.
+/// Waits for the hand-over and applies it to this process. The outer error means that the parent has ended.
 ///
-/// The caller vouches that the other threads of this process do not touch the environment.
+/// The other threads of this process must not access the environment.
 pub(crate) fn take_over(stream: &UnixStream) -> io::Result<Result<(), Refusal>> {
     let (hand_over, descriptors) = receive(stream)?;
     sys::name_process(&hand_over.name);
@@ -218,7 +217,7 @@ fn apply(hand_over: HandOver, descriptors: Vec<OwnedFd>) -> io::Result<()> {
     for (key, value) in hand_over.env {
         let key = OsString::from_vec(key);
         match value {
-            // SAFETY: the other thread of this process waits for the end of a socket and does not touch the environment.
+            // SAFETY: the other thread of this process waits for the end of a socket and does not access the environment.
             Some(value) => unsafe { env::set_var(key, OsString::from_vec(value)) },
             // SAFETY: as above.
             None => unsafe { env::remove_var(key) },

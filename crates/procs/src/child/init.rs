@@ -1,4 +1,4 @@
-//! The entry of a program: tells an ordinary start from that of a child, which runs its role here and exits.
+//! The entry of a program. In a child it runs the child's role and exits; in an ordinary start it returns.
 
 use std::process;
 
@@ -6,19 +6,21 @@ use crate::child::bootstrap::{self, EntryPoint};
 use crate::sys;
 use crate::wire::marker::{self, INIT_TOO_LATE, Started};
 
-/// Makes this program able to start processes of itself. Call it first in `main`.
+/// Enables this program to start processes of itself. Call it first in `main`.
 ///
-/// A process starts by running this same program again. In such a child `init` does not return: it runs the task that
-/// the parent asked for and exits. In an ordinary start it only notes that it was called, and returns at once; without
-/// that note nothing can be spawned ([`SpawnError::InitMissing`](crate::SpawnError::InitMissing)), so that a forgotten `init` is an error and not an
+/// A process starts by running this same program again. In such a child `init` does not return: it runs the task of its
+/// parent and exits. In an ordinary start it records the call and returns at once. Without that record nothing can be
+/// spawned ([`SpawnError::InitMissing`](crate::SpawnError::InitMissing)). A forgotten `init` is therefore an error, not an
 /// endless chain of programs that start each other.
 ///
-/// What stands before the call is done by every child too: argument parsing, log set-up, threads. Call it on the main
-/// thread: elsewhere it does nothing in the program, and a child refuses its task
-/// ([`StartError::NotOnMainThread`](crate::StartError::NotOnMainThread)). Leave standard input as it is before the call: a
-/// child finds its parent there. A child that does not exits with an error
-/// ([`StartError::InitTooLate`](crate::StartError::InitTooLate)). [`#[procs::main]`](macro@crate::main) calls it for you, and
-/// [`test_support!`](crate::test_support) does the same in a test file, which has no `main` of its own.
+/// Every child also runs the code before the call, such as argument parsing, log set-up and threads. Three rules follow:
+///
+/// - Call it on the main thread. On another thread it does nothing in the program, and a child refuses its task
+///   ([`StartError::NotOnMainThread`](crate::StartError::NotOnMainThread)).
+/// - Do not replace standard input before the call: in a child it is the socket to the parent. A child without it exits
+///   with an error ([`StartError::InitTooLate`](crate::StartError::InitTooLate)).
+/// - In a test file, which has no `main` of its own, use [`test_support!`](crate::test_support).
+///   [`#[procs::main]`](macro@crate::main) calls `init` for you.
 ///
 /// ```
 /// #[procs::task]
@@ -34,17 +36,21 @@ use crate::wire::marker::{self, INIT_TOO_LATE, Started};
 /// ```
 pub fn init() {
     match marker::started() {
-        Started::Child(marker) => process::exit(bootstrap::live(
-            &marker,
-            EntryPoint::InMain(sys::is_main_thread()),
-        )),
+        Started::Child(marker) => {
+            let entry_point = if sys::is_main_thread() {
+                EntryPoint::InMain
+            } else {
+                EntryPoint::OnOtherThread
+            };
+            process::exit(bootstrap::run_child(&marker, entry_point))
+        }
         Started::TooLate => refuse_too_late(),
-        Started::Program if sys::is_main_thread() => marker::pass(),
+        Started::Program if sys::is_main_thread() => marker::mark_initialized(),
         Started::Program => {}
     }
 }
 
-/// Ends a child that cannot reach its parent, so that it does not run `main` once more.
+/// Ends a child that cannot reach its parent, so that it does not run `main` as the program does.
 fn refuse_too_late() -> ! {
     eprintln!(
         "procs: the standard input of process {} was replaced before procs::init() was called; call it first in main",
@@ -53,17 +59,17 @@ fn refuse_too_late() -> ! {
     process::exit(INIT_TOO_LATE)
 }
 
-/// What [`test_support!`](crate::test_support) runs before `main`.
+/// Does the work of [`init`] before `main`, for [`test_support!`](crate::test_support).
 ///
-/// Rust's runtime has not started yet, so it must be done by hand what the runtime does for `main`: SIGPIPE is ignored,
-/// and the task runs on a thread of the standard library, which has a name and a guard page.
+/// Rust's runtime has not started yet, so this function does its work: it ignores SIGPIPE, and runs the task on a thread of
+/// the standard library, which has a name and a guard page.
 pub extern "C" fn before_main() {
     match marker::started() {
-        Started::Program => marker::pass(),
+        Started::Program => marker::mark_initialized(),
         Started::TooLate => refuse_too_late(),
         Started::Child(marker) => {
             sys::ignore_sigpipe();
-            process::exit(bootstrap::live(&marker, EntryPoint::BeforeMain));
+            process::exit(bootstrap::run_child(&marker, EntryPoint::BeforeMain));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The side of a started process: recognising it, its handshake, its role.
+//! The code that runs in a started process: its entry, its handshake, its role.
 
 pub(crate) mod bootstrap;
 mod fork_server;

@@ -1,4 +1,4 @@
-//! Panics of a task, caught with their message, place and backtrace.
+//! Panics of a task, caught with their message, location and backtrace.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -8,13 +8,13 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 
 use crate::error::Panicked;
 
-/// Takes a report before the process may abort.
+/// Receives a report inside the panic hook, before the process can abort.
 type EarlyReport = Box<dyn Fn(&Panicked)>;
 
 thread_local! {
     /// `None`: no task runs on this thread, and a panic is reported as usual. `Some`: the newest report of the hook.
     static CAUGHT: RefCell<Option<Option<Panicked>>> = const { RefCell::new(None) };
-    /// Where a report goes at once.
+    /// Receives each report at once.
     static EARLY: RefCell<Option<EarlyReport>> = const { RefCell::new(None) };
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn report_early(early: impl Fn(&Panicked) + 'static) {
     EARLY.set(Some(Box::new(early)));
 }
 
-/// Runs a task; a panic in it becomes a value.
+/// Runs a task. Returns its panic as an error.
 pub(crate) fn catch<T>(task: impl FnOnce() -> T) -> Result<T, Panicked> {
     CAUGHT.set(Some(None));
     let result = panic::catch_unwind(AssertUnwindSafe(task));
@@ -63,7 +63,7 @@ fn report_of(info: &PanicHookInfo<'_>) -> Panicked {
     Panicked::new(payload_text(info.payload()), location, backtrace)
 }
 
-/// Rust's convention: `RUST_BACKTRACE` is set, and not to 0.
+/// Whether backtraces are wanted, by Rust's convention: `RUST_BACKTRACE` is set, and not to 0.
 fn wants_backtrace() -> bool {
     env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0")
 }
@@ -74,6 +74,6 @@ fn payload_text(payload: &(dyn Any + Send)) -> String {
     } else if let Some(text) = payload.downcast_ref::<String>() {
         text.clone()
     } else {
-        "a value that is not text was thrown".to_owned()
+        "the panic's payload is not text".to_owned()
     }
 }

@@ -1,4 +1,4 @@
-//! A child's side of the wire: reads frames, runs tasks, sends records.
+//! A child's loop: reads frames, runs tasks, sends records.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Write};
@@ -12,17 +12,17 @@ use crate::task::{CallError, Entry};
 use crate::wire::journal::{Claim, Journal, MAX_RECORD, MAX_REPORT, RING_SIZE, TaskTimer};
 use crate::wire::{self, EMPTY_RECORD, MAX_HEAD, NO_JOB, ReadBuffer, Tag, frame};
 
-/// Results of short tasks are sent together. None waits longer than this, unless the next task takes longer: then the
-/// parent finds them in the journal.
-const GATHER_NANOS: u64 = 30_000;
+/// Longest time for which results of short tasks are collected before they are sent, in nanoseconds. While a longer task
+/// runs, the parent reads the results before it from the journal.
+const FLUSH_INTERVAL_NANOS: u64 = 30_000;
 
-/// While tasks are short, the clock is read once in at most this many of them.
+/// Largest number of short tasks between two readings of the clock.
 const MAX_STRIDE: u32 = 16;
 
-/// The clock is read less often while this passes between two looks at most.
+/// The stride grows while at most this time passes between two readings, in nanoseconds.
 const SHORT_STRIDE_NANOS: u64 = 4_000;
 
-/// A child's end of the socket, for reading.
+/// The reading half of a child's socket.
 pub(crate) struct FrameReader {
     stream: UnixStream,
     buffer: ReadBuffer,
@@ -35,12 +35,12 @@ impl FrameReader {
         Self { stream, buffer }
     }
 
-    /// Whether this many bytes are here already.
+    /// Whether at least `count` bytes are buffered.
     fn has(&self, count: usize) -> bool {
         self.buffer.unread().len() >= count
     }
 
-    /// Blocks until this many bytes are here.
+    /// Blocks until at least `count` bytes are buffered.
     ///
     /// # Errors
     ///
@@ -87,10 +87,9 @@ static ORIGINAL: OnceLock<ForkMark> = OnceLock::new();
 /// Exit code of a forked copy of a process that runs tasks.
 const COPY_CODE: i32 = 1;
 
-/// Runs a task and leaves its record's payload in `payload`.
+/// Runs a task and writes its record's payload to `payload`.
 ///
-/// A task may duplicate its process. It returns here in the copy too, which must not answer in the original's place: the
-/// copy exits.
+/// A task may fork. It then returns here in the copy too. The copy exits, because only the original may send the record.
 pub(crate) fn run(entry: &Entry, args: &[u8], payload: &mut Vec<u8>) -> Tag {
     run_timed(entry, args, payload, TaskTimer::OFF)
 }
@@ -123,18 +122,18 @@ fn run_timed(entry: &Entry, args: &[u8], payload: &mut Vec<u8>, timer: TaskTimer
     }
 }
 
-/// Sends one record at once.
+/// Sends one record without buffering.
 pub(crate) fn send(mut stream: &UnixStream, tag: Tag, payload: &[u8]) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(payload.len() + MAX_HEAD);
     wire::put_record(&mut bytes, NO_JOB, tag, payload);
     stream.write_all(&bytes)
 }
 
-/// Writes a worker's records: first into the journal, where they outlive the worker, then in batches into the socket.
+/// Writes a worker's records: each into the journal, which outlives the worker, and later several together into the socket.
 struct ResultWriter<'a> {
     stream: &'a UnixStream,
     journal: &'a Journal,
-    /// The end of what is committed.
+    /// The end of the committed records, as a position of the stream.
     position: u64,
     /// The records that are committed but not sent.
     unsent: Vec<u8>,
@@ -171,13 +170,13 @@ impl ResultWriter<'_> {
     }
 }
 
-/// Reads the clock once for several short tasks.
+/// A clock that is read once for several short tasks.
 struct SampledClock {
-    /// The newest look at the clock.
+    /// The newest reading, in nanoseconds.
     now: u64,
-    /// Tasks since then.
+    /// Number of tasks since then.
     tasks: u32,
-    /// Tasks between two looks.
+    /// Number of tasks between two readings.
     stride: u32,
 }
 
@@ -190,22 +189,23 @@ impl SampledClock {
         }
     }
 
-    /// Begins to measure after a pause.
+    /// Restarts the measurement after a wait that does not count.
     fn restart(&mut self) {
         self.now = sys::monotonic_nanos();
         self.tasks = 0;
     }
 
-    /// Counts a task. Returns the time since the last look, in nanoseconds, if it looks now.
+    /// Counts a task. If the clock is read now, returns the time since the last reading, in nanoseconds.
     fn tick(&mut self) -> Option<u64> {
         self.tasks += 1;
         if self.tasks < self.stride {
             return None;
         }
-        Some(self.look())
+        Some(self.read())
     }
 
-    fn look(&mut self) -> u64 {
+    /// Reads the clock. Returns the time since the last reading, in nanoseconds.
+    fn read(&mut self) -> u64 {
         let before = std::mem::replace(&mut self.now, sys::monotonic_nanos());
         let passed = self.now.saturating_sub(before);
         self.stride = if passed > SHORT_STRIDE_NANOS {
@@ -229,12 +229,12 @@ pub(crate) struct Worker<'a> {
     payload: Vec<u8>,
     /// The number of the next task.
     next: u64,
-    /// Whether tasks are skipped: the parent has revoked them, and REVOKE_ACK has not arrived.
+    /// Whether tasks are skipped: the parent has revoked them and REVOKE_ACK has not arrived.
     skipping: bool,
 }
 
 impl<'a> Worker<'a> {
-    /// A worker that has sent two empty records: it is ready, and initialized.
+    /// Makes a worker that has sent the two empty records `Ready` and `Initialized`.
     pub(crate) fn new(
         reader: FrameReader,
         stream: &'a UnixStream,
@@ -278,13 +278,13 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Waits for bytes. Before it sleeps it sends the results that it has.
+    /// Waits for bytes. Sends all finished results before it blocks.
     fn await_bytes(&mut self, count: usize) -> io::Result<()> {
         if self.reader.has(count) {
             return Ok(());
         }
         if self.clock.tasks > 0 {
-            let passed = self.clock.look();
+            let passed = self.clock.read();
             self.journal.add_busy(passed);
         }
         self.writer.flush()?;
@@ -299,6 +299,7 @@ impl<'a> Worker<'a> {
         claim.map_err(|wire::Corrupt| ErrorKind::InvalidData.into())
     }
 
+    /// Runs the tasks of a TASKS frame.
     fn tasks(&mut self) -> io::Result<()> {
         self.await_bytes(frame::TASKS_HEADER - 1)?;
         let first = self.reader.u64()?;
@@ -306,14 +307,14 @@ impl<'a> Worker<'a> {
         let count = self.reader.u32()?;
         let length = self.reader.u64()? as usize;
         self.await_bytes(length)?;
-        // The handshake agreed on the whole table, so an unknown id is a corrupt stream.
+        // Both builds have the same table of tasks, so an unknown id is a corrupt stream.
         let entry = crate::task::find(id).ok_or(ErrorKind::InvalidData)?;
         if first != self.next && !self.skipping {
             return Err(ErrorKind::InvalidData.into());
         }
         let mut at = 0;
         for _ in 0..count {
-            // A task that is claimed counts as begun, so that arguments which kill their decoder are not tried again.
+            // The claim precedes the decoding, so that arguments which kill their decoder are not tried again.
             self.skipping = self.skipping || self.claim(self.next)? == Claim::Revoked;
             if self.skipping {
                 break;
@@ -331,17 +332,17 @@ impl<'a> Worker<'a> {
             let tag = run_timed(entry, args, &mut self.payload, self.journal.timer());
             self.writer.record(self.next, tag, &self.payload)?;
             self.next += 1;
-            self.note_time()?;
+            self.count_task()?;
         }
         self.reader.buffer.consume(length);
         Ok(())
     }
 
-    /// Adds up the time in tasks, and sends results that have waited long enough.
-    fn note_time(&mut self) -> io::Result<()> {
+    /// Adds up the time in tasks. Sends the results that have waited for the flush interval.
+    fn count_task(&mut self) -> io::Result<()> {
         if let Some(passed) = self.clock.tick() {
             self.journal.add_busy(passed);
-            if self.clock.now - self.flushed > GATHER_NANOS {
+            if self.clock.now - self.flushed > FLUSH_INTERVAL_NANOS {
                 self.flushed = self.clock.now;
                 return self.writer.flush();
             }
@@ -358,17 +359,17 @@ thread_local! {
     static RUNNING: Cell<u64> = const { Cell::new(NO_JOB) };
 }
 
-/// Where the standard library panics only to abort after another panic.
-const ABORT_PLACE: &str = "library/core/src/panicking.rs";
+/// Source file in which the standard library panics only to abort after another panic.
+const ABORT_LOCATION: &str = "library/core/src/panicking.rs";
 
-/// Whether a report of the panic hook is the cause of the task's failure. Panics of forked copies of the process are not, nor
-/// is the panic with which the standard library aborts ("in a destructor during cleanup").
+/// Whether a report of the panic hook is the cause of the task's failure. Panics of forked copies of the process are not,
+/// nor is the panic with which the standard library aborts ("in a destructor during cleanup").
 fn is_reason(panicked: &Panicked) -> bool {
-    let place = panicked.location().unwrap_or_default();
-    ORIGINAL.get().is_some_and(ForkMark::is_original) && !place.contains(ABORT_PLACE)
+    let location = panicked.location().unwrap_or_default();
+    ORIGINAL.get().is_some_and(ForkMark::is_original) && !location.contains(ABORT_LOCATION)
 }
 
-/// Writes the panics of tasks into the journal at once, in case that this process aborts.
+/// Has the panic hook write the panics of tasks into the journal, in case this process aborts.
 fn report_panics(journal: &'static Journal) {
     panic::report_early(move |panicked| {
         if is_reason(panicked) {
@@ -377,14 +378,14 @@ fn report_panics(journal: &'static Journal) {
     });
 }
 
-/// With `panic = "abort"`: sends the record of a task that panics inside the panic hook, because nothing of this process
-/// runs after it. Otherwise the task may catch the panic, and nothing is sent.
+/// With `panic = "abort"`, has the panic hook send the record of a task that panics: no later code of this process runs.
+/// Without it the task may catch the panic, and the hook sends nothing.
 pub(crate) fn report_aborts(stream: &UnixStream) -> io::Result<()> {
     if cfg!(panic = "abort") {
         let stream = stream.try_clone()?;
         panic::report_early(move |panicked| {
             if is_reason(panicked) {
-                // A parent that has gone needs no reason.
+                // An error means that the parent has ended.
                 let _ = send(&stream, Tag::Panicked, &wire::encode_panic(panicked));
             }
         });

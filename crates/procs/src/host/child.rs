@@ -1,4 +1,4 @@
-//! A child as its parent holds it: how it is executed, ended and collected.
+//! Children as seen by their parent: execution, kill, collection.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -20,27 +20,27 @@ use crate::process::stdio::Streams;
 use crate::sys::{self, Execution, FailedStep, ParentDeath, SIGKILL};
 use crate::wire::marker;
 
-/// How a new process comes to be.
+/// How a new process is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[doc(alias = "set_start_method")]
 #[doc(alias = "forkserver")]
 pub enum StartMethod {
-    /// From the fork server: this program, started once more with the first process that needs it, and duplicated
-    /// there. Fast (about a tenth of a millisecond), whatever the size of this process.
+    /// By the fork server: a second instance of this program, started with the first process that needs it, which clones
+    /// itself. A start takes about a tenth of a millisecond, whatever the size of this process.
     ///
     /// The new process gets the environment, working directory, standard output and standard error that this one has at
-    /// that moment. What the kernel hands on is as it is then too: users, groups, capabilities, limits, priority, umask,
-    /// ignored signals, CPUs, root directory, control group. After a change of these the next start takes about a
+    /// that moment. It also inherits this process's current users, groups, capabilities, limits, priority, umask, ignored
+    /// signals, CPUs, root directory and control group. After a change of one of these, the next start takes about a
     /// millisecond, for a new fork server. No signal is blocked.
     #[default]
     ForkServer,
-    /// This program, started anew for each process: slower (about a millisecond), with an address layout of its own, and
-    /// with everything as it is in this process at that moment.
+    /// By executing this program for each process. A start takes about a millisecond. The new process has an address
+    /// layout of its own, and inherits what this one has at that moment.
     Spawn,
 }
 
-/// How a child is made, and what it inherits.
+/// How a child is started, and its attributes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SpawnOptions {
     pub(crate) method: StartMethod,
@@ -51,7 +51,7 @@ pub(crate) struct SpawnOptions {
 }
 
 impl SpawnOptions {
-    /// Checks what the system cannot represent.
+    /// Refuses options that the system cannot represent.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         for (name, value) in &self.env {
             check_variable(name, value.as_deref())?;
@@ -65,19 +65,19 @@ impl SpawnOptions {
     }
 }
 
-/// A child that has been started, and nothing said to it yet.
+/// A child that has been started and waits for its handshake.
 pub(crate) struct Child {
     pub(crate) pid: u32,
     pub(crate) pidfd: OwnedFd,
     pub(crate) stream: UnixStream,
 }
 
-/// Starts this program once more, with its arguments. The marker tells it what it is.
+/// Executes this program as a child, with this process's arguments and the marker in its environment.
 pub(crate) fn execute(options: &SpawnOptions, marker: String) -> Result<Child, SystemError> {
     let failed = || SystemError::new("start a process");
     let (ours, theirs) =
         socket::pair().map_err(SystemError::new("make a socket pair for a new process"))?;
-    // The kernel follows this link in the child to the very file that runs here, even if it was replaced on disk.
+    // In the child the kernel resolves this link to the file that runs here, even if it was replaced on disk.
     let program = CString::new("/proc/self/exe").map_err(io::Error::other);
     let arguments = env::args_os().map(|argument| c_string(&argument));
     let cwd = options.cwd.as_ref().map(|cwd| c_string(cwd.as_os_str()));
@@ -90,24 +90,18 @@ pub(crate) fn execute(options: &SpawnOptions, marker: String) -> Result<Child, S
         on_parent_death: ParentDeath::Ignore,
     };
     let (stdout, stderr) = (io::stdout(), io::stderr());
-    let null;
-    let outputs = if sys::is_open(stdout.as_fd()) && sys::is_open(stderr.as_fd()) {
-        [stdout.as_fd(), stderr.as_fd()]
+    let outputs = [stdout.as_fd(), stderr.as_fd()];
+    let null = if outputs.iter().all(|output| sys::is_open(*output)) {
+        None
     } else {
-        null = File::options().write(true).open("/dev/null");
-        let null = null
-            .as_ref()
-            .map_err(|error| io::Error::from(error.kind()))
-            .map_err(SystemError::new("open /dev/null for a new process"))?;
-        [stdout.as_fd(), stderr.as_fd()].map(|output| {
-            if sys::is_open(output) {
-                output
-            } else {
-                null.as_fd()
-            }
-        })
+        let null = File::options().write(true).open("/dev/null");
+        Some(null.map_err(SystemError::new("open /dev/null for a new process"))?)
     };
-    let streams = [theirs.as_fd(), outputs[0], outputs[1]];
+    let [stdout, stderr] = outputs.map(|output| match &null {
+        Some(null) if !sys::is_open(output) => null.as_fd(),
+        _ => output,
+    });
+    let streams = [theirs.as_fd(), stdout, stderr];
     let (pid, pidfd) = sys::start_program(&execution, streams).map_err(|(step, error)| {
         SystemError::new(match step {
             FailedStep::Cwd => "enter the working directory of a new process",
@@ -125,7 +119,7 @@ fn c_string(text: &OsStr) -> io::Result<CString> {
     CString::new(text.as_bytes()).map_err(io::Error::other)
 }
 
-/// The environment of this process with the changes of the options and the marker, as `NAME=value`.
+/// Returns the environment of this process with the changes of the options and the marker, as `NAME=value`.
 fn environment(options: &SpawnOptions, marker: String) -> io::Result<Vec<CString>> {
     let mut variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
     for (name, value) in &options.env {
@@ -143,26 +137,26 @@ fn environment(options: &SpawnOptions, marker: String) -> io::Result<Vec<CString
     variables.iter().map(entry).collect()
 }
 
-/// Collects a child that has ended, and kills what is left in its process group. `None` while it runs.
+/// Collects a child that has ended, and kills the rest of its process group. Returns `None` while the child runs.
 pub(crate) fn collect(pid: u32, pidfd: &OwnedFd) -> Option<(ExitStatus, ResourceUsage)> {
     sys::kill_group_of_ended(pid, pidfd.as_fd());
     let end = match sys::reap(pidfd.as_fd()) {
         Ok(None) => return None,
         Ok(Some((end, usage))) => (ExitStatus::new(end), usage),
-        // It was collected elsewhere.
+        // Other code of this process has collected it.
         Err(_) => (ExitStatus::UNKNOWN, ResourceUsage::default()),
     };
     info::child_ended(pid);
     Some(end)
 }
 
-/// How long a child may take from its kill to its end.
+/// Upper bound of the wait for a killed child's end.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Ends a child that is not needed, and collects it.
+/// Kills a child that is not needed, and collects it.
 pub(crate) fn discard(child: Child) {
     let _ = sys::signal(child.pidfd.as_fd(), SIGKILL);
-    // The end of its socket ends one that acts for another user and takes no signals from this one.
+    // A child that runs as another user takes no signals from this process. The close of its socket ends it.
     drop(child.stream);
     sys::await_readable(child.pidfd.as_fd(), EXIT_TIMEOUT);
     let _ = sys::reap(child.pidfd.as_fd());

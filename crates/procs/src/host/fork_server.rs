@@ -1,11 +1,12 @@
-//! The fork server: this program, started once, with one thread and little memory, duplicated for each new process.
+//! The client of the fork server. The server is a second instance of this program with one thread and little memory, which
+//! clones itself for each new process.
 //!
-//! A duplicate is made as a *sibling* of the server, that is, as a child of the process that ordered it: that one waits for
-//! it, can signal it without fear of a recycled pid, and is the parent with which it dies. The server itself knows
-//! nothing of its duplicates, and its own death harms none of them; the next start brings up a new one.
+//! A clone is a *sibling* of the server, that is, a child of the process that ordered it. That process alone can wait for
+//! it, so its pid is not recycled before. The server keeps no record of its clones, and they outlive it. If the server has
+//! ended, the next start brings up a new one.
 //!
-//! One duplicate is always made in advance, the *spare*. A start hands it what this process has at that moment
-//! (environment, working directory, outputs), and orders the next.
+//! One clone, the *spare*, is always made in advance. A start sends it what this process has at that moment (environment,
+//! working directory, outputs), and orders the next one.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -21,59 +22,59 @@ use std::time::{Duration, Instant};
 
 use crate::error::{StartError, SystemError, check_variable};
 use crate::host::child::{self, Child, SpawnOptions};
+use crate::host::socket;
 use crate::process::status::ExitStatus;
 use crate::sys::{self, Context, Guard, ParentDeath, SIGKILL};
 use crate::wire::codec;
 use crate::wire::marker;
-use crate::wire::spare::{EAGER, HandOver, OURS, Order};
+use crate::wire::spare::{BIND_NOW, HandOver, Order, SET_BY_PROCS};
 use crate::wire::{self, Tag};
 use crate::wire::{START_DEADLINE, refusal_of};
 
 /// The server of this process.
 static SERVER: Mutex<Option<Server>> = Mutex::new(None);
 
-/// Servers that make no processes any more and guard programs that have not ended.
+/// Servers that make no more processes and still guard running programs.
 static RETIRED: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
-/// So many bytes find room in an empty socket at once.
-const MAX_FIRST: usize = 4096;
-
-/// This process's side of the server.
+/// A running fork server.
 struct Server {
-    /// The process whose server it is: a forked child of that one has the memory, but not the server.
+    /// The process that started the server. A forked child has a copy of this memory, but no server.
     owner: u32,
     child: Child,
-    /// What it has inherited. After a change here its duplicates would have the old one.
+    /// What the server has inherited from this process. After a change here, its clones would inherit the old values.
     context: Context,
     env: Vec<(OsString, OsString)>,
     cwd: Option<PathBuf>,
-    /// Whether a spare is ordered and not yet taken.
+    /// Whether a spare has been ordered and not yet taken.
     ordered: bool,
-    /// Whether it has been asked to guard programs.
+    /// Whether the server has been asked to guard programs.
     guards: bool,
 }
 
-/// The environment, but for entries whose name begins with `=`. They are inherited and cannot be set.
+/// Returns the environment without entries whose name begins with `=`: they are inherited and cannot be set.
 fn settable_variables() -> Vec<(OsString, OsString)> {
     env::vars_os()
         .filter(|(name, _)| check_variable(name, None).is_ok())
         .collect()
 }
 
-/// Starts a child from the fork server, which is brought up first if there is none, or none that lives.
+/// Starts a child from the fork server. Starts the server first if none runs.
 pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartError> {
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     match start_from(&mut slot, options, name)? {
         Ok(child) => Ok(child),
-        // It died just now, or does not run: a new one is brought up.
+        // The server has just died, or is stopped: a new one is started.
         Err(_) => start_from(&mut slot, options, name)?.map_err(StartError::from),
     }
 }
 
-/// What ends a program with its descendants when this process is killed: the fork server, if this process can have one and
-/// is the program's first. What others start ends with them by other means.
+/// Returns what ends a program and its descendants when this process is killed.
+///
+/// In the program's first process that is the fork server, if it can be started. Otherwise it is a signal of the kernel.
+/// Any other process is a subreaper whose descendants its parent kills.
 pub(crate) fn on_parent_death() -> ParentDeath {
-    if !matches!(marker::permit(), Ok(1)) {
+    if !matches!(marker::check_can_spawn(), Ok(1)) {
         return ParentDeath::Signal;
     }
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +92,7 @@ pub(crate) fn on_parent_death() -> ParentDeath {
     }
 }
 
-/// Gives up a server that is of no use for starts. One that guards programs goes on until their end.
+/// Stops using a server for starts. A server that guards programs runs until they have ended.
 fn retire(server: Server) {
     let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
     retired.retain(Server::is_running);
@@ -100,15 +101,14 @@ fn retire(server: Server) {
     }
 }
 
-/// Starts a child from a server that lives, as far as can be seen. The inner error says that it does not answer; it is given
-/// up then.
+/// Starts a child from a usable server. The inner error means that the server does not answer; it is retired then.
 fn start_from(
     slot: &mut Option<Server>,
     options: &SpawnOptions,
     name: &str,
 ) -> Result<Result<Child, SystemError>, StartError> {
     if slot.as_ref().is_none_or(|server| !server.is_usable()) {
-        // The old one is collected before the new one is made, and its spare, which is as this process was.
+        // The old server's spare has inherited outdated values. Both are collected before the new server is started.
         if let Some(mut server) = slot.take() {
             server.discard_spare();
             retire(server);
@@ -156,8 +156,10 @@ impl Server {
         let (env, cwd) = (settable_variables(), env::current_dir().ok());
         let context = Context::current();
         let mut options = SpawnOptions::default();
-        if env::var_os(EAGER).is_none() {
-            options.env.push((EAGER.into(), Some(OURS.into())));
+        if env::var_os(BIND_NOW).is_none() {
+            options
+                .env
+                .push((BIND_NOW.into(), Some(SET_BY_PROCS.into())));
         }
         let child = child::execute(&options, marker::of_child(true))?;
         let mut server = Self {
@@ -174,7 +176,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The server's first record says whether it will serve.
+    /// Waits for the server's first record, which is either `Ready` or a refusal.
     fn await_ready(&self) -> Result<(), StartError> {
         let refuse = |error| StartError::System(SystemError::new("talk to the fork server")(error));
         let mut stream = &self.child.stream;
@@ -183,14 +185,14 @@ impl Server {
         let mut bytes = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            // A time of zero would mean "for ever".
+            // A timeout of zero would mean none.
             stream
                 .set_read_timeout(Some(left.max(Duration::from_millis(1))))
                 .map_err(refuse)?;
             let mut byte = [0];
             match stream.read(&mut byte) {
                 Ok(1) => bytes.push(byte[0]),
-                Ok(_) => return Err(StartError::of_early_end(self.end())),
+                Ok(_) => return Err(StartError::of_early_end(self.reap())),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(StartError::TimedOut(START_DEADLINE)),
             }
@@ -213,8 +215,8 @@ impl Server {
         self.owner == process::id() && !sys::is_readable(self.child.pidfd.as_fd())
     }
 
-    /// Waits for its end, which is near, and collects it.
-    fn end(&self) -> ExitStatus {
+    /// Waits for the end of a server that has closed its socket or was killed, and collects it. Kills it after a second.
+    fn reap(&self) -> ExitStatus {
         let mut deadline = Instant::now() + Duration::from_secs(1);
         let mut killed = false;
         loop {
@@ -224,7 +226,7 @@ impl Server {
                     let mut polled = [sys::as_poll(self.child.pidfd.as_fd(), true, false)];
                     let _ = sys::poll(&mut polled, Some(Duration::from_millis(100)));
                 }
-                // It is in a system call that cannot be interrupted.
+                // It is in an uninterruptible system call.
                 Ok(None) if killed => return ExitStatus::UNKNOWN,
                 Ok(None) => {
                     killed = true;
@@ -236,26 +238,26 @@ impl Server {
         }
     }
 
-    /// Takes the spare, hands it what it is to have, and orders the next. The inner error is the server's answer.
+    /// Takes the spare, sends it the hand-over, and orders the next. The inner error is the server's answer.
     fn take(&mut self, options: &SpawnOptions, name: &str) -> io::Result<io::Result<Child>> {
         let spare = match self.spare()? {
             Ok(spare) => spare,
             Err(error) => return Ok(Err(error)),
         };
         match self.hand_over(&spare, options, name) {
-            // A spare that has ended says why in its socket, or its end says more.
+            // A spare that has ended is returned: its records or its exit status give the reason.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 child::discard(spare);
                 return Err(error);
             }
             _ => {}
         }
-        // The next start sees that this one did not arrive.
+        // If this order fails, `ordered` stays false, and the next start orders again.
         let _ = self.order();
         Ok(Ok(spare))
     }
 
-    /// A spare that lives. What was ordered earlier may have been killed since, or refused for a lack that is over.
+    /// Returns a running spare. An earlier order may have been refused, or its spare killed since: then orders once more.
     fn spare(&mut self) -> io::Result<io::Result<Child>> {
         if self.ordered {
             match self.receive()? {
@@ -268,7 +270,7 @@ impl Server {
         self.receive()
     }
 
-    /// Ends what was ordered and not taken: it is a child of this process.
+    /// Kills and collects a spare that was ordered and not taken: it is a child of this process.
     fn discard_spare(&mut self) {
         if self.owner == process::id()
             && self.ordered
@@ -288,13 +290,13 @@ impl Server {
         (&self.child.stream).write_all(&order.to_bytes())
     }
 
-    /// The socket on which programs register.
+    /// Returns the socket on which programs register.
     fn guard(&mut self) -> io::Result<UnixStream> {
         self.guards = true;
         self.child.stream.try_clone()
     }
 
-    /// Receives an ordered spare, or the error that the server had.
+    /// Receives an ordered spare, or the server's error.
     fn receive(&mut self) -> io::Result<io::Result<Child>> {
         let mut stream = &self.child.stream;
         stream.set_read_timeout(Some(START_DEADLINE))?;
@@ -302,7 +304,7 @@ impl Server {
         let received = sys::receive_with_descriptors(stream.as_fd(), &mut answer);
         let (count, descriptors) = match received {
             Ok(received) => received,
-            // This process has no room for the descriptors. The bytes have arrived.
+            // This process is at its limit of descriptors. The bytes have arrived without them.
             Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
                 self.ordered = false;
                 if let Ok(pid @ 1..) = u32::try_from(i32::from_le_bytes(answer)) {
@@ -342,12 +344,12 @@ impl Server {
         let body = codec::to_vec(&hand_over).map_err(io::Error::other)?;
         let message = [&(body.len() as u32).to_le_bytes(), body.as_slice()].concat();
         let passed: Vec<_> = outputs.into_iter().flatten().collect();
-        let (first, rest) = message.split_at(message.len().min(MAX_FIRST));
+        let (first, rest) = message.split_at(message.len().min(socket::ALWAYS_FITS));
         sys::send_with_descriptors(spare.stream.as_fd(), first, &passed)?;
         write_all(&spare.stream, rest)
     }
 
-    /// How the environment here, with the child's changes, differs from the server's.
+    /// Returns the changes from the server's environment to this process's with those of the options.
     fn env_changes(&self, options: &SpawnOptions) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let bytes = |text: &OsStr| text.as_bytes().to_vec();
         let now = settable_variables();
@@ -375,7 +377,7 @@ impl Server {
     fn cwd_change(&self, options: &SpawnOptions) -> Option<Vec<u8>> {
         let here = env::current_dir().ok();
         let here = here.filter(|here| self.cwd.as_ref() != Some(here));
-        // A relative directory is relative to where this process is.
+        // A relative path is relative to the working directory of this process.
         let wanted = match (&options.cwd, here) {
             (Some(cwd), _) => std::path::absolute(cwd).ok().or_else(|| Some(cwd.clone())),
             (None, here) => here,
@@ -389,15 +391,15 @@ impl Drop for Server {
         if self.owner != process::id() {
             return;
         }
-        // The end of its socket ends a server that acts for another user now and takes no signals from this one.
+        // A server that runs as another user takes no signals from this process. The close of its socket ends it.
         let _ = self.child.stream.shutdown(Shutdown::Both);
         let _ = sys::signal(self.child.pidfd.as_fd(), SIGKILL);
-        self.end();
+        self.reap();
         self.discard_spare();
     }
 }
 
-/// The error of a read whose time limit has passed: the system calls it EAGAIN, as the lack of a resource.
+/// Converts the error of a read whose time limit has passed: the system reports EAGAIN, as it does for lack of a resource.
 fn as_timed_out(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock {
         io::ErrorKind::TimedOut.into()

@@ -1,4 +1,4 @@
-//! The side of the process that starts others: starting, watching and collecting children.
+//! The code of a process that starts others: starting, watching and collecting children.
 
 pub(crate) mod child;
 pub(crate) mod fork_server;

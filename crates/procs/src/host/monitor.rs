@@ -1,9 +1,9 @@
-//! The process monitor: one thread of this process that watches the children that no pool has, until they end.
+//! The process monitor: one thread that watches the children of this process that belong to no pool, until they end.
 //!
-//! It ends with the program only, so that a handle may be dropped at any time: the child is collected all the same.
+//! The thread runs until the program ends, so a child is collected also when its handle has been dropped.
 //!
-//! Should the thread panic, its processes are dropped, which ends them and publishes [`ProcessError::MonitorPanicked`]: no
-//! wait outlasts it. The next process gets a new monitor.
+//! If the thread panics, it drops its processes. That kills them and publishes [`ProcessError::MonitorPanicked`], so that
+//! every wait ends. The next process gets a new monitor.
 
 use std::os::fd::AsFd;
 use std::process;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::error::{DecodeError, EncodeError, ProcessError, StartError, SystemError};
 use crate::host::child;
 use crate::host::notifier::Notifier;
-use crate::host::socket::{BufferedSocket, Filled};
+use crate::host::socket::BufferedSocket;
 use crate::process::status::{ExitStatus, ResourceUsage};
 use crate::process::{Outcome, ProcessState};
 use crate::sys::{self, PollFd};
@@ -26,14 +26,14 @@ const EXIT_LIMIT: Duration = Duration::from_secs(1);
 
 /// The monitor of this process.
 pub(crate) struct Monitor {
-    /// Processes that the thread has not taken yet. `None` once the thread has ended.
+    /// Processes that the thread has not taken over yet. `None` once the thread has ended.
     added: Mutex<Option<Vec<MonitoredProcess>>>,
     notifier: Notifier,
-    /// The thread is to panic.
+    /// Makes the thread panic.
     fails: AtomicBool,
 }
 
-/// The monitor, and the process to which it belongs: a forked child has the memory but not the thread.
+/// The monitor, and the process to which it belongs: a forked child has a copy of the memory, but not the thread.
 static MONITOR: Mutex<Option<(u32, Arc<Monitor>)>> = Mutex::new(None);
 
 impl Monitor {
@@ -57,7 +57,7 @@ impl Monitor {
             .name("procs-monitor".to_owned())
             .spawn(move || {
                 let mut processes = Vec::new();
-                // Dropped first: once a wait ends, no process is given to this monitor any more.
+                // Dropped before the processes: no process is added to this monitor once a wait has ended.
                 let _end = EndMonitor(&thread);
                 thread.run(&mut processes);
             })
@@ -66,7 +66,7 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// Watches a process that was started, until its end.
+    /// Watches a process until its end.
     pub(crate) fn track(&self, process: MonitoredProcess) {
         let untracked = match &mut *self.added() {
             Some(added) => {
@@ -75,12 +75,12 @@ impl Monitor {
             }
             None => Some(process),
         };
-        // Outside the lock: this ends the process.
+        // Outside the lock: the drop kills the process and waits for its end.
         drop(untracked);
         self.notifier.wake();
     }
 
-    /// Has the thread of this process's monitor panic.
+    /// Makes the thread of this process's monitor panic.
     pub(crate) fn fail() {
         if let Some((_, monitor)) = &*MONITOR.lock().unwrap_or_else(PoisonError::into_inner) {
             monitor.fails.store(true, Relaxed);
@@ -110,7 +110,7 @@ impl Monitor {
                 polled.push(process.interest());
                 polled.push(sys::as_poll(process.state.as_fd(), true, false));
             }
-            // A poll fails when the kernel has no memory. All processes are examined then, after a pause.
+            // A poll fails when the kernel has no memory. Then all processes are examined, after a pause.
             let found = sys::poll(&mut polled, timeout);
             self.notifier.awake(polled[0].revents != 0);
             if found.is_err() {
@@ -130,7 +130,7 @@ impl Monitor {
     }
 }
 
-/// Takes no more processes, and ends those that were added last, when the thread ends.
+/// When the thread ends, closes the monitor and kills the processes that the thread had not taken over.
 struct EndMonitor<'a>(&'a Monitor);
 
 impl Drop for EndMonitor<'_> {
@@ -140,94 +140,114 @@ impl Drop for EndMonitor<'_> {
     }
 }
 
+/// Phase of a process.
+///
+/// | from | event | to |
+/// |---|---|---|
+/// | `Starting` | the record `Ready` | `Started` |
+/// | `Starting` | the deadline passes | `Started`; the process is killed and the outcome is an error |
+/// | `Starting`, `Started` | the process has ended and was collected | `Ended` |
+///
+/// The socket may close in any phase. A process that ends while `Starting`, other than by a signal, has never been ready.
+enum Phase {
+    Starting { deadline: Instant },
+    Started,
+    Ended,
+}
+
 /// A process that belongs to no pool, until its end.
 pub(crate) struct MonitoredProcess {
     state: Arc<ProcessState>,
-    link: BufferedSocket,
-    /// Deadline of its record `Ready`.
-    start_deadline: Option<Instant>,
+    socket: BufferedSocket,
+    phase: Phase,
+    /// The result of its task, or the error of its start, once known.
     outcome: Option<Outcome>,
-    /// Its socket is closed: only the pidfd is polled.
-    closed: bool,
-    /// Its end is stored in its handle.
-    published: bool,
 }
 
 impl MonitoredProcess {
-    pub(crate) fn new(state: Arc<ProcessState>, link: BufferedSocket) -> Self {
-        let start_deadline = Some(Instant::now() + START_DEADLINE);
+    pub(crate) fn new(state: Arc<ProcessState>, socket: BufferedSocket) -> Self {
+        let deadline = Instant::now() + START_DEADLINE;
         Self {
             state,
-            link,
-            start_deadline,
+            socket,
+            phase: Phase::Starting { deadline },
             outcome: None,
-            closed: false,
-            published: false,
         }
     }
 
+    /// Returns the deadline of the record `Ready`, while it has not arrived.
     fn deadline(&self) -> Option<Instant> {
-        self.start_deadline
-    }
-
-    /// The events of its socket to wait for: none once it is closed, because a closed socket is always ready.
-    fn interest(&self) -> PollFd {
-        let mut socket = self.link.interest();
-        if self.closed {
-            socket.fd = -1;
+        match self.phase {
+            Phase::Starting { deadline } => Some(deadline),
+            Phase::Started | Phase::Ended => None,
         }
-        socket
     }
 
-    /// Reads and writes what can move now. Returns true once the process has ended and its end is published.
+    /// Returns the events of its socket to wait for: none once it is closed, because a closed socket is always ready.
+    fn interest(&self) -> PollFd {
+        let mut events = self.socket.interest();
+        if self.socket.is_closed() {
+            events.fd = -1;
+        }
+        events
+    }
+
+    /// Reads and writes without blocking. Returns true once the process has ended and its end is published.
     fn handle_events(&mut self, now: Instant) -> bool {
-        self.link.flush();
-        if !self.closed {
-            self.closed = self.link.fill() == Filled::Closed;
+        self.socket.flush();
+        if !self.socket.is_closed() {
+            self.socket.fill();
         }
         self.read();
-        if self.start_deadline.is_some_and(|deadline| deadline <= now) {
-            self.start_deadline = None;
-            self.give_up(StartError::TimedOut(START_DEADLINE));
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.phase = Phase::Started;
+            self.kill_with(StartError::TimedOut(START_DEADLINE));
         }
         self.finish()
     }
 
-    fn give_up(&mut self, error: StartError) {
+    /// Kills the process. The error is its outcome, unless it has one already.
+    fn kill_with(&mut self, error: StartError) {
         self.outcome.get_or_insert(Err(ProcessError::Start(error)));
+        self.kill();
+    }
+
+    fn kill(&self) {
         if self.state.kill_tree().is_err() {
-            self.link.hang_up();
+            self.socket.hang_up();
         }
     }
 
+    /// Handles the records that have arrived.
     fn read(&mut self) {
         loop {
-            let size = match wire::record(self.link.unread()) {
+            let size = match wire::record(self.socket.unread()) {
                 Ok(None) => return,
                 Ok(Some(record)) => {
                     if record.tag == Tag::Ready {
-                        self.start_deadline = None;
+                        self.phase = Phase::Started;
                     } else if self.outcome.is_none() {
                         self.outcome = Some(outcome_of(&record));
                     }
                     record.size
                 }
                 Err(wire::Corrupt) => {
-                    self.give_up(StartError::Garbled);
-                    self.link.unread().len()
+                    self.kill_with(StartError::Garbled);
+                    self.socket.unread().len()
                 }
             };
-            self.link.consume(size);
+            self.socket.consume(size);
         }
     }
 
+    /// Publishes the end of a process that has ended. Returns false while it runs.
     fn finish(&mut self) -> bool {
         let Some((status, usage)) = child::collect(self.state.pid(), self.state.pidfd()) else {
             return false;
         };
-        self.link.drain();
+        self.socket.drain();
         self.read();
-        let never_ready = self.start_deadline.is_some() && status.signal().is_none();
+        let never_ready = self.deadline().is_some() && status.signal().is_none();
         let outcome = self.outcome.take().unwrap_or_else(|| {
             Err(if never_ready {
                 ProcessError::Start(StartError::of_early_end(status))
@@ -240,26 +260,24 @@ impl MonitoredProcess {
             })
         });
         self.state.complete(status, outcome);
-        self.published = true;
+        self.phase = Phase::Ended;
         true
     }
 
-    /// Collects a process that was killed, if it ends in time.
+    /// Waits for the end of a process that was killed, at most for [`EXIT_LIMIT`], and collects it.
     fn await_exit(&self) -> Option<(ExitStatus, ResourceUsage)> {
         sys::await_readable(self.state.as_fd(), EXIT_LIMIT);
         child::collect(self.state.pid(), self.state.pidfd())
     }
 }
 
-/// Kills a process that is not watched any more, so that no wait for it lasts for ever.
+/// Kills a process that is no longer watched, and publishes its end, so that every wait for it ends.
 impl Drop for MonitoredProcess {
     fn drop(&mut self) {
-        if self.published {
+        if matches!(self.phase, Phase::Ended) {
             return;
         }
-        if self.state.kill_tree().is_err() {
-            self.link.hang_up();
-        }
+        self.kill();
         let status = self
             .await_exit()
             .map_or(ExitStatus::UNKNOWN, |(status, _)| status);

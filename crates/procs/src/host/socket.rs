@@ -1,4 +1,4 @@
-//! A parent's end of the socket to a child: it never blocks, and buffers what cannot be sent yet.
+//! A parent's end of the socket to a child. It never blocks, and buffers what cannot be sent yet.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::Shutdown;
@@ -14,9 +14,9 @@ use crate::wire::ReadBuffer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
     /// Everything that had arrived has been read.
-    Dry,
-    /// There may be more.
-    More,
+    Drained,
+    /// The read stopped at its bound: more may have arrived.
+    Partial,
     /// The child has closed its end, or it is broken.
     Closed,
 }
@@ -24,14 +24,15 @@ pub(crate) enum Filled {
 /// A parent's end of the socket to a child.
 pub(crate) struct BufferedSocket {
     stream: UnixStream,
-    out: Vec<u8>,
+    /// Bytes to send, of which the first `sent` have been sent.
+    unsent: Vec<u8>,
     sent: usize,
     input: ReadBuffer,
     /// Number of bytes read from the socket.
     received: u64,
-    /// Number of later bytes that came from the journal; the socket will deliver them again.
+    /// Number of bytes after those that came from the journal. The socket will deliver them again.
     ahead: usize,
-    /// Number of sent bytes that are no longer in `out`.
+    /// Number of sent bytes that are no longer in `unsent`.
     sent_before: u64,
     closed: bool,
 }
@@ -41,7 +42,7 @@ impl BufferedSocket {
     pub(crate) fn new(stream: UnixStream) -> Self {
         Self {
             stream,
-            out: Vec::new(),
+            unsent: Vec::new(),
             sent: 0,
             input: ReadBuffer::new(),
             received: 0,
@@ -52,41 +53,43 @@ impl BufferedSocket {
     }
 
     /// Returns the buffer to which bytes to send are appended.
-    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
-        &mut self.out
+    pub(crate) fn write_buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.unsent
     }
 
     /// Returns the number of bytes that wait to be sent.
     pub(crate) fn backlog(&self) -> usize {
-        self.out.len() - self.sent
+        self.unsent.len() - self.sent
     }
 
-    /// Sends as much as the socket takes. A closed socket swallows everything: the child's death is seen elsewhere.
+    /// Sends as much as the socket takes. Discards everything if the socket is closed: the read side reports the child's
+    /// end.
     ///
-    /// What the kernel has no memory for stays: a part of a frame that is lost would leave the child waiting for ever.
+    /// Bytes for which the kernel has no memory stay in the buffer: with a part of a frame lost, the child would wait for
+    /// ever.
     pub(crate) fn flush(&mut self) {
-        while self.sent < self.out.len() {
-            match (&self.stream).write(&self.out[self.sent..]) {
+        while self.sent < self.unsent.len() {
+            match (&self.stream).write(&self.unsent[self.sent..]) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if sys::is_out_of_memory(&error) => return pause(),
-                Err(_) => self.sent = self.out.len(),
+                Err(_) => self.sent = self.unsent.len(),
             }
         }
         self.sent_before += self.sent as u64;
         self.sent = 0;
-        self.out.clear();
-        // One large value must not hold its memory for the rest of the process's life.
-        self.out.shrink_to(1 << 20);
+        self.unsent.clear();
+        // The memory of one large value is not kept for the rest of the process's life.
+        self.unsent.shrink_to(1 << 20);
     }
 
-    /// Returns the events to poll: input, and room for output if some waits.
+    /// Returns the events to poll: input, and also output if bytes wait to be sent.
     pub(crate) fn interest(&self) -> PollFd {
-        sys::as_poll(self.stream.as_fd(), true, self.sent < self.out.len())
+        sys::as_poll(self.stream.as_fd(), true, self.sent < self.unsent.len())
     }
 
-    /// Reads a part of what has arrived, at most half a megabyte, so that no child keeps the others waiting.
+    /// Reads at most half a megabyte of what has arrived, so that no child delays the others.
     pub(crate) fn fill(&mut self) -> Filled {
         for _ in 0..4 {
             match self.input.read_from(&self.stream, self.ahead) {
@@ -95,20 +98,20 @@ impl BufferedSocket {
                     self.received += count as u64;
                     self.ahead -= self.ahead.min(count);
                     if !full {
-                        // A read that does not fill the buffer has emptied the socket.
-                        return Filled::Dry;
+                        // A read that does not fill the buffer has drained the socket.
+                        return Filled::Drained;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Filled::Dry,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Filled::Drained,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if sys::is_out_of_memory(&error) => {
                     pause();
-                    return Filled::More;
+                    return Filled::Partial;
                 }
                 Err(_) => return self.close(),
             }
         }
-        Filled::More
+        Filled::Partial
     }
 
     fn close(&mut self) -> Filled {
@@ -121,15 +124,15 @@ impl BufferedSocket {
         self.closed
     }
 
-    /// Reads everything that a child that has ended has left in the socket.
+    /// Reads everything that is left in the socket of a child that has ended.
     pub(crate) fn drain(&mut self) {
-        while self.fill() == Filled::More {}
+        while self.fill() == Filled::Partial {}
     }
 
-    /// Ends a child that this process may not signal, because one of them has changed its user. The child's lifeline finds
-    /// the connection closed, and ends it and what it has started.
+    /// Ends a child that this process may not signal, because one of the two has changed its user. The child's lifeline
+    /// thread sees the closed connection, and ends the child and its descendants.
     pub(crate) fn hang_up(&self) {
-        // An error means that it is closed already.
+        // An error means that it is already closed.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
@@ -140,17 +143,17 @@ impl BufferedSocket {
             .wrapping_add(self.sent as u64)
     }
 
-    /// Returns the position of the child's stream up to which it was received, also by the journal.
+    /// Returns the position in the child's stream up to which it was received, including bytes from the journal.
     pub(crate) fn position(&self) -> u64 {
         self.received + self.ahead as u64
     }
 
-    /// Whether so much came from the journal that the socket should be emptied of it.
+    /// Whether so many bytes came from the journal that their copies in the socket should be read.
     pub(crate) fn is_far_ahead(&self) -> bool {
         self.ahead > 256
     }
 
-    /// Appends bytes of the journal that follow the position.
+    /// Appends bytes of the journal that follow [`position`](Self::position).
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.input.append(bytes);
         self.ahead += bytes.len();
@@ -164,13 +167,13 @@ impl BufferedSocket {
         self.input.consume(count);
     }
 
-    /// Takes the first `count` unread bytes out.
+    /// Removes and returns the first `count` unread bytes.
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         self.input.take(count)
     }
 }
 
-/// Lets the kernel find memory. The socket stays ready, so the next poll would return at once.
+/// Gives the kernel time to free memory. The socket stays ready, so without a pause the polls would spin.
 fn pause() {
     thread::sleep(Duration::from_millis(1));
 }
@@ -181,7 +184,10 @@ impl AsFd for BufferedSocket {
     }
 }
 
-/// A connected pair: the parent's end, which does not block, and the child's, which does.
+/// Number of bytes for which an empty socket always has room.
+pub(crate) const ALWAYS_FITS: usize = 4096;
+
+/// Makes a connected pair: the parent's end, which is non-blocking, and the child's, which is blocking.
 pub(crate) fn pair() -> io::Result<(UnixStream, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! Starts a child by either method, and makes its handshake.
+//! Starts of children by either method, and their handshake.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::error::{SpawnError, StartError, SystemError};
 use crate::host::child::{self, Child, SpawnOptions, StartMethod};
 use crate::host::fork_server;
-use crate::host::socket::BufferedSocket;
+use crate::host::socket::{ALWAYS_FITS, BufferedSocket};
 use crate::process::info;
-use crate::sys::{self};
+use crate::sys;
 use crate::task::{self, Task};
 use crate::wire::codec;
 use crate::wire::marker;
@@ -24,8 +24,12 @@ pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartEr
     Ok(child)
 }
 
-/// A task as it is named on the wire, if the name is unambiguous.
-pub(crate) fn name_of<T: Task>() -> Result<TaskName, SpawnError> {
+/// Returns the name of a task on the wire.
+///
+/// # Errors
+///
+/// When two tasks of the program have the name.
+pub(crate) fn task_name<T: Task>() -> Result<TaskName, SpawnError> {
     let id = task::id_of::<T>();
     if task::is_ambiguous(id) {
         return Err(SpawnError::AmbiguousTask(T::NAME));
@@ -37,13 +41,13 @@ pub(crate) fn name_of<T: Task>() -> Result<TaskName, SpawnError> {
     })
 }
 
-/// The first bytes to a child: its set-up. `replaced`: the standard streams whose descriptors come with it.
+/// Encodes the first bytes to a child: its set-up. `replaced`: the standard streams whose descriptors come with it.
 pub(crate) fn setup(
     name: &str,
     depth: u32,
     options: &SpawnOptions,
     replaced: [bool; 3],
-    duty: Role,
+    role: Role,
 ) -> Result<Vec<u8>, SystemError> {
     let setup = Setup {
         build: marker::build()?,
@@ -53,7 +57,7 @@ pub(crate) fn setup(
         capabilities: sys::capabilities(),
         limits: options.limits.clone(),
         replaced,
-        duty,
+        role,
     };
     let body = codec::to_vec(&setup)
         .map_err(io::Error::other)
@@ -63,10 +67,7 @@ pub(crate) fn setup(
     Ok(bytes)
 }
 
-/// So many bytes find room in an empty socket at once.
-const MAX_FIRST: usize = 4096;
-
-/// Sends a child its handshake with the descriptors that belong to it, and queues the arguments.
+/// Sends a child its handshake with the descriptors that belong to it, and queues the rest of the arguments.
 pub(crate) fn send_handshake(
     socket: &mut BufferedSocket,
     handshake: &[u8],
@@ -75,17 +76,17 @@ pub(crate) fn send_handshake(
 ) -> Result<(), SystemError> {
     let mut message = handshake.to_vec();
     message.extend_from_slice(&(args.len() as u64).to_le_bytes());
-    let room = MAX_FIRST.saturating_sub(message.len()).min(args.len());
+    let room = ALWAYS_FITS.saturating_sub(message.len()).min(args.len());
     message.extend_from_slice(&args[..room]);
-    let (first, rest) = message.split_at(message.len().min(MAX_FIRST));
+    let (first, rest) = message.split_at(message.len().min(ALWAYS_FITS));
     match sys::send_with_descriptors(socket.as_fd(), first, descriptors) {
-        // One that has ended already did not get its handshake; its end says more than this error.
+        // The child has already ended: its exit status says more than this error.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             return Err(SystemError::new("send a new process its handshake")(error));
         }
         _ => {}
     }
-    let out = socket.out();
+    let out = socket.write_buffer();
     out.extend_from_slice(rest);
     out.extend_from_slice(&args[room..]);
     socket.flush();

@@ -1,4 +1,4 @@
-//! Starts of children beside a thread that must not block: requested here, collected as ready sockets.
+//! Starts of children for a thread that must not block. It requests a start here, and later takes the child.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,19 +13,25 @@ use crate::host::start;
 /// Dropping it ends the child.
 pub(crate) struct PendingStart(Arc<Mutex<StartState>>);
 
-/// What has become of a requested start.
+/// State of a requested start.
+///
+/// | from | event | to |
+/// |---|---|---|
+/// | `Requested` | the start has succeeded or failed | `Answered` |
+/// | `Requested` | the [`PendingStart`] is dropped | `Dropped`; the child is killed as soon as it is made |
+/// | `Answered` | `take`, or the [`PendingStart`] is dropped with the child, which is killed | `Dropped` |
 enum StartState {
     Requested,
     Answered(Result<Child, StartError>),
-    /// Nobody takes the answer: the child is ended as soon as it is made.
+    /// No thread will take the answer.
     Dropped,
 }
 
 impl PendingStart {
-    /// Requests a start. `notify` is called, on the thread that starts it, once [`take`](Self::take) has the answer.
+    /// Requests a start. The starting thread calls `notify` once [`take`](Self::take) can return the answer.
     ///
-    /// The thread is made for this start: it has the credentials, the priority and the CPUs of the calling thread, which the
-    /// kernel keeps for each thread, and the child has them too.
+    /// Each start has a thread of its own. It inherits the credentials, the priority and the CPUs of the calling thread,
+    /// which the kernel keeps per thread, and so does the child.
     ///
     /// # Errors
     ///
@@ -47,7 +53,7 @@ impl PendingStart {
         Ok(Self(state))
     }
 
-    /// Takes the answer, if it has come.
+    /// Takes the answer, if there is one.
     pub(crate) fn take(&self) -> Option<Result<Child, StartError>> {
         let mut state = lock(&self.0);
         match mem::replace(&mut *state, StartState::Dropped) {
@@ -69,7 +75,7 @@ impl Drop for PendingStart {
     }
 }
 
-/// Leaves the answer where it is taken from.
+/// Stores the answer. Kills the child if no thread will take it.
 fn publish(state: &Mutex<StartState>, answer: Result<Child, StartError>) {
     let mut state = lock(state);
     if !matches!(*state, StartState::Dropped) {

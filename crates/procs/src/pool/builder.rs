@@ -92,7 +92,7 @@ fn encode_initializer<T: Task>(args: &T::Args) -> Result<Initializer, SpawnError
     let mut encoded = Vec::new();
     // One of the descriptors is the journal's.
     let descriptors = attachments::encode(args, &mut encoded, attachments::LIMIT - 1)?;
-    Ok((start::name_of::<T>()?, (encoded, descriptors.into())))
+    Ok((start::task_name::<T>()?, (encoded, descriptors.into())))
 }
 
 impl PoolBuilder {
@@ -233,7 +233,7 @@ impl PoolBuilder {
     }
 
     fn build_by(self, deadline: Option<Instant>) -> Result<Pool, SpawnError> {
-        let depth = marker::permit()?;
+        let depth = marker::check_can_spawn()?;
         self.options.check()?;
         let workers = self.workers.unwrap_or_else(cpu_count);
         if workers == 0 {

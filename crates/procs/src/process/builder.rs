@@ -101,7 +101,7 @@ impl ProcessBuilder {
         args: T::Args,
     ) -> Result<Process<T::Output>, SpawnError> {
         static COUNTER: AtomicU64 = AtomicU64::new(1);
-        let depth = marker::permit()?;
+        let depth = marker::check_can_spawn()?;
         self.options.check()?;
         let mut encoded = Vec::new();
         let (replaced, mut descriptors, pipes) = self
@@ -121,20 +121,20 @@ impl ProcessBuilder {
             depth,
             &self.options,
             replaced,
-            Role::Once(start::name_of::<T>()?),
+            Role::Once(start::task_name::<T>()?),
         )?;
         // First: a process that was started must be watched.
         let monitor = Monitor::get()?;
         let child = start::start(&self.options, &name)?;
-        let mut link = BufferedSocket::new(child.stream);
+        let mut socket = BufferedSocket::new(child.stream);
         let passed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-        let greeted = start::send_handshake(&mut link, &greeting, &passed, &encoded);
+        let greeted = start::send_handshake(&mut socket, &greeting, &passed, &encoded);
         drop(descriptors);
         let state = ProcessState::new(child.pid, child.pidfd);
         if greeted.is_err() {
             state.kill();
         }
-        monitor.track(MonitoredProcess::new(state.clone(), link));
+        monitor.track(MonitoredProcess::new(state.clone(), socket));
         greeted?;
         Ok(Process::new(state, name, self.daemon, pipes))
     }

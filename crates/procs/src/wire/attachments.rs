@@ -1,6 +1,6 @@
 //! Descriptors inside values: a descriptor is encoded as its index in a list that is sent with the bytes (SCM_RIGHTS).
 //!
-//! Serde has no place for such a list. It belongs to the thread while one value is encoded or decoded.
+//! Serde does not pass such a list through, so it is kept in a thread-local while a value is encoded or decoded.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,25 +17,25 @@ use crate::wire::codec;
 pub(crate) const LIMIT: usize = sys::MAX_PASSED;
 
 thread_local! {
-    /// Descriptors of the value that is being encoded. `None`: none can travel with it.
-    static PACKED: RefCell<Option<Vec<OwnedFd>>> = const { RefCell::new(None) };
-    /// Descriptors that came with the value that is being decoded. `None`: it was taken.
+    /// Descriptors of the value that is being encoded. `None`: the value cannot carry descriptors.
+    static ATTACHED: RefCell<Option<Vec<OwnedFd>>> = const { RefCell::new(None) };
+    /// Descriptors that came with the value that is being decoded. `None`: the descriptor was taken.
     static ARRIVED: RefCell<Vec<Option<OwnedFd>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Restores the thread's former lists when it is dropped, also after a panic of the value's own code.
+/// Restores the thread's former lists when it is dropped, also while the value's code panics.
 struct Restore(Option<Vec<OwnedFd>>, Vec<Option<OwnedFd>>);
 
 impl Restore {
-    /// Replaces the thread's lists.
-    fn after(packed: Option<Vec<OwnedFd>>, arrived: Vec<Option<OwnedFd>>) -> Self {
-        Self(PACKED.replace(packed), ARRIVED.replace(arrived))
+    /// Replaces the thread's lists until the value is dropped.
+    fn replacing(attached: Option<Vec<OwnedFd>>, arrived: Vec<Option<OwnedFd>>) -> Self {
+        Self(ATTACHED.replace(attached), ARRIVED.replace(arrived))
     }
 }
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        PACKED.set(self.0.take());
+        ATTACHED.set(self.0.take());
         ARRIVED.set(std::mem::take(&mut self.1));
     }
 }
@@ -47,9 +47,9 @@ pub(crate) fn encode<T: Serialize>(
     limit: usize,
 ) -> Result<Vec<OwnedFd>, EncodeError> {
     let before = bytes.len();
-    let restore = Restore::after(Some(Vec::new()), Vec::new());
+    let restore = Restore::replacing(Some(Vec::new()), Vec::new());
     codec::encode(value, bytes)?;
-    let descriptors = PACKED.take().unwrap_or_default();
+    let descriptors = ATTACHED.take().unwrap_or_default();
     drop(restore);
     if descriptors.len() > limit {
         bytes.truncate(before);
@@ -59,10 +59,10 @@ pub(crate) fn encode<T: Serialize>(
     Ok(descriptors)
 }
 
-/// Calls a function that decodes a value with which these descriptors came, and closes those that it does not take.
+/// Calls a function that decodes a value with these descriptors. Closes those that it does not take.
 pub(crate) fn with<R>(descriptors: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
     let arrived = descriptors.into_iter().map(Some).collect();
-    let _restore = Restore::after(None, arrived);
+    let _restore = Restore::replacing(None, arrived);
     decode()
 }
 
@@ -76,16 +76,16 @@ pub(crate) fn pack<S: Serializer>(
         Ok(copy) => copy,
         Err(error) => return fail(format!("a descriptor in it cannot be duplicated: {error}")),
     };
-    let number = PACKED.with_borrow_mut(|packed| {
-        packed.as_mut().map(|packed| {
-            packed.push(copy);
-            packed.len() - 1
+    let number = ATTACHED.with_borrow_mut(|attached| {
+        attached.as_mut().map(|attached| {
+            attached.push(copy);
+            attached.len() - 1
         })
     });
     match number {
         Some(number) => (number as u32).serialize(serializer),
         None => fail(
-            "it holds a descriptor, which travels only in arguments of a process or of a pool's initializer, \
+            "it holds a descriptor, which can be sent only in arguments of a process or of a pool's initializer, \
              and in messages of a connection"
                 .to_owned(),
         ),
@@ -94,28 +94,29 @@ pub(crate) fn pack<S: Serializer>(
 
 /// Deserializes a descriptor: takes it out of the message's list.
 ///
-/// Serde reads untagged and flattened types from a buffer, perhaps several times: each attempt gets a duplicate.
+/// Serde may decode untagged and flattened types from its buffer several times: each attempt gets a duplicate.
 pub(crate) fn unpack<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OwnedFd, D::Error> {
-    deserializer.deserialize_newtype_struct(codec::READ_ONCE, Taker)
+    deserializer.deserialize_newtype_struct(codec::READ_ONCE, IndexVisitor)
 }
 
-struct Taker;
+/// Takes the descriptor whose index is decoded.
+struct IndexVisitor;
 
-impl<'de> Visitor<'de> for Taker {
+impl<'de> Visitor<'de> for IndexVisitor {
     type Value = OwnedFd;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a descriptor")
     }
 
-    /// The codec's own call: nothing reads the value again.
+    /// Called by the codec itself: the value is not decoded again.
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<OwnedFd, E> {
         ARRIVED
             .with_borrow_mut(|arrived| arrived.get_mut(usize::try_from(number).ok()?)?.take())
             .ok_or_else(missing)
     }
 
-    /// The call of serde's buffer.
+    /// Called by serde's buffer: the value may be decoded again.
     fn visit_newtype_struct<D: Deserializer<'de>>(
         self,
         deserializer: D,
@@ -135,7 +136,7 @@ fn missing<E: de::Error>() -> E {
     refuse("a descriptor in it did not come with it")
 }
 
-/// The error of a value whose descriptor is not of its kind.
+/// Makes the error of a value whose descriptor is of the wrong kind.
 pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
     E::custom(reason)
 }
@@ -145,7 +146,7 @@ pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
 /// Serializing it sends a duplicate. That works in the arguments of [`spawn`](crate::spawn) and of a pool's initializer,
 /// and in the messages of a [`Connection`](crate::Connection). Elsewhere it is an [`EncodeError`].
 ///
-/// It is made from `OwnedFd`, `File`, the standard library's sockets, pipes and child streams, and turns into `OwnedFd`.
+/// It converts from `OwnedFd`, `File` and the standard library's sockets, pipes and child streams, and into `OwnedFd`.
 ///
 /// ```
 /// use std::fs::File;
@@ -173,7 +174,7 @@ pub(crate) fn refuse<E: de::Error>(reason: &str) -> E {
 pub struct Descriptor(OwnedFd);
 
 impl Descriptor {
-    /// Takes over a file, a socket or another owner of a descriptor, of any type.
+    /// Makes a descriptor from a file, a socket or another owner of one, of any type.
     pub fn new(owner: impl Into<OwnedFd>) -> Self {
         Self(owner.into())
     }
@@ -185,7 +186,7 @@ impl Descriptor {
     }
 }
 
-/// Conversions from the owners of descriptors. A blanket one would overlap with that from `Descriptor` to itself.
+/// Conversions from the owners of descriptors. A blanket one would overlap with the one from `Descriptor` to itself.
 macro_rules! from_owners {
     ($($owner:path),* $(,)?) => {$(
         impl From<$owner> for Descriptor {

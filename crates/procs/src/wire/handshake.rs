@@ -1,7 +1,7 @@
-//! The handshake: what a parent sends to a new child before anything else, and how the child refuses.
+//! The handshake: the first message from a parent to a new child, and the child's refusal.
 //!
-//! Parent to child: the length (u32) of the [`Setup`], the set-up, the length (u64) of the arguments that it needs, the
-//! arguments.
+//! Parent to child: the length (u32) of the [`Setup`], the set-up, the length (u64) of the arguments of the task or of the
+//! initializer, the arguments.
 
 use std::io;
 use std::time::Duration;
@@ -13,40 +13,40 @@ use crate::process::limits::RawLimit;
 use crate::sys::Capabilities;
 use crate::wire::codec;
 
-/// How long a child may take to say that it is ready.
+/// Time limit of a child from its start to the record `Ready`.
 pub(crate) const START_DEADLINE: Duration = Duration::from_secs(10);
 
-/// What a child must know before it can work.
+/// Attributes and role of a child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Setup {
     /// The parent's build; the child's must be the same.
     pub(crate) build: u64,
-    /// How many processes lie between the child and the program's first.
+    /// Depth of nesting: 1 for a child of the program's first process.
     pub(crate) depth: u32,
     /// The child's name.
     pub(crate) name: String,
     /// The parent's name.
     pub(crate) parent_name: String,
-    /// The parent's capabilities, if it may read them. The child has no more.
+    /// The parent's capabilities, if it may read them: the child gives up all others.
     pub(crate) capabilities: Option<Capabilities>,
-    /// What the system shall allow it.
+    /// Resource limits of the child.
     pub(crate) limits: Vec<RawLimit>,
-    /// Which of the standard streams are replaced by the first descriptors that come with this.
+    /// Which standard streams the first descriptors of the message replace.
     pub(crate) replaced: [bool; 3],
-    /// What the child shall do.
-    pub(crate) duty: Role,
+    pub(crate) role: Role,
 }
 
-/// What a child shall do.
+/// Purpose of a child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Role {
-    /// Run one task and end.
+    /// Runs one task and exits.
     Once(TaskName),
-    /// Run the initializer, if there is one, then tasks until it is told to stop. A memory descriptor follows.
+    /// Runs the initializer, if there is one, and then tasks until the frame `STOP`. The journal's descriptor comes with
+    /// the handshake.
     Pool(Option<TaskName>),
 }
 
-/// A task, with all that must agree on both sides.
+/// A task by id, name and signature, all of which must agree on both sides.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TaskName {
     pub(crate) id: u64,
@@ -54,7 +54,7 @@ pub(crate) struct TaskName {
     pub(crate) signature: String,
 }
 
-/// Why a child will not work.
+/// Reason why a child does not serve.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Refusal {
     BuildDiffers,
@@ -64,7 +64,7 @@ pub(crate) enum Refusal {
     SetupFailed(i32),
 }
 
-/// Why a child will not work.
+/// Decodes a refusal from a record's payload.
 pub(crate) fn refusal_of(payload: &[u8]) -> StartError {
     match codec::decode(payload) {
         Ok(Refusal::BuildDiffers) => StartError::BuildDiffers,

@@ -1,8 +1,8 @@
-//! The mark of a child: an environment variable *and* a standard input that is a socket of the process named there.
+//! The marker of a child: an environment variable *and* a standard input that is a socket of the process it names.
 //!
-//! Programs that a task runs inherit the variable but not the socket, and start as usual. A child that has got rid of both
-//! its parent and its socket before it calls [`init`](crate::init) cannot be told from them. The depth in the variable
-//! bounds the chain of programs that start each other then.
+//! Programs that a task runs inherit the variable but not the socket, and start as usual. A child that has lost both its
+//! parent and its socket before it calls [`init`](crate::init) looks like such a program. The depth in the variable then
+//! bounds the chain of programs that start each other.
 
 use std::env;
 use std::fs;
@@ -17,38 +17,38 @@ use crate::process::info;
 use crate::sys;
 use crate::task;
 
-/// Marks a child; holds the pid of its parent, its depth, and the word for a fork server if it is to be one.
+/// Environment variable of a child: the pid of its parent, its depth, and [`FORK_SERVER`] for a fork server.
 pub(crate) const MARKER: &str = "PROCS_CHILD_OF";
 
-/// Marks a fork server.
+/// Third word of the marker of a fork server.
 const FORK_SERVER: &str = "forkserver";
 
-/// The largest depth of nested processes. Deeper is a runaway recursion rather than a plan.
+/// Largest depth of nested processes. A deeper nesting is taken for a runaway recursion.
 pub(crate) const MAX_DEPTH: u32 = 16;
 
-/// Whether this process has passed the entry.
-static PASSED: AtomicBool = AtomicBool::new(false);
+/// Whether this process has run [`init`](crate::init), or has applied its parent's handshake.
+static INITIALIZED: AtomicBool = AtomicBool::new(false);
 
 /// The exit code of a child whose standard input was replaced before it called [`init`](crate::init).
 pub(crate) const INIT_TOO_LATE: i32 = 112;
 
-/// What a process is, by its environment and its standard input.
+/// Kind of this process, by its environment and its standard input.
 pub(crate) enum Started {
-    /// A program that was started from outside, or by a task as any other program.
+    /// A program that was not started by this crate, or that a task has run.
     Program,
-    /// A child that has not begun.
+    /// A child that has not received its handshake.
     Child(ChildMarker),
     /// A child whose standard input is no longer the socket to its parent: it must not run `main` as the program does.
     TooLate,
 }
 
-/// The mark of a child.
+/// The marker of a child, decoded.
 pub(crate) struct ChildMarker {
     pub(crate) parent: u32,
     pub(crate) fork_server: bool,
 }
 
-/// Tells how this process was started.
+/// Returns how this process was started.
 ///
 /// A program that a task runs inherits the variable, but its parent is the process that runs the task and not the one
 /// that the variable names.
@@ -62,13 +62,13 @@ pub(crate) fn started() -> Started {
     if sys::is_unix_stream(stdin) && sys::peer_pid(stdin) == Some(parent) {
         return Started::Child(child_marker);
     }
-    if sys::parent_pid() == parent && !PASSED.load(Relaxed) && info::depth() == 0 {
+    if sys::parent_pid() == parent && !INITIALIZED.load(Relaxed) && info::depth() == 0 {
         return Started::TooLate;
     }
     Started::Program
 }
 
-/// The mark of a child, and its depth, as the environment has them: also in programs that inherited it.
+/// Returns the marker and the depth in the environment. A program that a task runs has inherited them.
 fn inherited() -> Option<(ChildMarker, u32)> {
     let marker = env::var(MARKER).ok()?;
     let mut words = marker.split(' ');
@@ -84,13 +84,13 @@ fn inherited() -> Option<(ChildMarker, u32)> {
     ))
 }
 
-/// How many processes lie between this one and the program's first, whether or not it is known as a child.
+/// Returns the depth of this process, whether or not it has applied a handshake. The program's first process has depth 0.
 fn depth() -> u32 {
     let marked = inherited().map_or(0, |(_, depth)| depth);
     info::depth().max(marked)
 }
 
-/// The mark of a child of this process.
+/// Returns the marker for a child of this process.
 pub(crate) fn of_child(fork_server: bool) -> String {
     let (parent, depth) = (std::process::id(), depth() + 1);
     if fork_server {
@@ -100,14 +100,14 @@ pub(crate) fn of_child(fork_server: bool) -> String {
     }
 }
 
-/// Notes that this process has passed the entry.
-pub(crate) fn pass() {
-    PASSED.store(true, Relaxed);
+/// Enables this process to start others.
+pub(crate) fn mark_initialized() {
+    INITIALIZED.store(true, Relaxed);
 }
 
-/// Checks that this process can start others. Returns the depth at which they would be nested.
-pub(crate) fn permit() -> Result<u32, SpawnError> {
-    if !PASSED.load(Relaxed) {
+/// Checks that this process can start others. Returns their depth.
+pub(crate) fn check_can_spawn() -> Result<u32, SpawnError> {
+    if !INITIALIZED.load(Relaxed) {
         return Err(match started() {
             Started::Program => SpawnError::InitMissing,
             Started::Child(_) => SpawnError::InitSkipped,
@@ -122,7 +122,7 @@ pub(crate) fn permit() -> Result<u32, SpawnError> {
     }
 }
 
-/// A number that differs between builds: of the running file, even if it was replaced on disk, and of its tasks.
+/// Returns a number that identifies the build: the file that runs, even if it was replaced on disk, and its tasks.
 pub(crate) fn build() -> Result<u64, SystemError> {
     static BUILD: OnceLock<u64> = OnceLock::new();
     if let Some(build) = BUILD.get() {

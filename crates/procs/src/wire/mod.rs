@@ -1,6 +1,6 @@
-//! What travels between a parent and a child: the handshake, frames of tasks one way, records of results the other.
+//! The protocol of a parent and its child: the handshake, frames of tasks to the child, records of results to the parent.
 //!
-//! Both sides import this layer; it imports neither of them.
+//! `host` and `child` import this layer. It imports neither of them.
 
 pub(crate) mod attachments;
 pub(crate) mod codec;

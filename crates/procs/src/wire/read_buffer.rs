@@ -2,12 +2,12 @@
 
 use std::io::{self, Read};
 
-/// Bytes that have arrived and are not yet parsed.
+/// A buffer between a socket and a parser.
 pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// Number of bytes to read at once: few, until more arrive. Many processes send a few bytes in all.
+    /// Largest number of bytes of one read. It starts small, because many processes send only a few bytes in all.
     step: usize,
 }
 
@@ -24,22 +24,24 @@ impl ReadBuffer {
         }
     }
 
+    /// Returns the bytes that have not been consumed.
     pub(crate) fn unread(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
+    /// Removes the first `count` unread bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start += count;
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-            // One large value must not hold its memory for the rest of the process's life.
+            // The memory of one large value is not kept for the rest of the process's life.
             if self.bytes.len() > 8 * Self::STEP {
                 self.bytes = Vec::new();
             }
         }
     }
 
-    /// Takes the first `count` bytes out. A large value is moved rather than copied.
+    /// Removes and returns the first `count` unread bytes. A large value is moved rather than copied.
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         if count < Self::STEP || self.start > 0 {
             let bytes = self.unread()[..count].to_vec();
@@ -53,14 +55,15 @@ impl ReadBuffer {
         bytes
     }
 
-    /// Appends bytes that came another way.
+    /// Appends bytes that did not come from the socket.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.make_room(bytes.len());
         self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
         self.end += bytes.len();
     }
 
-    /// Reads once; drops the first `skip` of what arrives. Returns how many bytes arrived, and whether there may be more.
+    /// Reads once and discards the first `skip` bytes. Returns how many bytes arrived, and whether they filled the room, so
+    /// that there may be more.
     pub(crate) fn read_from(
         &mut self,
         mut source: impl Read,

@@ -1,13 +1,13 @@
-//! Records from a child to its parent: a tag, the length of the payload, a seal, the payload.
+//! Records from a child to its parent: a tag, the length of the payload, a checksum, the payload.
 //!
-//! The seal mixes the payload with the number of the job to which the record belongs. A record of another job, of a copy
-//! of the worker, or one whose bytes were overwritten in shared memory does not pass [`Record::is_of`].
+//! The checksum covers the payload and the number of the job to which the record belongs. [`Record::is_of`] fails for a
+//! record of another job, for one of a forked copy of the worker, and for bytes that were overwritten in shared memory.
 
 use crate::error::Panicked;
 use crate::wire::codec::{self, MAX_BYTES};
 use crate::wire::varint::{Corrupt, length_at, put_length};
 
-/// The largest payload of a record: the largest value, and as much again for a panic's backtrace or the like.
+/// Largest payload of a record, in bytes: room for the largest value, and for a panic with its backtrace.
 const MAX_PAYLOAD: usize = 2 * MAX_BYTES;
 
 /// Kind of a record.
@@ -16,7 +16,7 @@ const MAX_PAYLOAD: usize = 2 * MAX_BYTES;
 pub(crate) enum Tag {
     /// The child has applied its handshake and is ready.
     Ready = 1,
-    /// The child cannot work: a [`Refusal`](crate::wire::Refusal).
+    /// The child does not serve: a [`Refusal`](crate::wire::Refusal).
     Refused,
     /// The initializer has run.
     Initialized,
@@ -59,18 +59,18 @@ impl Tag {
 }
 
 /// The size of a record without payload.
-pub(crate) const EMPTY_RECORD: usize = 1 + 1 + SEAL;
+pub(crate) const EMPTY_RECORD: usize = 1 + 1 + CHECKSUM_SIZE;
 
 /// The largest size of a record's bytes before its payload.
-pub(crate) const MAX_HEAD: usize = 1 + 6 + SEAL;
+pub(crate) const MAX_HEAD: usize = 1 + 6 + CHECKSUM_SIZE;
 
-/// The size of the seal.
-const SEAL: usize = size_of::<u64>();
+/// The size of the checksum in bytes.
+const CHECKSUM_SIZE: usize = size_of::<u64>();
 
-/// Larger payloads do not travel through shared memory; only their length is sealed.
-const MAX_SEALED: usize = 64 * 1024;
+/// Largest payload that the checksum covers, in bytes. Larger ones never lie in shared memory; only their length is covered.
+const MAX_CHECKSUMMED: usize = 64 * 1024;
 
-/// The number of records that belong to no job of a pool.
+/// The job number of records that belong to no job of a pool.
 pub(crate) const NO_JOB: u64 = 0;
 
 /// A record at the start of some bytes.
@@ -79,22 +79,22 @@ pub(crate) struct Record<'a> {
     pub(crate) payload: &'a [u8],
     /// The size of the whole record in bytes.
     pub(crate) size: usize,
-    seal: u64,
+    checksum: u64,
 }
 
 impl Record<'_> {
     /// Whether the record is whole and belongs to the job of this number.
     pub(crate) fn is_of(&self, job: u64) -> bool {
-        self.seal == seal(job, self.tag, self.payload)
+        self.checksum == checksum(job, self.tag, self.payload)
     }
 }
 
 /// Computes the checksum of a record and its job's number.
-fn seal(job: u64, tag: Tag, payload: &[u8]) -> u64 {
+fn checksum(job: u64, tag: Tag, payload: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mix = |state: u64, word: u64| (state.rotate_left(23) ^ word).wrapping_mul(FACTOR);
     let mut state = mix(job, (payload.len() as u64) << 8 | tag as u64);
-    if payload.len() <= MAX_SEALED {
+    if payload.len() <= MAX_CHECKSUMMED {
         let (words, rest) = payload.as_chunks::<8>();
         for word in words {
             state = mix(state, u64::from_le_bytes(*word));
@@ -117,10 +117,10 @@ pub(crate) fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Corrupt> {
         return Ok(None);
     };
     if length > MAX_PAYLOAD {
-        // No child sends a longer payload: the bytes are no record.
+        // No child sends a longer payload.
         return Err(Corrupt);
     }
-    let Some((seal, rest)) = rest[prefix..].split_first_chunk::<SEAL>() else {
+    let Some((checksum, rest)) = rest[prefix..].split_first_chunk::<CHECKSUM_SIZE>() else {
         return Ok(None);
     };
     let Some(payload) = rest.get(..length) else {
@@ -129,8 +129,8 @@ pub(crate) fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Corrupt> {
     Ok(Some(Record {
         tag,
         payload,
-        size: 1 + prefix + SEAL + length,
-        seal: u64::from_le_bytes(*seal),
+        size: 1 + prefix + CHECKSUM_SIZE + length,
+        checksum: u64::from_le_bytes(*checksum),
     }))
 }
 
@@ -139,11 +139,11 @@ pub(crate) fn record(bytes: &[u8]) -> Result<Option<Record<'_>>, Corrupt> {
 pub(crate) fn put_record(bytes: &mut Vec<u8>, job: u64, tag: Tag, payload: &[u8]) {
     bytes.push(tag as u8);
     put_length(bytes, payload.len());
-    bytes.extend_from_slice(&seal(job, tag, payload).to_le_bytes());
+    bytes.extend_from_slice(&checksum(job, tag, payload).to_le_bytes());
     bytes.extend_from_slice(payload);
 }
 
-/// A panic as a record's payload.
+/// Encodes a panic as a record's payload.
 pub(crate) fn encode_panic(panicked: &Panicked) -> Vec<u8> {
     let fields = (
         panicked.message(),
@@ -153,7 +153,7 @@ pub(crate) fn encode_panic(panicked: &Panicked) -> Vec<u8> {
     codec::to_vec(&fields).unwrap_or_default()
 }
 
-/// A panic as a record's payload of at most `limit` bytes: without the backtrace, and with a part of the message if need be.
+/// Encodes a panic as a payload of at most `limit` bytes: without its backtrace, and with a message that is cut to fit.
 pub(crate) fn encode_report(panicked: &Panicked, limit: usize) -> Vec<u8> {
     let place = panicked.location().map(str::to_owned);
     let room = limit.saturating_sub(place.as_ref().map_or(0, String::len) + 64);
@@ -162,7 +162,7 @@ pub(crate) fn encode_report(panicked: &Panicked, limit: usize) -> Vec<u8> {
     encode_panic(&Panicked::new(message.to_owned(), place, None))
 }
 
-/// A panic from a record's payload.
+/// Decodes a panic from a record's payload.
 pub(crate) fn decode_panic(payload: &[u8]) -> Panicked {
     let (message, location, backtrace) = codec::decode(payload)
         .unwrap_or_else(|_| ("its message could not be read".to_owned(), None, None));

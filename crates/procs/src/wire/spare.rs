@@ -1,6 +1,6 @@
-//! What passes between this process, its fork server and the spares of that.
+//! The protocol of a process, its fork server and the server's spares.
 //!
-//! A *spare* is a duplicate of the fork server that waits for its hand-over.
+//! A *spare* is a clone of the fork server that waits for its hand-over.
 //!
 //! | from | to | bytes | descriptors |
 //! |---|---|---|---|
@@ -10,18 +10,18 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a process wants of its fork server.
+/// A request of a process to its fork server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// One more spare.
+    /// Make one more spare.
     Spare,
-    /// The end of a program and its descendants when the ordering process ends.
+    /// Kill a program and its descendants when the ordering process ends.
     Guard { pid: u32 },
-    /// The end of the server once the programs that it guards have ended.
+    /// Exit once the guarded programs have ended.
     Retire,
 }
 
-/// The length of an order in bytes.
+/// Size of an order in bytes.
 pub(crate) const ORDER_SIZE: usize = 5;
 
 impl Order {
@@ -35,7 +35,7 @@ impl Order {
         [kind, a, b, c, d]
     }
 
-    /// `None`: these bytes are no order.
+    /// Decodes an order. `None`: the bytes are no order.
     pub(crate) fn from_bytes([kind, pid @ ..]: [u8; ORDER_SIZE]) -> Option<Self> {
         match kind {
             b'S' => Some(Self::Spare),
@@ -48,7 +48,7 @@ impl Order {
     }
 }
 
-/// What a spare takes over from the process that starts it. Descriptors come with it.
+/// Attributes that a spare takes over from the process that starts it. Descriptors come with it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct HandOver {
     /// The name that tools show.
@@ -61,8 +61,8 @@ pub(crate) struct HandOver {
     pub(crate) outputs: [bool; 2],
 }
 
-/// Has the dynamic linker resolve everything at once: what the server has not resolved, each duplicate would.
-pub(crate) const EAGER: &str = "LD_BIND_NOW";
+/// Environment variable that makes the dynamic linker resolve all symbols at once, so that no spare has to.
+pub(crate) const BIND_NOW: &str = "LD_BIND_NOW";
 
-/// The value that tells the server that its duplicates are not to inherit [`EAGER`].
-pub(crate) const OURS: &str = "procs";
+/// Value of [`BIND_NOW`] when this crate has set it: the server then removes it, so that spares do not inherit it.
+pub(crate) const SET_BY_PROCS: &str = "procs";

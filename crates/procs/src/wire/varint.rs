@@ -1,6 +1,6 @@
 //! Lengths as variable-length integers: seven bits a byte, lowest first (LEB128).
 
-/// The other side sent something that is no record.
+/// Error of bytes that do not follow the protocol.
 #[derive(Debug)]
 pub(crate) struct Corrupt;
 
@@ -14,13 +14,13 @@ pub(crate) fn put_length(bytes: &mut Vec<u8>, length: usize) {
     bytes.push(rest as u8);
 }
 
-/// Appends what `write` appends, with its length before it; nothing, if it fails.
+/// Appends the bytes that `write` appends, preceded by their length. Appends nothing if `write` fails.
 pub(crate) fn put_with_length<E>(
     bytes: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<(), E> {
     let before = bytes.len();
-    // Most lengths take one byte. Where one takes more, what was written makes room.
+    // Most lengths take one byte. For a longer one, the bytes that follow are moved.
     bytes.push(0);
     if let Err(error) = write(bytes) {
         bytes.truncate(before);
@@ -37,7 +37,7 @@ pub(crate) fn put_with_length<E>(
     Ok(())
 }
 
-/// Reads a length and how many bytes it took, or `None` while it is incomplete.
+/// Reads a length. Returns it and the number of bytes that it takes, or `None` while it is incomplete.
 #[inline]
 pub(crate) fn length_at(bytes: &[u8]) -> Result<Option<(usize, usize)>, Corrupt> {
     if let Some(&byte) = bytes.first()

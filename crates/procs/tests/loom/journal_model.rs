@@ -65,7 +65,7 @@ fn a_revocation_shows_the_records_before_the_newest_task() {
         let theirs = Arc::clone(&journal);
         let worker = thread::spawn(move || work(&theirs, first, 2));
         let begun = journal.revoke() - first;
-        let bytes = journal.remains(0).unwrap_or_default();
+        let bytes = journal.committed_after(0).unwrap_or_default();
         assert!(bytes.len() as u64 >= begun.saturating_sub(1) * BLOCK as u64);
         assert!(are_records(&bytes, 0));
         worker.join().unwrap();

@@ -28,7 +28,7 @@ fn a_record_is_read_when_it_is_whole() {
 }
 
 #[test]
-fn an_overwritten_byte_breaks_the_seal() {
+fn an_overwritten_byte_changes_the_checksum() {
     let bytes = bytes_of(5, b"some payload of a few words");
     for index in (0..bytes.len()).step_by(one_of(5)) {
         let mut bytes = bytes.clone();

@@ -38,7 +38,7 @@ impl WorkerHandle {
         match &mut self.phase {
             Phase::Ready { revoking } => {
                 *revoking = true;
-                self.socket.out().push(frame::REVOKE_ACK);
+                self.socket.write_buffer().push(frame::REVOKE_ACK);
             }
             // It reads nothing after the STOP frame, so there is nothing to acknowledge.
             Phase::Draining { revoked, .. } => *revoked = true,
@@ -126,7 +126,7 @@ impl WorkerHandle {
     /// Reads the results that a worker that has ended left in its socket and in its journal.
     fn read_rest(&mut self, now: Instant) {
         self.socket.drain();
-        if let Some(bytes) = self.journal.remains(self.socket.position()) {
+        if let Some(bytes) = self.journal.committed_after(self.socket.position()) {
             self.socket.append(&bytes);
         }
         self.parse(now);

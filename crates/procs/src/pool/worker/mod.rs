@@ -279,7 +279,7 @@ impl WorkerHandle {
         let number = self.answered + self.outstanding as u64;
         let (task, count) = (slice.task(), slice.count());
         let bytes = slice.bytes();
-        let out = self.socket.out();
+        let out = self.socket.write_buffer();
         out.push(frame::TASKS);
         out.extend_from_slice(&number.to_le_bytes());
         out.extend_from_slice(&task.to_le_bytes());
@@ -304,7 +304,7 @@ impl WorkerHandle {
                     since: Instant::now(),
                     revoked: false,
                 };
-                self.socket.out().push(frame::STOP);
+                self.socket.write_buffer().push(frame::STOP);
             }
             Phase::Starting { .. } | Phase::Initializing { .. } => self.end(Ending::ExitOverdue),
             Phase::Draining { .. } | Phase::Ending(_) => {}

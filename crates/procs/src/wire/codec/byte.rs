@@ -1,4 +1,4 @@
-//! Single bytes of a sequence of `u8`.
+//! The elements of a sequence of `u8`: their serializer and deserializer.
 
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
@@ -8,7 +8,7 @@ use super::failure::Failure;
 
 type Refused = Impossible<u8, Failure>;
 
-/// Takes a `u8`, and nothing else.
+/// A serializer that accepts only a `u8`.
 pub(super) struct ByteSerializer;
 
 #[cold]
@@ -114,7 +114,7 @@ impl<'de> SeqAccess<'de> for Bytes<'_> {
     }
 }
 
-/// One of them.
+/// One element of a sequence of `u8`.
 struct Byte(u8);
 
 impl<'de> Deserializer<'de> for Byte {

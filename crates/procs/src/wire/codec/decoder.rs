@@ -17,7 +17,7 @@ pub(super) struct Decoder<'de> {
     depth: u32,
 }
 
-/// The beginning of a value: all of it, except for what a container holds.
+/// The start of a value: a whole scalar, or the length of a container.
 #[derive(Clone, Copy)]
 enum Token<'de> {
     Nil,
@@ -65,7 +65,7 @@ impl<'de> Decoder<'de> {
         }
     }
 
-    /// The first byte, if it lies in a range. Consumes it.
+    /// Consumes and returns the first byte, if it lies in a range.
     #[inline]
     fn first_in(&mut self, range: std::ops::Range<u8>) -> Option<u8> {
         match self.rest {
@@ -116,7 +116,7 @@ impl<'de> Decoder<'de> {
         })
     }
 
-    /// Reads a length of one, two or four bytes, by the distance of the first byte from that for one byte.
+    /// Reads a length. `kind` is 0, 1 or 2 for a length of one, two or four bytes.
     #[inline]
     fn length(&mut self, kind: u8) -> Result<usize> {
         Ok(match kind {
@@ -134,7 +134,7 @@ impl<'de> Decoder<'de> {
         }
     }
 
-    /// A container whose elements take at least so many bytes each.
+    /// Checks the length of a container whose elements take at least `size` bytes each.
     #[inline]
     fn container(&self, length: usize, size: usize) -> Result<usize> {
         if length > self.rest.len() / size {
@@ -179,7 +179,7 @@ impl<'de> Decoder<'de> {
         }
     }
 
-    /// A token that is more than its first byte.
+    /// Reads the rest of a token whose first byte does not contain all of it.
     fn long_token(&mut self, first: u8) -> Result<Token<'de>> {
         Ok(match first {
             NIL => Token::Nil,
@@ -228,7 +228,7 @@ impl<'de> Decoder<'de> {
         result
     }
 
-    /// Passes over one value, however deep it is nested.
+    /// Skips one value, at any depth of nesting.
     fn skip(&mut self) -> Result {
         let mut left = 1_u64;
         while left > 0 {
@@ -290,7 +290,7 @@ impl<'de> Decoder<'de> {
     }
 }
 
-/// Confirms that a visitor has taken all parts of a container.
+/// Confirms that a visitor has consumed all parts of a container.
 #[inline]
 fn all_read(left: usize, all: usize, parts: &str) -> Result {
     if left == 0 {
@@ -302,7 +302,7 @@ fn all_read(left: usize, all: usize, parts: &str) -> Result {
     )))
 }
 
-/// Methods that look first for an unsigned integer.
+/// Methods with a fast path for an unsigned integer.
 macro_rules! integers {
     ($($name:ident)*) => {$(
         #[inline]
@@ -318,7 +318,7 @@ macro_rules! integers {
     )*};
 }
 
-/// Methods that look first for what its first byte tells wholly.
+/// Methods with a fast path for one range of first bytes.
 macro_rules! short {
     ($($name:ident: |$decoder:ident, $first:ident, $visitor:ident| $range:expr => $body:block)*) => {$(
         #[inline]
@@ -506,7 +506,7 @@ impl<'de> de::SeqAccess<'de> for Elements<'_, 'de> {
 struct Entries<'d, 'de> {
     decoder: &'d mut Decoder<'de>,
     left: usize,
-    /// From the newest key on.
+    /// The bytes from the newest key on.
     key: &'de [u8],
 }
 
@@ -620,7 +620,7 @@ impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// A nil within some `Some`s.
+/// A nil inside a number of `Some`s.
 struct Nested {
     somes: u8,
 }

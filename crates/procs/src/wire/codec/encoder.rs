@@ -14,12 +14,12 @@ type Result<T = (), E = Failure> = std::result::Result<T, E>;
 /// Appends one value to a vector.
 pub(super) struct Encoder<'a> {
     bytes: &'a mut Vec<u8>,
-    /// The size of the largest value, in bytes.
+    /// Largest size of the value, in bytes.
     max: usize,
-    /// The greatest length of the vector.
+    /// Largest length of the vector.
     limit: usize,
     depth: u32,
-    /// A part was not written. A `Serialize` that hides this error must not make a wrong value of the rest.
+    /// Whether a part was not written. If a `Serialize` hides this error, the value is refused rather than sent incomplete.
     failed: bool,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// Writes a first byte and a big-endian number in one piece.
+    /// Writes a first byte and a big-endian number.
     #[inline]
     fn put_number<const N: usize>(&mut self, first: u8, number: [u8; N]) -> Result {
         self.reserve(1 + N)?;
@@ -100,7 +100,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Writes a first byte of three, for lengths of one, two and four bytes, and the length.
+    /// Writes a length, preceded by the first byte for lengths of one, two or four bytes.
     fn length(&mut self, firsts: [u8; 3], length: usize) -> Result {
         if length <= 0xff {
             self.put(&[firsts[0], length as u8])
@@ -124,7 +124,7 @@ impl<'a> Encoder<'a> {
         self.put(text.as_bytes())
     }
 
-    /// Notes an error of a part.
+    /// Records an error of a part.
     #[inline]
     fn note<T>(&mut self, result: Result<T>) -> Result<T> {
         if result.is_err() {
@@ -177,7 +177,7 @@ impl<'a> Encoder<'a> {
         self.string(name)
     }
 
-    /// Writes a sequence of `u8`s, of which there are `count`.
+    /// Writes a sequence of `count` `u8`s.
     fn byte_sequence<I>(&mut self, count: usize, items: I) -> Result
     where
         I: Iterator<Item: Serialize>,
@@ -195,7 +195,9 @@ impl<'a> Encoder<'a> {
         self.bytes.extend(bytes);
         if wrong || self.bytes.len() - start != count {
             self.failed = true;
-            return Err(Failure::new("its sequence of bytes has changed meanwhile"));
+            return Err(Failure::new(
+                "its sequence of bytes has changed during encoding",
+            ));
         }
         Ok(())
     }
@@ -214,7 +216,7 @@ enum Shape {
 }
 
 impl Shape {
-    /// The first bytes of a container of this length, or with room for any length, and their number.
+    /// Returns the first bytes of a container of this length, or with room for any length, and their number.
     #[inline]
     fn header(self, length: Option<u32>) -> ([u8; 5], usize) {
         let (fix, long, longest) = match self {
@@ -243,9 +245,9 @@ pub(super) struct Container<'e, 'a> {
     /// The size of the header.
     header: usize,
     declared: Option<u32>,
-    /// How many elements, or keys, were written.
+    /// Number of elements or keys that were written.
     count: u32,
-    /// How many values of keys were written.
+    /// Number of values of keys that were written.
     values: u32,
 }
 
@@ -273,7 +275,7 @@ impl Container<'_, '_> {
             .map_err(|failure| failure.in_field(name))
     }
 
-    /// Corrects the header where the length was unknown, or wrong.
+    /// Corrects the header if the length was unknown or wrong.
     #[inline]
     fn close(self) -> Result {
         self.encoder.depth -= 1;

@@ -1,9 +1,9 @@
-//! Why a value was not encoded or decoded, and where in it.
+//! The error of the codec: why a value was not encoded or decoded, and at which part of it.
 
 use std::error::Error;
 use std::fmt::{self, Display, Write};
 
-/// The longest key of a map that is shown, in bytes.
+/// Length of the longest key of a map that is shown, in bytes.
 const SHOWN_KEY: usize = 64;
 
 /// A reason, and the path to the field or element that it concerns.
@@ -99,7 +99,7 @@ impl serde::de::Error for Failure {
     }
 }
 
-/// The text of a message; also of one whose `Display` fails, for which `to_string` would panic.
+/// Returns the text of a message. `to_string` would panic for a message whose `Display` fails.
 fn text(message: impl Display) -> String {
     let mut text = String::new();
     match write!(text, "{message}") {

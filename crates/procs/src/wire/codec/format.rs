@@ -1,4 +1,4 @@
-//! The first bytes of MessagePack's types, and the extension types of ours.
+//! The first bytes of MessagePack's types, and the extension types of this crate.
 
 pub(super) const FIX_INT_MAX: u8 = 0x7f;
 pub(super) const FIX_MAP: u8 = 0x80;

@@ -1,8 +1,8 @@
 //! Values as bytes: serde on MessagePack with named fields.
 //!
-//! The format describes itself. A field that `skip_serializing_if` leaves out stays out, and untagged, internally tagged
-//! and flattened types can be read back. `is_human_readable` is true: serde reads such types from a buffer that always
-//! says so, and a type such as `IpAddr` would otherwise be written in one form and read in the other.
+//! The format is self-describing. A field that `skip_serializing_if` omits can be omitted, and untagged, internally tagged
+//! and flattened types can be decoded. `is_human_readable` is true, because serde decodes such types from a buffer whose
+//! `is_human_readable` is true. A type such as `IpAddr` would otherwise be written in one form and read in the other.
 //!
 //! | value | bytes |
 //! |---|---|
@@ -41,11 +41,12 @@ pub(crate) const MAX_BYTES: usize = 1 << 30;
 /// It keeps recursive values from overflowing a thread's stack of 2 MiB, in builds without optimization too.
 pub(crate) const MAX_DEPTH: u32 = 512;
 
-/// Name of a newtype struct that is an integer: the decoder hands the integer to the visitor at once, while serde's buffer
-/// calls `visit_newtype_struct`. The visitor then sees whether the value may be read again.
+/// Name of a newtype struct of an integer. The decoder calls `visit_u64` of the visitor, while serde's buffer calls
+/// `visit_newtype_struct`. So the visitor can tell whether the value may be decoded again.
 pub(crate) const READ_ONCE: &str = "procs::read_once";
 
-/// Truncates a vector to its former length, unless the value was written completely. Also serves a panic in `Serialize`.
+/// Truncates a vector to its former length when it is dropped, also while `Serialize` panics. After success that is the new
+/// length.
 struct Rollback<'a> {
     bytes: &'a mut Vec<u8>,
     before: usize,
@@ -96,7 +97,7 @@ fn encode_within<T: Serialize + ?Sized>(
     Ok(())
 }
 
-/// Reads a value that must fill `bytes` exactly.
+/// Decodes a value. It must fill `bytes` exactly.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut decoder = Decoder::new(bytes);
     T::deserialize(&mut decoder)
