@@ -201,6 +201,10 @@ impl<A, C: Coroutine<A> + ?Sized> Coroutine<A> for BoxedAs<A, C> {
         self.get_mut().close();
     }
 
+    fn try_close(self: Pin<&mut Self>) -> Result<(), ResumeError> {
+        self.get_mut().inner.as_mut().try_close()
+    }
+
     #[inline]
     #[track_caller]
     fn resume(self: Pin<&mut Self>, arg: A) -> CoroutineState<C::Yield, C::Return> {

@@ -87,7 +87,8 @@ impl<Y, A> Co<'_, Y, A> {
     /// goes to it, and what it returns is the result. It is resumed with `first` to begin.
     ///
     /// `sub` is anything that can be resumed by `&mut`: `pin!(generator(..))`, a boxed generator, a hand-written
-    /// coroutine, or a `&mut` to one of these. It is closed if this coroutine is closed meanwhile.
+    /// coroutine, or a `&mut` to one of these. It is closed if this coroutine is closed meanwhile, unless it is a
+    /// [`Shared`](crate::Shared) that another handle executes at that moment: then it is left as it is.
     ///
     /// # Panics
     ///
@@ -179,7 +180,7 @@ impl<Y, A> core::fmt::Debug for Yield<'_, Y, A> {
     }
 }
 
-/// Closes `sub` however the delegation ends. It does nothing to one that has returned.
+/// Closes `sub` however the delegation ends. Does nothing to one that has returned, or that another handle executes.
 struct Delegate<A, C: Coroutine<A> + Unpin> {
     sub: C,
     args: PhantomData<fn(A)>,
@@ -187,6 +188,7 @@ struct Delegate<A, C: Coroutine<A> + Unpin> {
 
 impl<A, C: Coroutine<A> + Unpin> Drop for Delegate<A, C> {
     fn drop(&mut self) {
-        Pin::new(&mut self.sub).close();
+        // A destructor cannot report that another handle is executing it; that handle goes on.
+        let _ = Pin::new(&mut self.sub).try_close();
     }
 }

@@ -74,6 +74,29 @@ pub trait Coroutine<A = ()> {
     /// ```
     fn close(self: Pin<&mut Self>);
 
+    /// Ends it where it is, see [`close`](Self::close), unless it is executing.
+    ///
+    /// Only handles that share a coroutine, as [`Shared`](crate::Shared) does, can meet one that is executing.
+    /// The default method closes it.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExecuting`](ResumeError::AlreadyExecuting): it has not been closed.
+    ///
+    /// ```
+    /// use coroutines::{Co, Coroutine, generator};
+    /// use std::pin::pin;
+    ///
+    /// let mut counter = pin!(generator(async |mut co: Co<'_, u8>| co.yield_all(1..).await));
+    /// assert_eq!(counter.next(), Some(1));
+    /// assert_eq!(counter.as_mut().try_close(), Ok(()));
+    /// assert_eq!(counter.next(), None);
+    /// ```
+    fn try_close(self: Pin<&mut Self>) -> Result<(), ResumeError> {
+        self.close();
+        Ok(())
+    }
+
     /// As [`try_resume`](Self::try_resume), for callers that know it can be resumed.
     ///
     /// # Panics
@@ -191,6 +214,11 @@ macro_rules! forward {
         #[inline]
         fn close($self: Pin<&mut Self>) {
             $inner.close();
+        }
+
+        #[inline]
+        fn try_close($self: Pin<&mut Self>) -> Result<(), ResumeError> {
+            $inner.try_close()
         }
 
         #[inline]

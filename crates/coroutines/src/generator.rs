@@ -50,7 +50,7 @@ where
     // The handle's lifetime is `'static` here, which the body cannot know: it must do for every lifetime.
     Gen {
         brand,
-        frame: Frame::Live(body(Co::new(brand))),
+        frame: Frame::new(body(Co::new(brand))),
     }
 }
 
@@ -85,7 +85,7 @@ where
     let start = Start::new(brand, move |co: Co<'static, Y, A>, arg| body(co, arg));
     Gen {
         brand,
-        frame: Frame::Live(start),
+        frame: Frame::new(start),
     }
 }
 
@@ -203,7 +203,7 @@ impl<Y, A, F: Future> Coroutine<A> for Gen<Y, A, F> {
     }
 
     fn close(self: Pin<&mut Self>) {
-        self.frame().set(Frame::Gone);
+        self.frame().close();
     }
 
     #[cfg(feature = "alloc")]
@@ -229,7 +229,7 @@ impl<Y, F: Future> Gen<Y, (), F> {
         match frame.as_mut().step(brand, ()) {
             Step::Yielded(value) => Some(value),
             Step::Complete(value) => {
-                frame.set(Frame::Returned(value));
+                frame.keep_returned(value);
                 None
             }
             Step::Finished => None,

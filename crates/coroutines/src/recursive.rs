@@ -182,9 +182,20 @@ impl<Y, R> Recursive<'_, Y, R> {
         self.returned.take()
     }
 
-    /// Drops the levels from the top down.
+    /// Drops all levels from the top down; the others too if the drop of one panics.
     fn unwind(&mut self) {
-        while let Some(level) = self.levels.pop() {
+        struct Rest<'l, 'g>(&'l mut Vec<Level<'g>>);
+
+        impl Drop for Rest<'_, '_> {
+            fn drop(&mut self) {
+                while let Some(level) = self.0.pop() {
+                    drop(level);
+                }
+            }
+        }
+
+        let rest = Rest(&mut self.levels);
+        while let Some(level) = rest.0.pop() {
             drop(level);
         }
     }

@@ -162,11 +162,13 @@ impl<C> Scheduler<C> {
         (slot.round == id.round && slot.body.is_some()).then_some(slot.priority)
     }
 
+    /// Takes the coroutine out of a slot, which is vacant from then on; `None` and no change if it is vacant already.
     fn vacate(&mut self, slot: u32) -> Option<C> {
         let at = &mut self.slots[slot as usize];
+        let body = at.body.take()?;
         at.round = at.round.wrapping_add(1);
         self.vacant.push(slot);
-        at.body.take()
+        Some(body)
     }
 }
 
@@ -191,8 +193,9 @@ impl<C: Coroutine + Unpin> Scheduler<C> {
                 slot,
                 round: at.round,
             };
-            // A ready slot holds a body; if not, it goes as one that had ended before it came here does.
-            let Some(body) = &mut at.body else { continue };
+            let Some(body) = &mut at.body else {
+                unreachable!("a slot is vacated when it has left its ring")
+            };
             match Pin::new(body).step(()) {
                 Step::Yielded(value) => {
                     core::mem::forget(ended);

@@ -2,17 +2,19 @@
 
 use core::fmt;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::{Coroutine, CoroutineState, ResumeError};
 
-/// A handle to a coroutine that others hold handles to as well, on this thread or (if it is `Send`) on others.
+/// A handle to a coroutine to which other handles exist as well, on this thread or (if it is `Send`) on others.
 ///
-/// One of them resumes it at a time. A second resume meanwhile, from another thread or from inside the body itself, is
-/// [`AlreadyExecuting`](ResumeError::AlreadyExecuting) and gives its argument back; nobody waits.
+/// One handle resumes it at a time. A second resume meanwhile, from another thread or from inside the body itself, is
+/// [`AlreadyExecuting`](ResumeError::AlreadyExecuting) and gives its argument back; nothing waits. Only `resume` and
+/// `close` count as executing: asking whether it has finished disturbs no resume.
 ///
-/// The last handle drops the coroutine. A body that holds a handle to itself is a circle, which [`close`](Self::close)
-/// breaks.
+/// The last handle drops the coroutine. A body that holds a handle to itself is a reference cycle, which
+/// [`close`](Self::close) breaks.
 ///
 /// # Examples
 ///
@@ -30,25 +32,62 @@ use crate::{Coroutine, CoroutineState, ResumeError};
 /// ```
 #[must_use = "nothing runs before the first resume"]
 pub struct Shared<C> {
-    inner: Arc<Mutex<C>>,
+    inner: Arc<Inner<C>>,
+}
+
+struct Inner<C> {
+    /// Locked by `resume` and `close` alone, so that a lock that is taken means that the coroutine is executing.
+    coroutine: Mutex<C>,
+    /// Written by the owner of the lock before it lets go; read without the lock.
+    finished: AtomicBool,
+}
+
+/// Exclusive use of the coroutine for one `resume` or `close`. Its drop notes how that has ended.
+struct Executing<'s, C> {
+    coroutine: MutexGuard<'s, C>,
+    finished: &'s AtomicBool,
+    /// What the drop notes. True until something else is known: a panic finishes a coroutine.
+    ends: bool,
+}
+
+impl<C> Drop for Executing<'_, C> {
+    fn drop(&mut self) {
+        // Release: a handle that reads `true` sees all that the body did.
+        self.finished.store(self.ends, Ordering::Release);
+    }
 }
 
 impl<C> Shared<C> {
     /// Shares `inner`: a boxed generator, or another coroutine that needs no pinning.
-    pub fn new(inner: C) -> Self {
+    pub fn new<A>(inner: C) -> Self
+    where
+        C: Coroutine<A>,
+    {
+        let finished = AtomicBool::new(inner.is_finished());
         Self {
-            inner: Arc::new(Mutex::new(inner)),
+            inner: Arc::new(Inner {
+                coroutine: Mutex::new(inner),
+                finished,
+            }),
         }
     }
 
-    /// The coroutine, unless it is executing. A panic of the body has finished it, which it knows itself, so poison says
-    /// nothing new.
-    fn lock(&self) -> Option<MutexGuard<'_, C>> {
-        match self.inner.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poison)) => Some(PoisonError::into_inner(poison)),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    /// The coroutine, unless it is executing. The mutex' poison is ignored: `finished` notes a panic.
+    fn begin(&self) -> Option<Executing<'_, C>> {
+        let coroutine = match self.inner.coroutine.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Executing {
+            coroutine,
+            finished: &self.inner.finished,
+            ends: true,
+        })
+    }
+
+    fn has_finished(&self) -> bool {
+        self.inner.finished.load(Ordering::Acquire)
     }
 
     /// Runs to the next yield or to the end.
@@ -79,18 +118,25 @@ impl<C> Shared<C> {
     where
         C: Coroutine<A> + Unpin,
     {
-        match self.lock() {
-            Some(mut inner) => Pin::new(&mut *inner).try_resume(arg),
-            None => Err(ResumeError::AlreadyExecuting(arg)),
+        if self.has_finished() {
+            return Err(ResumeError::Finished(arg));
         }
+        let Some(mut executing) = self.begin() else {
+            return Err(ResumeError::AlreadyExecuting(arg));
+        };
+        let result = Pin::new(&mut *executing.coroutine).try_resume(arg);
+        executing.ends = executing.coroutine.is_finished();
+        result
     }
 
     /// Whether it has returned, panicked or been closed. While it is executing it has not.
+    ///
+    /// Takes no lock: a resume of another thread is neither delayed nor refused.
     pub fn is_finished<A>(&self) -> bool
     where
         C: Coroutine<A>,
     {
-        self.lock().is_some_and(|inner| inner.is_finished())
+        self.has_finished()
     }
 
     /// Ends it where it is, see [`Coroutine::close`].
@@ -102,17 +148,20 @@ impl<C> Shared<C> {
     where
         C: Coroutine<A> + Unpin,
     {
-        match self.lock() {
-            Some(mut inner) => {
-                Pin::new(&mut *inner).close();
-                Ok(())
-            }
-            None => Err(ResumeError::AlreadyExecuting(())),
+        if self.has_finished() {
+            return Ok(());
         }
+        let Some(mut executing) = self.begin() else {
+            return Err(ResumeError::AlreadyExecuting(()));
+        };
+        let result = Pin::new(&mut *executing.coroutine).try_close();
+        executing.ends = executing.coroutine.is_finished();
+        result
     }
 }
 
-/// [`close`](Coroutine::close) panics while it is executing elsewhere; the method of the same name on `Shared` does not.
+/// [`close`](Coroutine::close) panics while another handle executes it;
+/// [`try_close`](Coroutine::try_close) and the method `close` of `Shared` return an error.
 impl<A, C: Coroutine<A> + Unpin> Coroutine<A> for Shared<C> {
     type Yield = C::Yield;
     type Return = C::Return;
@@ -125,7 +174,7 @@ impl<A, C: Coroutine<A> + Unpin> Coroutine<A> for Shared<C> {
     }
 
     fn is_finished(&self) -> bool {
-        Self::is_finished(self)
+        self.has_finished()
     }
 
     #[track_caller]
@@ -133,6 +182,10 @@ impl<A, C: Coroutine<A> + Unpin> Coroutine<A> for Shared<C> {
         if let Err(error) = Self::close(&self) {
             error.raise();
         }
+    }
+
+    fn try_close(self: Pin<&mut Self>) -> Result<(), ResumeError> {
+        Self::close(&self)
     }
 }
 
@@ -148,7 +201,7 @@ impl<C> Clone for Shared<C> {
 impl<C> fmt::Debug for Shared<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("executing", &self.lock().is_none())
+            .field("finished", &self.has_finished())
             .finish_non_exhaustive()
     }
 }

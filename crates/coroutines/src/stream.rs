@@ -106,7 +106,7 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
         };
         Self {
             brand,
-            frame: Frame::Live(body),
+            frame: Frame::new(body),
             waiting,
         }
     }
@@ -185,9 +185,10 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
 
     /// Ends it where it is: its local variables are dropped. Nothing happens if it has finished.
     pub fn close(self: Pin<&mut Self>) {
-        let (mut frame, waiting) = self.parts();
-        frame.set(Frame::Gone);
-        waiting.end();
+        let (frame, waiting) = self.parts();
+        // Ended first, whatever the destructors of the body do; its argument is dropped last.
+        let _arg = waiting.end();
+        frame.close();
     }
 
     /// Throws `error` in, waits for the body to return, and closes it in any case. `None` if it had already finished.
@@ -248,17 +249,17 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
         let (frame, waiting) = self.parts();
         let step = frame.poll_step(brand, &mut waiting.arg, cx);
         if step.is_ready() {
-            waiting.end();
+            drop(waiting.end());
         }
         step
     }
 }
 
 impl<A> Waiting<A> {
-    /// An argument that the body has not taken answers a `yield_` that it has dropped.
-    fn end(&mut self) {
+    /// Returns the argument if the body has not taken it: it answers a `yield_` that was dropped.
+    fn end(&mut self) -> Option<A> {
         self.under_way = false;
-        self.arg = None;
+        self.arg.take()
     }
 }
 
@@ -272,13 +273,12 @@ impl<Y, F: Future> Stream for AsyncGen<Y, (), F> {
         // No need to know whether a step is under way: a body that has taken its `()` already takes no second one before
         // it yields, and yielding ends the step.
         let step = ready!(frame.poll_step(brand, &mut Some(()), cx));
-        if waiting.under_way {
-            waiting.end();
-        }
+        waiting.under_way = false;
+        waiting.arg = None;
         Poll::Ready(match step {
             Step::Yielded(value) => Some(value),
             Step::Complete(value) => {
-                self.parts().0.set(Frame::Returned(value));
+                self.parts().0.keep_returned(value);
                 None
             }
             _ => None,

@@ -1,6 +1,8 @@
 //! What the compiler cannot reject says what happened, and leaves a finished coroutine behind.
 
-use coroutines::{Co, Coroutine, ResumeError, generator};
+use coroutines::{
+    Co, Coroutine, CoroutineState::*, Rec, ResumeError, coroutine, generator, recursive,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 
@@ -90,4 +92,70 @@ fn a_waker_kept_after_the_resume_leads_nowhere() {
     assert_eq!(g.next(), Some(2));
     drop(g);
     kept.expect("the body has stored it").wake();
+}
+
+/// Polls a future twice in each poll, as a combinator does that polls a child once more when another child is ready.
+struct Twice<F>(F);
+
+impl<F: Future + Unpin> Future for Twice<F> {
+    type Output = F::Output;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<F::Output> {
+        let mut inner = std::pin::Pin::new(&mut self.0);
+        match inner.as_mut().poll(cx) {
+            std::task::Poll::Pending => inner.poll(cx),
+            ready => ready,
+        }
+    }
+}
+
+#[test]
+fn a_yield_polled_twice_in_a_resume_waits_for_the_next_resume() {
+    let mut g = pin!(generator(async |mut co: Co<'_, u8>| {
+        Twice(co.yield_(1)).await;
+        Twice(co.yield_(2)).await;
+        "end"
+    }));
+    assert_eq!(g.as_mut().resume(()), Yielded(1));
+    assert_eq!(g.as_mut().resume(()), Yielded(2));
+    assert_eq!(g.as_mut().resume(()), Complete("end"));
+}
+
+#[test]
+fn a_yield_is_answered_by_the_resume_after_it() {
+    let mut g = pin!(coroutine(async |mut co: Co<'_, u8, u8>, first| {
+        assert_eq!(first, 10);
+        let mut loser = co.yield_(1);
+        let mut resumes = 0;
+        std::future::poll_fn(|cx| {
+            resumes += 1;
+            if resumes == 2 {
+                // Another branch is ready first: nothing takes the answer to 1.
+                return std::task::Poll::Ready(());
+            }
+            std::pin::Pin::new(&mut loser).poll(cx).map(drop)
+        })
+        .await;
+        Twice(co.yield_(2)).await
+    }));
+    assert_eq!(g.as_mut().resume(10), Yielded(1));
+    assert_eq!(g.as_mut().resume(20), Yielded(2));
+    assert_eq!(g.as_mut().resume(30), Complete(30));
+}
+
+#[test]
+fn a_call_that_is_polled_twice_brings_its_value() {
+    async fn sum(mut co: Rec<'_, u32>, n: u32) -> u32 {
+        if n == 0 {
+            return 0;
+        }
+        Twice(Box::pin(async { co.yield_(n).await })).await;
+        n + Twice(Box::pin(co.call_value(|co| sum(co, n - 1)))).await
+    }
+    let mut g = recursive(|co| sum(co, 3));
+    assert_eq!(g.by_ref().collect::<Vec<_>>(), [3, 2, 1]);
+    assert_eq!(g.take_return(), Some(6));
 }

@@ -249,3 +249,23 @@ fn it_may_run_on_another_thread() {
     let seen = std::thread::spawn(move || items(pin!(stream))).join();
     assert_eq!(seen.ok(), Some(vec![1, 2, 3]));
 }
+
+#[test]
+fn a_destructor_that_panics_on_close_leaves_it_finished_and_no_step_under_way() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the destructor's own");
+        }
+    }
+    let mut g = pin!(async_coroutine(async |mut co: Co<'_, u8, u8>, first| {
+        let _bomb = Bomb;
+        pause().await;
+        co.yield_(first).await;
+    }));
+    assert!(poll(pin!(g.as_mut().resume(1))).is_pending());
+    let end = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| g.as_mut().close()));
+    assert!(end.is_err());
+    assert!(g.is_finished());
+    assert!(block_on(g.as_mut().settle()).is_none());
+}

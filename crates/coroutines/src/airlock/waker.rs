@@ -8,16 +8,31 @@ use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use super::Brand;
 use crate::state::Step;
 
-/// Two slots on the stack of `resume`.
+/// One resume's exchange, on the stack of `resume`.
 ///
 /// `repr(C)` keeps the head first whatever `Y` and `A` are: it is read before the types are known to be right.
 #[repr(C)]
 struct Airlock<Y, A> {
     head: Head,
-    /// What goes out: at most one value a resume.
-    out: Cell<Option<Y>>,
-    /// What goes in: taken by the `yield_` that was waiting for it, or by the body's start.
-    arg: Cell<Option<A>>,
+    slot: Cell<Slot<Y, A>>,
+}
+
+/// What passes during one resume. The states follow each other in this order; each may be left out.
+///
+/// | state | becomes | by |
+/// |---|---|---|
+/// | `Argument` | `Taken` | the body's start, or the `yield_` whose value went out in an earlier resume |
+/// | `Argument`, `Taken` | `Yielded` | a `yield_` that is polled for the first time |
+///
+/// So a `yield_` whose value went out in this very resume never finds an argument, however often it is polled, and an
+/// argument that answers a `yield_` that was dropped goes to no other.
+enum Slot<Y, A> {
+    /// Not taken yet.
+    Argument(A),
+    /// Nothing to take, and nothing has been yielded.
+    Taken,
+    /// At most one value a resume.
+    Yielded(Y),
 }
 
 /// The part that is the same for all types.
@@ -80,8 +95,31 @@ impl<Y, A> Airlock<Y, A> {
                 #[cfg(feature = "stream")]
                 outer: ptr::null(),
             },
-            out: Cell::new(None),
-            arg: Cell::new(Some(arg)),
+            slot: Cell::new(Slot::Argument(arg)),
+        }
+    }
+
+    /// The argument of this resume, unless it has been taken.
+    #[inline(always)]
+    fn take_argument(&self) -> Option<A> {
+        match self.slot.replace(Slot::Taken) {
+            Slot::Argument(arg) => Some(arg),
+            other => {
+                self.slot.set(other);
+                None
+            }
+        }
+    }
+
+    /// Puts `value` out and drops an argument that nothing has taken; gives it back if another value is there.
+    #[inline(always)]
+    fn put_out(&self, value: Y) -> Option<Y> {
+        match self.slot.replace(Slot::Yielded(value)) {
+            first @ Slot::Yielded(_) => match self.slot.replace(first) {
+                Slot::Yielded(value) => Some(value),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -123,7 +161,10 @@ where
     let lock = Airlock::new(brand, arg);
     match lock.enter(|cx| body.poll(cx)) {
         Poll::Ready(value) => Step::Complete(value),
-        Poll::Pending => lock.out.take().map_or(Step::ForeignAwait, Step::Yielded),
+        Poll::Pending => match lock.slot.into_inner() {
+            Slot::Yielded(value) => Step::Yielded(value),
+            _ => Step::ForeignAwait,
+        },
     }
 }
 
@@ -144,17 +185,17 @@ where
             id: brand.id(),
             outer: cx.waker(),
         },
-        out: Cell::new(None),
-        arg: Cell::new(arg.take()),
+        slot: Cell::new(arg.take().map_or(Slot::Taken, Slot::Argument)),
     };
     match lock.enter(|cx| body.poll(cx)) {
         Poll::Ready(value) => Poll::Ready(Step::Complete(value)),
-        Poll::Pending => match lock.out.take() {
-            Some(value) => Poll::Ready(Step::Yielded(value)),
-            None => {
-                *arg = lock.arg.take();
+        Poll::Pending => match lock.slot.into_inner() {
+            Slot::Yielded(value) => Poll::Ready(Step::Yielded(value)),
+            Slot::Argument(left) => {
+                *arg = Some(left);
                 Poll::Pending
             }
+            Slot::Taken => Poll::Pending,
         },
     }
 }
@@ -177,18 +218,15 @@ pub(crate) fn exchange<Y, A>(
             let Some(lock) = Airlock::find(cx, brand) else {
                 elsewhere()
             };
-            match lock.out.replace(Some(fresh)) {
-                None => {}
-                // Another `yield_` was polled and dropped in this very resume. Its value goes first.
-                first => *value = lock.out.replace(first),
-            }
+            // It comes back if another `yield_` was polled and dropped in this very resume: that one's value goes first.
+            *value = lock.put_out(fresh);
             Poll::Pending
         }
         None => {
             let Some(lock) = Airlock::find(cx, brand) else {
                 elsewhere()
             };
-            lock.arg.take().map_or(Poll::Pending, Poll::Ready)
+            lock.take_argument().map_or(Poll::Pending, Poll::Ready)
         }
     }
 }
@@ -196,7 +234,7 @@ pub(crate) fn exchange<Y, A>(
 /// The argument of the resume that `cx` comes from, if it is one of the coroutine with this brand.
 #[inline(always)]
 pub(super) fn argument<Y, A>(brand: Brand<Y, A>, cx: &Context<'_>) -> Option<A> {
-    Airlock::find(cx, brand).and_then(|lock| lock.arg.take())
+    Airlock::find(cx, brand).and_then(Airlock::take_argument)
 }
 
 #[cold]
