@@ -30,7 +30,7 @@ type Initializer = (TaskName, (Vec<u8>, Arc<[OwnedFd]>));
 #[must_use = "a builder does nothing before build"]
 pub struct PoolBuilder {
     workers: Option<usize>,
-    /// An error of the initializer is kept for `build`.
+    /// The initializer, or its error, which `build` returns.
     initializer: Option<Result<Initializer, SpawnError>>,
     max_tasks: Option<usize>,
     task_timeout: Option<Duration>,
@@ -78,7 +78,7 @@ impl PoolConfig {
         self.initializer.is_some()
     }
 
-    /// Returns the time limit of the initializer. Without one, a worker becomes ready within the start deadline.
+    /// Returns the time limit from the record `Ready` to `Initialized`. Without an initializer it is the start deadline.
     pub(in crate::pool) fn initializer_limit(&self) -> Option<Duration> {
         if self.initializer.is_some() {
             self.task_timeout
@@ -103,22 +103,20 @@ impl PoolBuilder {
         self
     }
 
-    /// Runs a task in every worker before its first job, also in workers that replace dead ones.
+    /// Runs a task in every worker before its first job, also in workers that replace others.
     ///
-    /// The arguments may hold descriptors, such as a [`Connection`](crate::Connection), which the workers then share. (The
-    /// arguments of jobs may not.)
+    /// The arguments may hold descriptors, such as a [`Connection`](crate::Connection), which the workers then share. The
+    /// arguments of jobs may not. If the arguments cannot be encoded, [`build`](Self::build) fails.
     ///
-    /// An initializer that panics, or ends its worker, five times in a row breaks the pool: its jobs end in
-    /// [`JobError::Broken`](crate::JobError::Broken).
-    ///
-    /// An initializer that exits or is killed is [`StartError::InitializerDied`](crate::StartError::InitializerDied). If the
-    /// arguments cannot be encoded, [`build`](Self::build) fails.
+    /// If the initializer panics or ends its worker five times in a row, the pool is broken: its jobs end in
+    /// [`JobError::Broken`](crate::JobError::Broken). The error for an initializer that exits or is killed is
+    /// [`StartError::InitializerDied`](crate::StartError::InitializerDied).
     pub fn initializer<T: Task<Output = ()>>(mut self, _task: T, args: T::Args) -> Self {
         self.initializer = Some(encode_initializer::<T>(&args));
         self
     }
 
-    /// Replaces a worker after this many tasks (at least 1). It bounds what tasks leak.
+    /// Replaces each worker after this many tasks, which bounds the memory that tasks leak. At least 1. Default: no limit.
     #[doc(alias = "maxtasksperchild")]
     #[doc(alias = "max_tasks_per_child")]
     pub fn max_tasks_per_worker(mut self, tasks: usize) -> Self {
@@ -126,35 +124,36 @@ impl PoolBuilder {
         self
     }
 
-    /// Kills the worker of a task that runs longer than `time`; the task ends in
-    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut). Other tasks are not affected.
+    /// Kills the worker of a task that runs longer than `time`. The task ends in
+    /// [`JobError::TaskTimedOut`](crate::JobError::TaskTimedOut); other tasks are not affected. Default: no limit.
     ///
     /// The time is that of the function, from its call to its return. Transfers of arguments and results do not count while
-    /// bytes move. A worker that makes no progress for this time is killed as well; that limit is at least 2 s for a transfer,
-    /// 10 s while it decodes or encodes, and longer for large values. The initializer has the same limit.
+    /// bytes move. A worker that makes no progress for this time is killed as well. That limit is at least 2 s for a transfer,
+    /// 10 s while the worker decodes or encodes, and longer for large values. The initializer has the same limit.
     pub fn task_timeout(mut self, time: Duration) -> Self {
         self.task_timeout = Some(time.min(CENTURY));
         self
     }
 
-    /// Runs a task again, up to this many times, when its worker died or was killed. Tasks must be repeatable: how far the
-    /// first run came is unknown.
+    /// Runs a task again, up to this many times, when its worker died or was killed. Default: 0.
+    ///
+    /// Tasks must be repeatable: how far the first run came is unknown.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Stops a worker that has been idle for `time`; new ones are started when there are tasks for them. Default: workers are
-    /// not stopped.
+    /// Stops workers that have been idle for `time`. New ones are started when there are tasks for them. Default: idle workers
+    /// are not stopped.
     pub fn idle_timeout(mut self, time: Duration) -> Self {
         self.idle_timeout = Some(time.min(CENTURY));
         self
     }
 
-    /// Calls `callback` when tasks have ended: not more often than `every`, and once more when the pool ends.
+    /// Calls `callback` when tasks have ended: at most once per `every`, and once more when the pool ends.
     ///
-    /// It is called on the pool's callback thread, outside every lock. Other callbacks wait for its return, for 10 ms at the
-    /// most. A panic in it is caught and ignored.
+    /// It is called on the pool's callback thread, outside every lock. Other callbacks wait for its return, at most for 10 ms.
+    /// A panic in it is caught and ignored.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -187,7 +186,7 @@ impl PoolBuilder {
         self
     }
 
-    /// Limits what each worker may use; several calls set several limits.
+    /// Limits a resource of each worker. Several calls set several limits.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.options.limits.push(limit.into());
         self
@@ -226,7 +225,7 @@ impl PoolBuilder {
     ///
     /// # Errors
     ///
-    /// [`SpawnError::TimedOut`] when not all workers have reported themselves by then; they are ended. Otherwise as
+    /// [`SpawnError::TimedOut`] when not all workers have called [`init`](crate::init) by then; they are killed. Otherwise as
     /// [`build`](Self::build).
     pub fn build_for(self, time: Duration) -> Result<Pool, SpawnError> {
         self.build_by(Instant::now().checked_add(time))

@@ -35,11 +35,11 @@ use supervisor::caller_runs::DriverLock;
 /// Longest time for which a drop waits for killed workers. Only a process that the kernel cannot end takes longer.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
-/// How a pool is ended. See [`Pool::shutdown`].
+/// How a pool is shut down. See [`Pool::shutdown`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shutdown {
-    /// Runs everything that was submitted.
+    /// Runs all submitted jobs.
     Wait,
     /// Cancels the jobs that no worker has begun, and waits for the others.
     CancelPending,
@@ -49,12 +49,12 @@ pub enum Shutdown {
 
 /// Worker processes that run tasks.
 ///
-/// A worker that dies takes down one task, the one that it was running: that ends in
-/// [`JobError::WorkerDied`], tasks that waited behind it are given to other workers, and a new worker takes its place.
-/// A task that panics fails its own job only; its worker goes on. A task is stopped by
-/// [`task_timeout`](PoolBuilder::task_timeout), or by killing its worker, one of [`workers`](Self::workers).
+/// When a worker dies, only the task that it was running is lost: its job ends in [`JobError::WorkerDied`]. Tasks that waited
+/// behind it go to other workers, and a new worker is started. A task that panics fails only its own job; its worker
+/// continues. To stop a task, set a [`task_timeout`](PoolBuilder::task_timeout), or kill its worker, one of
+/// [`workers`](Self::workers).
 ///
-/// Dropping the pool kills its workers; jobs that are not done end in [`JobError::Closed`]. To let them finish, call
+/// Dropping the pool kills its workers. Jobs that have not ended end in [`JobError::Closed`]. To let them finish, call
 /// [`join`](Self::join) first.
 ///
 /// ```
@@ -83,7 +83,7 @@ pub struct Pool {
 impl Pool {
     /// Starts a pool of this many workers.
     ///
-    /// Returns when every worker has called [`init`](crate::init), so that every error of a start is reported here.
+    /// Returns when every worker has called [`init`](crate::init), so that errors of their start are reported here.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl Pool {
         Self::builder().workers(workers).build()
     }
 
-    /// Returns a builder, for a pool with an initializer, limits or retries.
+    /// Returns a builder of a pool, for example with an initializer, limits or retries.
     ///
     /// ```
     /// use std::time::Duration;
@@ -139,8 +139,8 @@ impl Pool {
         }
     }
 
-    /// Submits a call. Returns at once, unless the pool has a full
-    /// [`queue_bound`](PoolBuilder::queue_bound): then it blocks until there is room.
+    /// Submits a call. Returns at once, unless the pool has a [`queue_bound`](PoolBuilder::queue_bound) and the queue is full:
+    /// then it blocks until there is room.
     ///
     /// Never fails: if the arguments cannot be encoded or the pool is closed, the job ends in that error.
     #[doc(alias = "apply_async")]
@@ -215,7 +215,8 @@ impl Pool {
 
     /// Runs one call in a worker and waits for its result.
     ///
-    /// If the pool is idle, the calling thread drives it meanwhile, which saves two wake-ups of the pool's thread.
+    /// If the pool is idle, the calling thread drives it until the call has ended. That saves two wake-ups of the pool's
+    /// thread.
     ///
     /// # Errors
     ///
@@ -232,7 +233,7 @@ impl Pool {
 
     /// Runs the task on every item, and returns the results lazily, in the order of the items.
     ///
-    /// Nothing is submitted before the first result is asked for; then the input is read as far as the
+    /// Nothing is submitted before the first call of `next`. From then on the input is read as far as the
     /// [window](Imap::window) allows. An item that fails gives an error in its place and does not stop the others.
     /// [`Imap::unordered`] returns results in the order in which they arrive, [`map_collect`](Self::map_collect) all at once.
     ///
@@ -260,11 +261,11 @@ impl Pool {
 
     /// Runs the task on every item and returns all results in the order of the items.
     ///
-    /// All items are encoded at once; use [`map`](Self::map) for more than fits in memory.
+    /// All items are encoded at once. Use [`map`](Self::map) for more items than fit in memory.
     ///
     /// # Errors
     ///
-    /// All items are run, also after one fails; then the error of the first item that failed is returned.
+    /// Returns the error of the first item that failed, in the order of the items. All items are run, also after one fails.
     #[doc(alias = "starmap")]
     #[doc(alias = "map_async")]
     pub fn map_collect<T: Task>(
@@ -279,7 +280,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`JobError::TimedOut`] when some have not arrived by then; the tasks go on, and their results are lost.
+    /// [`JobError::TimedOut`] when some have not arrived by then. The tasks continue, and their results are lost.
     pub fn map_collect_for<T: Task>(
         &self,
         _task: T,
@@ -291,7 +292,7 @@ impl Pool {
 
     /// As [`map`](Self::map), but the first items are submitted at once: one for each worker.
     ///
-    /// The rest of the window follows with the first result that is asked for, or with [`Imap::window`].
+    /// The rest of the window is submitted with the first call of `next`.
     ///
     /// ```
     /// #[procs::task]
@@ -335,7 +336,7 @@ impl Pool {
         self.shared.workers()
     }
 
-    /// Returns what the pool has done so far, in numbers.
+    /// Returns the counters of the pool since its start.
     ///
     /// ```
     /// #[procs::task]
@@ -356,14 +357,15 @@ impl Pool {
         self.shared.counters.stats()
     }
 
-    /// Takes no more jobs. Jobs that were submitted still run; then the workers exit.
+    /// Closes the pool. Submitted jobs still run, and then the workers exit. Jobs submitted later end in
+    /// [`JobError::Closed`].
     ///
-    /// Closing twice is the same as once. Jobs submitted later end in [`JobError::Closed`].
+    /// Closing a closed pool has no effect.
     pub fn close(&self) {
         self.shared.stop(Stop::WhenDone);
     }
 
-    /// Whether the pool takes no more jobs.
+    /// Whether the pool is closed.
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
     }
@@ -381,13 +383,13 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] when jobs are still running; they go on.
+    /// [`TimedOut`] when jobs are still running. They continue.
     pub fn join_for(&self, time: Duration) -> Result<(), TimedOut> {
         self.close();
         self.ended_for(time)
     }
 
-    /// Kills the workers, and waits at most 2 seconds for their end. Jobs that are not done end in [`JobError::Closed`].
+    /// Kills the workers, and waits at most 2 seconds for their end. Jobs that have not ended end in [`JobError::Closed`].
     pub fn terminate(&self) {
         self.shared.stop(Stop::Kill);
         let _ = self.ended_for(DROP_LIMIT);
@@ -403,15 +405,15 @@ impl Pool {
         self.ended_by(Some(deadline))
     }
 
-    /// Ends the pool, and waits until every job has ended and every worker is gone.
+    /// Shuts the pool down, and waits until every job and every worker has ended.
     ///
     /// | `how` | jobs that wait | jobs that run |
     /// |---|---|---|
-    /// | [`Shutdown::Wait`] | are done | are done |
-    /// | [`Shutdown::CancelPending`] | end in [`JobError::Cancelled`] | are done |
-    /// | [`Shutdown::Terminate`] | end in [`JobError::Closed`] | the same: SIGTERM, and SIGKILL after 0.2 s |
+    /// | [`Shutdown::Wait`] | are run | finish |
+    /// | [`Shutdown::CancelPending`] | end in [`JobError::Cancelled`] | finish |
+    /// | [`Shutdown::Terminate`] | end in [`JobError::Closed`] | end in [`JobError::Closed`]: SIGTERM, and SIGKILL after 0.2 s |
     ///
-    /// A later call may overrule an earlier one by a row further down.
+    /// Of several calls the one with the lowest row in the table wins.
     pub fn shutdown(&self, how: Shutdown) {
         self.begin_shutdown(how);
         self.shared.await_end(None);
@@ -421,7 +423,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] when the pool has not ended by then; its end goes on.
+    /// [`TimedOut`] when the pool has not ended by then. The shutdown continues.
     pub fn shutdown_for(&self, how: Shutdown, time: Duration) -> Result<(), TimedOut> {
         self.begin_shutdown(how);
         self.ended_for(time)
@@ -482,7 +484,7 @@ impl Drop for Pool {
             && self.shared.has_ended()
             && supervisor.thread().id() != thread::current().id()
         {
-            // A supervisor that panicked has failed its jobs during the unwinding; the payload is of no use.
+            // A supervisor that panicked has failed its jobs while it unwound. The payload is not needed.
             let _ = supervisor.join();
         }
     }

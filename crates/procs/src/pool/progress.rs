@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::pool::callbacks::Callback;
 use crate::pool::stats::{Counters, PoolStats};
 
-/// A callback for reports, and the shortest time between two of them.
+/// A callback for reports, and the shortest time between two reports.
 #[derive(Clone)]
 pub(crate) struct Progress {
     every: Duration,
@@ -55,7 +55,7 @@ impl Reporter {
         self.progress.is_some() && counters.ended() != self.last_reported
     }
 
-    /// Returns a report that is due, or the last one.
+    /// Returns a report if one is due, or if it is the last one.
     pub(in crate::pool) fn report(
         &mut self,
         counters: &Counters,
@@ -74,7 +74,7 @@ impl Reporter {
         Some(Box::new(move || callback(stats)))
     }
 
-    /// Returns when a report that was put off is due.
+    /// Returns when a delayed report is due.
     pub(in crate::pool) fn due(&self) -> Option<Instant> {
         self.due
     }

@@ -5,7 +5,7 @@
 //! | `queue` | commands, refusal, number of queued items | submitters, supervisor, for a few instructions |
 //! | `status` | workers, end | waiters of `build` and `join`, supervisor, for a few instructions |
 //!
-//! No foreign code runs under either.
+//! No code of the user runs under either.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -20,15 +20,15 @@ use crate::pool::callbacks::Callbacks;
 use crate::pool::job::batch::BatchSlice;
 use crate::pool::stats::Counters;
 
-/// How a pool ends. A later variant overrules an earlier one.
+/// How a pool ends. Of two requests the later variant wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::pool) enum Stop {
-    /// It runs on.
+    /// No end was requested.
     #[default]
     No,
-    /// Everything that was submitted is run.
+    /// All submitted tasks run.
     WhenDone,
-    /// What no worker has begun is cancelled; the rest is run.
+    /// Tasks that no worker has begun are cancelled; the others run.
     CancelPending,
     /// The workers get SIGTERM and, 0.2 s later, SIGKILL.
     Terminate,
@@ -50,9 +50,9 @@ struct CommandQueue {
     items: usize,
     /// Number of items that wait in the supervisor.
     queued: usize,
-    /// Whether there is something that the supervisor has not taken.
+    /// Whether the supervisor has not seen the newest command or answer.
     unseen: bool,
-    /// The error of later submissions; `None` while the pool takes work.
+    /// The error of later submissions; `None` while the pool is open.
     refusal: Option<JobError>,
 }
 
@@ -60,7 +60,7 @@ struct CommandQueue {
 #[derive(Default)]
 struct PoolStatus {
     workers: Vec<ProcessInfo>,
-    /// Number of workers that have reported themselves.
+    /// Number of workers that have called `init`.
     ready: usize,
     /// Whether `build` still waits for the workers.
     starting: bool,
@@ -68,9 +68,9 @@ struct PoolStatus {
     ended: bool,
 }
 
-/// Why a slice was not taken.
+/// Why a slice was not enqueued.
 pub(in crate::pool) enum Refused {
-    /// The pool takes no more. The slice has ended in that error.
+    /// The pool is closed. The slice has ended in that error.
     Closed,
     /// The queue is full.
     Full,
@@ -79,7 +79,7 @@ pub(in crate::pool) enum Refused {
 /// State that a pool's handle and its supervisor share.
 pub(in crate::pool) struct Shared {
     queue: Mutex<CommandQueue>,
-    /// Notified when the queue has room again, or takes no more.
+    /// Notified when the queue has room again, and when the pool is closed.
     room: Condvar,
     bound: Option<usize>,
     pub(in crate::pool) notifier: Notifier,
@@ -114,16 +114,16 @@ impl Shared {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Handle: enqueues a slice and wakes the driver, or fails the slice if the pool takes no more. Blocks while the queue
-    /// is full.
+    /// Handle: enqueues a slice and wakes the driver, or fails the slice if the pool is closed. Blocks while the queue is
+    /// full.
     pub(in crate::pool) fn submit(&self, slice: BatchSlice) {
-        // Without a deadline it is taken, or the pool is closed.
+        // Without a deadline the only error is that of a closed pool.
         if self.enqueue(slice, None).is_ok() {
             self.notifier.wake();
         }
     }
 
-    /// Handle: as `submit`, but leaves it to the caller to wake the driver. Waits for room until the deadline.
+    /// Handle: as `submit`, but does not wake the driver. Waits for room until the deadline.
     pub(in crate::pool) fn enqueue(
         &self,
         mut slice: BatchSlice,
@@ -154,7 +154,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Handle: closes the pool, and ends it in this way.
+    /// Handle: closes the pool and requests its end.
     pub(in crate::pool) fn stop(&self, how: Stop) {
         let mut queue = self.queue();
         queue.refusal.get_or_insert(JobError::Closed);
@@ -167,12 +167,12 @@ impl Shared {
 
     /// Starter: wakes the driver for an answer that is not in the queue.
     pub(in crate::pool) fn notify_start(&self) {
-        // Before the sleep flag is read: a driver that is about to sleep reads `unseen` after it has set that flag.
+        // Set before `wake` reads the sleep flag: a driver that is about to sleep reads `unseen` after it has set that flag.
         self.queue().unseen = true;
         self.notifier.wake();
     }
 
-    /// Whether the pool takes no more work.
+    /// Whether the pool is closed.
     pub(in crate::pool) fn is_closed(&self) -> bool {
         self.queue().refusal.is_some()
     }
@@ -200,13 +200,13 @@ impl Shared {
         }
     }
 
-    /// Supervisor: sets the sleep flag, so that it is woken from now on. False: there are commands already.
+    /// Supervisor: sets the sleep flag, from which on senders wake it. False: there are commands already.
     pub(in crate::pool) fn prepare_to_sleep(&self) -> bool {
         self.notifier.prepare();
         !self.queue().unseen
     }
 
-    /// Supervisor: closes the pool with this error; returns the slices that were not taken.
+    /// Supervisor: closes the pool with this error. Returns the slices that it has not taken.
     pub(in crate::pool) fn finish(&self, error: &JobError) -> Vec<BatchSlice> {
         let mut queue = self.queue();
         queue.refusal = Some(error.clone());
@@ -222,7 +222,7 @@ impl Shared {
         self.status().workers.clone()
     }
 
-    /// Supervisor: publishes the number of workers that have reported themselves.
+    /// Supervisor: publishes the number of workers that have called `init`.
     pub(in crate::pool) fn set_ready(&self, ready: usize) {
         let mut status = self.status();
         if status.ready != ready {
@@ -250,7 +250,7 @@ impl Shared {
         self.status().ended
     }
 
-    /// Handle: waits until all workers have reported themselves, or the pool is broken. `None`: the deadline passes first.
+    /// Handle: waits until all workers have called `init`, or the pool is broken. `None`: the deadline passes first.
     pub(in crate::pool) fn await_ready(
         &self,
         workers: usize,
@@ -264,7 +264,7 @@ impl Shared {
         Some(status.broken.clone().map_or(Ok(()), Err))
     }
 
-    /// Handle: waits for the supervisor's end and for the callbacks; false when the deadline passes first.
+    /// Handle: waits for the supervisor's end and for the callbacks. False: the deadline passes first.
     pub(in crate::pool) fn await_end(&self, deadline: Option<Instant>) -> bool {
         let mut status = self.status();
         while !status.ended {
@@ -278,13 +278,13 @@ impl Shared {
     }
 }
 
-/// Waits for a change, at most until the deadline; `None`: it has passed.
+/// Waits for a notification, at most until the deadline. `None`: the deadline has passed. May return early.
 pub(in crate::pool) fn wait<'a, T>(
     changed: &Condvar,
     guard: MutexGuard<'a, T>,
     deadline: Option<Instant>,
 ) -> Option<MutexGuard<'a, T>> {
-    // Without a deadline it waits an hour at a time: callers loop.
+    // Callers loop, so without a deadline any long time serves.
     let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
         deadline.saturating_duration_since(Instant::now())
     });

@@ -4,25 +4,25 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counters of a pool since its start. See [`Pool::stats`](crate::Pool::stats).
 ///
-/// They are read one after the other while the pool goes on, so that their sums may be off by tasks that end meanwhile.
+/// The counters are read one after the other while the pool works, so sums may be off by tasks that end during the read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Workers that were started.
+    /// Number of workers that were started.
     pub started: u64,
-    /// Those among them that took the place of one that died, timed out or had done its share of tasks.
+    /// Number of workers that replaced one that died, was killed by a time limit, or had run its last task.
     pub restarted: u64,
-    /// Tasks that returned.
+    /// Number of tasks that returned a result.
     pub completed: u64,
-    /// Tasks that ended in an error: a panic, the death of their worker, a cancellation, the end of the pool.
+    /// Number of tasks that ended in an error: a panic, the death of their worker, a cancellation, the end of the pool.
     pub failed: u64,
-    /// Tasks that wait in the pool.
+    /// Number of tasks that wait for a worker.
     pub waiting: u64,
-    /// Tasks that workers have: those that run, and those that wait behind them.
+    /// Number of tasks that workers hold: those that run, and those that wait behind them.
     pub in_flight: u64,
-    /// Bytes of arguments that were sent to workers.
+    /// Number of bytes of arguments that were sent to workers.
     pub bytes_sent: u64,
-    /// Bytes of results that were received from workers.
+    /// Number of bytes of results that were received from workers.
     pub bytes_received: u64,
 }
 
@@ -38,7 +38,7 @@ impl PoolStats {
     }
 }
 
-/// The counters. No other memory is ordered by them, so `Relaxed` is enough.
+/// The counters of a pool. No other memory is ordered by them, so `Relaxed` suffices.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Counters {
     pub(in crate::pool) started: AtomicU64,

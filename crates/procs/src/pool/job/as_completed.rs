@@ -1,4 +1,4 @@
-//! Several jobs, in the order in which they end.
+//! An iterator over several jobs, in the order in which they end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::pool::job::{CompletionQueue, Job};
 
 /// Returns jobs in the order in which they end.
 ///
-/// The iterator waits for the next job to end; each that it returns is done. Jobs of different pools may be mixed.
+/// The iterator waits for the next job that ends. Each job that it returns has ended. Jobs of different pools may be mixed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -55,7 +55,7 @@ impl<R> AsCompleted<R> {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] if none has ended; a later call waits for them again.
+    /// [`TimedOut`] if none has ended. A later call waits for them again.
     pub fn next_for(&mut self, time: Duration) -> Result<Option<Job<R>>, TimedOut> {
         if self.left == 0 {
             return Ok(None);
@@ -75,7 +75,7 @@ impl<R> Iterator for AsCompleted<R> {
     type Item = Job<R>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Every job ends once; with none left there is nothing to wait for.
+        // Every job ends once, so with none left the queue stays empty.
         let index = if self.left == 0 {
             None
         } else {

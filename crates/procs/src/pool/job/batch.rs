@@ -1,4 +1,4 @@
-//! Batches of encoded items of one task, split and put back without a copy, and where their results go.
+//! Batches of encoded items of one task, split and requeued without a copy, and the receivers of their results.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use crate::pool::stats::Counters;
 
 /// Receiver of results. Each item ends in exactly one of `results`, `fail` and `abandon`.
 pub(crate) trait ResultSink: Send + Sync {
-    /// Called before the item is sent. False: it was cancelled, and is dropped.
-    fn hand_out(&self) -> bool;
+    /// Marks the item as assigned to a worker, before it is sent. False: it was cancelled, and is dropped.
+    fn assign(&self) -> bool;
 
-    /// Called when the item was taken back from a worker and waits again.
-    fn take_back(&self);
+    /// Marks the item as waiting, when it is requeued.
+    fn requeue(&self);
 
-    /// The results of items from index `first` on.
+    /// Ends the items from index `first` on in results.
     fn results(&self, first: usize, run: ResultRun);
 
-    /// The item will have no result.
+    /// Ends the item in an error.
     fn fail(&self, index: usize, error: JobError);
 
-    /// The items were dropped; those without a result will never have one.
+    /// Ends items that were dropped without an outcome.
     fn abandon(&self, first: usize, count: usize);
 }
 
-/// Results of items that follow each other, as a worker sent them.
+/// Results of consecutive items, as a worker sent them.
 #[derive(Default)]
 pub(crate) struct ResultRun {
     bytes: Vec<u8>,
@@ -42,7 +42,7 @@ impl ResultRun {
         self.results.len()
     }
 
-    /// Returns the encoded value of one item, or the error in its place.
+    /// Returns the encoded value of one item, or its error.
     pub(in crate::pool) fn get(&self, index: usize) -> Result<&[u8], JobError> {
         let result = &self.results[index];
         let payload = &self.bytes[result.payload()];
@@ -60,32 +60,32 @@ impl ResultRun {
 /// Encoded items of one task.
 struct Batch {
     task: u64,
-    /// Each item: its length, its bytes.
+    /// The items, each as its length and its bytes.
     items: Vec<u8>,
     sink: Arc<dyn ResultSink>,
-    /// Counters of its pool; `None` before it is submitted.
+    /// Counters of the pool; `None` before the batch is submitted.
     counters: Option<Arc<Counters>>,
 }
 
 /// Consecutive items of a batch. Each item is in exactly one slice.
 pub(crate) struct BatchSlice {
     batch: Arc<Batch>,
-    /// The index of the first item, as its sink counts.
+    /// The index of the first item in the numbering of the sink.
     first: usize,
     count: usize,
-    /// A position in the batch's bytes, and the number of items between it and the first one.
+    /// A position in the batch's bytes, and the number of items between it and the first item of the slice.
     start: usize,
     skip: usize,
-    /// Number of workers that died while they ran it.
+    /// Number of workers that died while they ran its first item.
     pub(crate) deaths: u32,
-    /// Number of workers that died when it was the next that they would have begun.
+    /// Number of workers that died when its first item was the next that they would have begun.
     pub(crate) unbegun_deaths: u32,
-    /// Whether the counters have it in flight.
+    /// Whether the counters count the items as in flight.
     assigned: Cell<bool>,
 }
 
 impl BatchSlice {
-    /// All items of a new batch.
+    /// Makes a batch and returns all its items.
     pub(crate) fn new(
         task: u64,
         items: Vec<u8>,
@@ -111,7 +111,7 @@ impl BatchSlice {
         }
     }
 
-    /// Counts the items in a pool, from now on. Called once, before anything else is done with them.
+    /// Counts the items in a pool from now on. Called once, before any other method.
     pub(in crate::pool) fn count_in(&mut self, counters: &Arc<Counters>) {
         if let Some(batch) = Arc::get_mut(&mut self.batch) {
             batch.counters = Some(Arc::clone(counters));
@@ -144,21 +144,21 @@ impl BatchSlice {
     }
 
     /// Marks the items as assigned to a worker. False: they were cancelled, and must be dropped.
-    pub(crate) fn hand_out(&self) -> bool {
-        let taken = self.batch.sink.hand_out();
-        if taken {
+    pub(crate) fn assign(&self) -> bool {
+        let assigned = self.batch.sink.assign();
+        if assigned {
             self.set_assigned(true);
         }
-        taken
+        assigned
     }
 
-    /// Marks the items as waiting again: the worker had not begun them, or they are retried.
-    pub(crate) fn take_back(&self) {
+    /// Marks the items as waiting again: their worker had not begun them, or they are retried.
+    pub(crate) fn requeue(&self) {
         self.set_assigned(false);
-        self.batch.sink.take_back();
+        self.batch.sink.requeue();
     }
 
-    /// Ends the first items in these results.
+    /// Ends the first items in results.
     pub(crate) fn deliver(&mut self, bytes: Vec<u8>, results: Vec<ScannedResult>) {
         let count = results.len();
         if let Some(counters) = self.counters() {
@@ -184,7 +184,7 @@ impl BatchSlice {
         }
     }
 
-    /// Drops the items, which were not submitted, without an error.
+    /// Drops items that were not submitted. Their receiver gets no error.
     pub(in crate::pool) fn forget(mut self) {
         self.count = 0;
     }
@@ -198,7 +198,7 @@ impl BatchSlice {
         }
     }
 
-    /// Returns the bytes of exactly these items.
+    /// Returns the bytes of the items, and counts them as sent.
     pub(crate) fn bytes(&mut self) -> &[u8] {
         self.seek_first();
         let end = skip_items(&self.batch.items, self.start, self.count);
@@ -252,7 +252,7 @@ impl Drop for BatchSlice {
 /// The position after `count` items.
 fn skip_items(items: &[u8], mut at: usize, count: usize) -> usize {
     for _ in 0..count {
-        // This process has written the bytes, so only their end stops the loop early.
+        // This process has encoded the items, so only their end stops the loop early.
         let Ok(Some((size, prefix))) = wire::length_at(&items[at..]) else {
             break;
         };

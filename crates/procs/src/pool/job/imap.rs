@@ -1,4 +1,4 @@
-//! Many calls of one task over an input that is read as results are taken: memory stays bounded however long it is.
+//! Many calls of one task over an input that is read as results are taken, so that memory is bounded for any input.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -19,20 +19,21 @@ use crate::pool::job::map::{Batcher, Results, Run};
 
 /// Iterator over the results of [`Pool::map`], [`Pool::imap`] and [`Pool::imap_unordered`].
 ///
-/// Reads its input only as far as the window allows: the window is the largest number of calls that are under way, or done
-/// and not yet taken. If the input panics, the panic continues in the caller of `next`; what was read before it is run.
-/// Dropping it discards the results of calls that are under way, which go on; the rest of the input is not read.
+/// The iterator reads its input only as far as the window allows. The window is the largest number of calls that are
+/// submitted and whose results have not been returned. If the input panics, the panic continues in the caller of `next`;
+/// the items before it are run. Dropping the iterator discards the results of submitted calls, which continue. The rest of
+/// the input is not read.
 #[must_use = "iterators are lazy: the rest of the input is read as results are taken"]
 pub struct Imap<'p, T: Task, I> {
     batcher: Batcher<'p>,
     results: Arc<Results>,
     input: Option<I>,
     window: usize,
-    /// Calls that were given to the pool and whose results have not been taken out of `results`.
-    under_way: usize,
-    /// Results that were taken out, and the index of the first in them that was not returned.
+    /// Number of submitted calls whose results have not been taken out of `results`.
+    submitted: usize,
+    /// Results that were taken out, and the index of the first one that has not been returned.
     ready: Option<(Run, usize)>,
-    /// The index of the next result, if the order matters.
+    /// The index of the next result; `None` if they are returned as they arrive.
     next: Option<usize>,
     task: PhantomData<fn() -> T>,
 }
@@ -45,21 +46,22 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
             results,
             input: Some(input),
             window: window.max(1),
-            under_way: 0,
+            submitted: 0,
             ready: None,
             next: ordered.then_some(0),
             task: PhantomData,
         }
     }
 
-    /// Sets the window: at least 1. Default: twice the number of workers and at least 64, so that workers with short tasks
-    /// do not wait for the caller.
+    /// Sets the window: at least 1. Default: twice the number of workers, and at least 64.
+    ///
+    /// A small window makes workers with short tasks wait for the caller.
     pub fn window(mut self, window: usize) -> Self {
         self.window = window.max(1);
         self
     }
 
-    /// Number of results that were taken out and not returned.
+    /// Returns the number of results that were taken out and not returned.
     fn undelivered(&self) -> usize {
         self.ready
             .as_ref()
@@ -70,7 +72,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
     fn feed(&mut self) {
         let room = self
             .window
-            .saturating_sub(self.under_way + self.undelivered());
+            .saturating_sub(self.submitted + self.undelivered());
         if room < self.window.div_ceil(4) {
             return;
         }
@@ -78,19 +80,19 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
     }
 
     fn submit(&mut self, count: usize) {
-        // What was read before the input panics is submitted as well.
+        // Items that were read before the input panics are submitted as well.
         let sending = SendOnDrop(&mut self.batcher);
         for _ in 0..count {
             let Some(args) = self.input.as_mut().and_then(Iterator::next) else {
                 self.input = None;
                 break;
             };
-            self.under_way += 1;
+            self.submitted += 1;
             sending.0.add(&args);
         }
     }
 
-    /// Submits the first items at once.
+    /// Submits one item for each worker at once.
     pub(in crate::pool) fn begin(mut self, workers: usize) -> Self {
         self.submit(workers.min(self.window));
         self
@@ -98,7 +100,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
 
     /// Returns results in the order in which they arrive: a slow call delays no other result.
     ///
-    /// What has been submitted by then is returned in order.
+    /// Results that have already been taken out are returned in order.
     pub fn unordered(mut self) -> Self {
         self.next = None;
         self
@@ -108,7 +110,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`] when it has not arrived; a later call waits for it again.
+    /// [`TimedOut`] when it has not arrived. A later call waits for it again.
     pub fn next_for(
         &mut self,
         time: Duration,
@@ -133,7 +135,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
         deadline: Option<Instant>,
     ) -> Result<Option<Result<T::Output, JobError>>, TimedOut> {
         self.feed();
-        if self.ready.is_none() && self.under_way > 0 {
+        if self.ready.is_none() && self.submitted > 0 {
             self.fetch(deadline)?;
         }
         Ok(self.decode_next())
@@ -143,7 +145,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
     fn fetch(&mut self, deadline: Option<Instant>) -> Result<(), TimedOut> {
         let (first, run) = self.results.take(self.next, deadline).ok_or(TimedOut)?;
         let count = run.len();
-        self.under_way -= count;
+        self.submitted -= count;
         if let Some(next) = &mut self.next {
             *next = first + count;
         }
@@ -151,7 +153,7 @@ impl<'p, T: Task, I: Iterator<Item = T::Args>> Imap<'p, T, I> {
         Ok(())
     }
 
-    /// Decodes the next result that was taken out. A decoder that panics has used up its own result only.
+    /// Decodes the next result that was taken out. If its decoder panics, only that result is lost.
     fn decode_next(&mut self) -> Option<Result<T::Output, JobError>> {
         let (run, next) = self.ready.as_mut()?;
         let index = *next;
@@ -177,7 +179,7 @@ fn decode<R: DeserializeOwned>(run: &ResultRun, index: usize) -> Result<R, JobEr
     codec::decode(run.get(index)?).map_err(JobError::Decode)
 }
 
-/// Submits what was gathered, also when the input panics.
+/// Submits the gathered items when it is dropped, also while the input panics.
 struct SendOnDrop<'b, 'p>(&'b mut Batcher<'p>);
 
 impl Drop for SendOnDrop<'_, '_> {
@@ -190,12 +192,12 @@ impl<T: Task, I: Iterator<Item = T::Args>> Iterator for Imap<'_, T, I> {
     type Item = Result<T::Output, JobError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Without a deadline it does not time out.
+        // Without a deadline there is no error.
         self.next_by(None).ok().flatten()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let known = self.under_way + self.undelivered();
+        let known = self.submitted + self.undelivered();
         let (least, most) = match &self.input {
             Some(input) => input.size_hint(),
             None => (0, Some(0)),
@@ -211,7 +213,7 @@ impl<T: Task, I> fmt::Debug for Imap<'_, T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Imap")
             .field("window", &self.window)
-            .field("under_way", &self.under_way)
+            .field("submitted", &self.submitted)
             .field("ready", &self.ready.is_some())
             .field("input_ended", &self.input.is_none())
             .finish()

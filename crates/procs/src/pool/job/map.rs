@@ -14,9 +14,9 @@ use crate::pool::Pool;
 use crate::pool::job::batch::{self, BatchSlice, ResultRun, ResultSink};
 use crate::pool::shared;
 
-/// Largest number of items of a batch, and about its largest size in bytes. The supervisor splits batches by the room of
-/// its workers.
+/// Largest number of items of a batch. The supervisor splits batches by the room of its workers.
 const BATCH_ITEMS: usize = 2048;
+/// Size in bytes from which on a batch is submitted.
 const BATCH_BYTES: usize = 64 * 1024;
 
 /// Fewest results for which the caller is woken to decode them, unless they are the last.
@@ -38,11 +38,11 @@ struct Arrived {
     wanted: Option<usize>,
 }
 
-/// The end of items that follow each other.
+/// Outcome of consecutive items.
 pub(in crate::pool) enum Run {
-    /// They have results.
+    /// Results of one or more items.
     Results(ResultRun),
-    /// One will have no result.
+    /// Error of one item.
     Failed(JobError),
 }
 
@@ -71,7 +71,7 @@ impl Results {
         }
     }
 
-    /// Waits until `count` items or more have arrived since the last call, and takes them out; `None`: the deadline passes
+    /// Waits until at least `count` items have arrived since the last call, and takes them out. `None`: the deadline passes
     /// first.
     fn take_some(&self, count: usize, deadline: Option<Instant>) -> Option<BTreeMap<usize, Run>> {
         let mut arrived = self.lock();
@@ -84,7 +84,7 @@ impl Results {
         Some(std::mem::take(&mut arrived.runs))
     }
 
-    /// Waits for the run that begins at an index, or for any, and takes it out; `None`: the deadline passes first.
+    /// Waits for the run that begins at an index, or for any run, and takes it out. `None`: the deadline passes first.
     pub(in crate::pool) fn take(
         &self,
         index: Option<usize>,
@@ -107,11 +107,11 @@ impl Results {
 }
 
 impl ResultSink for Results {
-    fn hand_out(&self) -> bool {
+    fn assign(&self) -> bool {
         true
     }
 
-    fn take_back(&self) {}
+    fn requeue(&self) {}
 
     fn results(&self, first: usize, run: ResultRun) {
         self.add(first, Run::Results(run));
@@ -164,7 +164,7 @@ impl<'a> Batcher<'a> {
         }
     }
 
-    /// Submits what has been gathered.
+    /// Submits the gathered items.
     pub(in crate::pool) fn send(&mut self) {
         if self.count > 0 {
             let sink: Arc<dyn ResultSink> = Arc::clone(&self.results) as _;
@@ -204,7 +204,7 @@ fn collect<R: DeserializeOwned>(
     let mut ahead = BTreeMap::new();
     let (mut arrived, mut next) = (0, 0);
     while arrived < total {
-        // A few wake-ups in all, and one for the last item.
+        // Waits for a sixteenth of the items at a time, so that the number of wake-ups is bounded.
         let count = (total / 16).max(COLLECT_ITEMS).min(total - arrived);
         let runs = results
             .take_some(count, deadline)

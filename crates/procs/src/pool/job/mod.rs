@@ -1,22 +1,22 @@
-//! One submitted call, and the way to its result.
+//! One submitted call and its result.
 //!
-//! A [`JobState`] is a phase, which decides whether the job can be cancelled, beside an end, which holds the outcome.
+//! A [`JobState`] has a phase, which decides whether the job can be cancelled, and an end, which holds the outcome.
 //!
 //! | phase | end `Pending` | end `Done` | end `Taken` |
 //! |---|---|---|---|
-//! | `WAITING` | in the pool's queue, or back in it: from a worker that had not begun it, or died and may be retried | refused or dropped by the pool before a worker had it | after `Done` |
-//! | `ASSIGNED` | a worker has it | it ended in the worker, or with it | after `Done` |
+//! | `WAITING` | in the pool's queue; or requeued, because its worker had not begun it, or died and it is retried | refused or dropped by the pool before it was sent to a worker | after `Done` |
+//! | `ASSIGNED` | a worker holds it | it ended in the worker, or with it | after `Done` |
 //! | `CANCELLED` | `cancel` is about to store the outcome | cancelled | after `Done` |
 //!
 //! | event | phase | end |
 //! |---|---|---|
 //! | the supervisor sends it | `WAITING` to `ASSIGNED`; a cancelled one is dropped | |
-//! | the supervisor takes it back | `ASSIGNED` to `WAITING` | |
+//! | the supervisor requeues it | `ASSIGNED` to `WAITING` | |
 //! | `cancel` | `WAITING` to `CANCELLED` | `Pending` to `Done(Cancelled)` |
 //! | result, failure, drop of its slice | | `Pending` to `Done`; later ones change nothing |
 //! | `result`, `try_result`, `poll` | | `Done` to `Taken` |
 //!
-//! The phase changes by compare-and-swap: of the supervisor and a canceller one succeeds. The end changes under its lock.
+//! The phase changes by compare-and-swap, so either the supervisor or a canceller succeeds. The end changes under its lock.
 
 mod as_completed;
 pub(in crate::pool) mod batch;
@@ -50,9 +50,8 @@ pub use wait::{WaitFor, wait, wait_for};
 
 /// A call that a pool's worker runs.
 ///
-/// [`result`](Self::result) and [`result_for`](Self::result_for) wait for the result, [`try_result`](Self::try_result) returns
-/// it once it is there, and `await` works as well: a job is a [`Future`]. Dropping a job discards the result; the call
-/// still runs.
+/// [`result`](Self::result) and [`result_for`](Self::result_for) wait for the result. [`try_result`](Self::try_result) does not
+/// wait. A job is also a [`Future`], so it can be awaited. Dropping a job discards the result; the call still runs.
 ///
 /// ```
 /// #[procs::task]
@@ -79,9 +78,9 @@ pub struct Job<R> {
 /// The encoded result of a job, or why there is none.
 pub(crate) type Outcome = Result<ResultRun, JobError>;
 
-/// No worker has the job. Only in this phase can it be cancelled.
+/// No worker holds the job. Only in this phase can it be cancelled.
 const WAITING: u8 = 0;
-/// A worker has the job.
+/// A worker holds the job.
 const ASSIGNED: u8 = 1;
 /// The job has been cancelled.
 const CANCELLED: u8 = 2;
@@ -99,10 +98,10 @@ enum End {
     Taken,
 }
 
-/// What is notified of a job's end, besides the threads that sleep in `result`.
+/// Receivers of a notification of a job's end.
 #[derive(Default)]
 struct Watchers {
-    /// Whether a thread sleeps until the end. Without one no wake-up is made, which would be a system call for each job.
+    /// Whether a thread sleeps until the end. Without one the wake-up, a system call, is saved.
     sleeper: bool,
     waker: Option<Waker>,
     callbacks: Vec<Callback>,
@@ -137,7 +136,7 @@ impl CompletionQueue {
         self.more.notify_one();
     }
 
-    /// Returns the next job that has ended; `None`: none does before the deadline.
+    /// Waits for the next job that ends, and returns its index. `None`: the deadline passes first.
     pub(in crate::pool) fn next(&self, deadline: Option<Instant>) -> Option<usize> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -178,7 +177,7 @@ impl JobState {
         !matches!(*self.lock(), End::Pending(_))
     }
 
-    /// Waits for the end and takes the outcome; `None`: the deadline passes first.
+    /// Waits for the end and takes the outcome. `None`: the deadline passes first.
     fn await_end<R: DeserializeOwned>(
         &self,
         deadline: Option<Instant>,
@@ -203,11 +202,11 @@ impl JobState {
 }
 
 impl ResultSink for JobState {
-    fn hand_out(&self) -> bool {
+    fn assign(&self) -> bool {
         self.step(WAITING, ASSIGNED)
     }
 
-    fn take_back(&self) {
+    fn requeue(&self) {
         self.step(ASSIGNED, WAITING);
     }
 
@@ -237,12 +236,12 @@ impl<R> Job<R> {
         self.state.is_done()
     }
 
-    /// Whether a worker has the job and it has not ended. It may still wait there behind another one.
+    /// Whether a worker holds the job and it has not ended. It may still wait there behind another one.
     pub fn is_running(&self) -> bool {
         self.state.phase.load(Acquire) == ASSIGNED && !self.is_done()
     }
 
-    /// Whether the job has ended in an error that was not taken yet.
+    /// Whether the job has ended in an error that has not been taken.
     pub(in crate::pool) fn has_failed(&self) -> bool {
         match &*self.state.lock() {
             End::Done(Err(_)) => true,
@@ -251,20 +250,22 @@ impl<R> Job<R> {
         }
     }
 
-    /// Cancels the job if no worker has it yet; it then ends in [`JobError::Cancelled`] and is never run.
+    /// Cancels the job if no worker holds it. It then ends in [`JobError::Cancelled`] and never runs.
     ///
-    /// Returns false if a worker has it (see [`Pool`](crate::Pool) for how to stop that one) or it has ended.
+    /// Returns false if the job has ended or a worker holds it. [`Pool`](crate::Pool) documents how to stop a worker.
     pub fn cancel(&self) -> bool {
-        // A job that the pool has refused has ended without leaving this phase.
+        // A job that the pool has refused has ended in the phase `WAITING`.
         self.state.step(WAITING, CANCELLED) && self.state.complete(Err(JobError::Cancelled))
     }
 
     /// Calls `callback` once, when the job ends; at once if it has ended.
     ///
-    /// It is called on the pool's callback thread, outside every lock: it may use the pool, also wait for its jobs, and for
-    /// other callbacks. They are called one after the other; one that has not returned after 10 ms no longer holds up those
-    /// behind it. If the job has ended or is cancelled, it is called on the thread that calls
-    /// this method or `cancel`. Its panic is caught and ignored.
+    /// It is called on the pool's callback thread, outside every lock. It may use the pool, and wait for jobs and for other
+    /// callbacks. Callbacks are called one after the other. One that has not returned after 10 ms no longer delays those
+    /// behind it. A panic in a callback is caught and ignored.
+    ///
+    /// If the job has already ended, the callback is called on the calling thread. If the job is cancelled, it is called on
+    /// the thread that calls [`cancel`](Self::cancel).
     #[doc(alias = "add_done_callback")]
     pub fn on_done(&self, callback: impl FnOnce() + Send + 'static) {
         let mut end = self.state.lock();
@@ -276,7 +277,7 @@ impl<R> Job<R> {
         }
     }
 
-    /// Adds `index` to a queue when this job ends; at once if it has.
+    /// Adds `index` to a queue when this job ends; at once if it has ended.
     pub(in crate::pool) fn notify_queue(&self, queue: &Arc<CompletionQueue>, index: usize) {
         let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {
@@ -301,8 +302,8 @@ impl<R: DeserializeOwned> Job<R> {
     ///
     /// # Errors
     ///
-    /// The task panicked, its worker died or was killed, the job was cancelled, the pool closed or broken, a value could
-    /// not be encoded or decoded, or the result was taken by an earlier call.
+    /// When the task panicked, its worker died or was killed, the job was cancelled, the pool was closed or is broken, a
+    /// value could not be encoded or decoded, or an earlier call took the result.
     #[doc(alias = "get")]
     pub fn result(self) -> Result<R, JobError> {
         self.state
@@ -317,7 +318,7 @@ impl<R: DeserializeOwned> Job<R> {
     /// [`TimedOut`](JobError::TimedOut) if the job has not ended; a later call waits for it again. Otherwise as
     /// [`result`](Self::result).
     pub fn result_for(&mut self, time: Duration) -> Result<R, JobError> {
-        // A time beyond the clock's range is no limit.
+        // A time beyond the clock's range means no limit.
         let deadline = Instant::now().checked_add(time);
         let result = self.state.await_end(deadline);
         result.unwrap_or(Err(JobError::TimedOut))
@@ -333,7 +334,7 @@ impl<R: DeserializeOwned> Job<R> {
         result.unwrap_or(Err(JobError::TimedOut))
     }
 
-    /// Returns what [`result`](Self::result) returns, if the job has ended; `None` before.
+    /// Takes the result, as [`result`](Self::result) returns it, if the job has ended. Returns `None` before.
     #[doc(alias = "ready")]
     #[doc(alias = "successful")]
     pub fn try_result(&mut self) -> Option<Result<R, JobError>> {
@@ -361,7 +362,7 @@ impl<R: DeserializeOwned> Future for Job<R> {
     type Output = Result<R, JobError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Wakers are code of the user: they are cloned and dropped outside the lock.
+        // Cloning and dropping a waker runs code of the user, so both happen outside the lock.
         let waker = context.waker().clone();
         let mut end = self.state.lock();
         if let End::Pending(watchers) = &mut *end {

@@ -1,10 +1,10 @@
-//! Splits the bytes that a worker has sent into results and notices.
+//! Splits the bytes of a worker into results and notices.
 
 use std::ops::Range;
 
 use crate::wire::{self, Corrupt, NO_JOB, Record, Tag};
 
-/// The next records in the bytes.
+/// The next records in the bytes of a worker.
 pub(in crate::pool) enum Scan {
     /// No complete record.
     Nothing,
@@ -14,7 +14,7 @@ pub(in crate::pool) enum Scan {
         payload: Vec<u8>,
         size: usize,
     },
-    /// Results that follow each other.
+    /// Results of consecutive tasks.
     Results {
         results: Vec<ScannedResult>,
         /// The size of their records in bytes.
@@ -31,7 +31,7 @@ pub(in crate::pool) struct ScannedResult {
 }
 
 impl ScannedResult {
-    /// Positions fit in 32 bits, since a run is far smaller than 4 GiB.
+    /// Narrows the positions to 32 bits: a run is far smaller than 4 GiB.
     fn new(tag: Tag, payload: Range<usize>) -> Result<Self, Corrupt> {
         let narrow = |position| u32::try_from(position).map_err(|_| Corrupt);
         Ok(Self {
@@ -47,8 +47,8 @@ impl ScannedResult {
     }
 }
 
-/// Returns the notice at the start of the bytes, or else the results there, up to `limit`; the first is that of the task
-/// `number`. `early`: the worker takes no tasks yet, so that every record is a notice.
+/// Returns the notice at the start of the bytes, or else up to `limit` results, of which the first is that of task `number`.
+/// `early`: the worker takes no tasks yet, so every record is a notice.
 pub(in crate::pool) fn scan(
     unread: &[u8],
     number: u64,
@@ -67,7 +67,7 @@ pub(in crate::pool) fn scan(
         if results.len() == limit && limit > 0 {
             break;
         }
-        // Refused: the result of another task, a result without a task, bytes that a task has overwritten.
+        // The result of another task, a result without a task, or bytes that a task has overwritten.
         if limit == 0 || !record.is_of(number + results.len() as u64) {
             return Err(Corrupt);
         }

@@ -1,4 +1,4 @@
-//! Waiting for several jobs.
+//! Waits for several jobs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use crate::error::TimedOut;
 
 use crate::pool::job::{CompletionQueue, Job};
 
-/// What ends a wait for several jobs.
+/// Condition that ends a wait for several jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(alias = "return_when")]
 #[non_exhaustive]
@@ -43,7 +43,7 @@ pub enum WaitFor {
 /// }
 /// ```
 pub fn wait<R>(jobs: &[Job<R>], until: WaitFor) {
-    // Without a deadline it cannot time out.
+    // Without a deadline there is no error.
     let _ = wait_by(jobs, until, None);
 }
 
@@ -51,7 +51,7 @@ pub fn wait<R>(jobs: &[Job<R>], until: WaitFor) {
 ///
 /// # Errors
 ///
-/// [`TimedOut`] if `until` is not reached within `time`; the jobs go on.
+/// [`TimedOut`] if `until` is not met within `time`. The jobs continue.
 pub fn wait_for<R>(jobs: &[Job<R>], until: WaitFor, time: Duration) -> Result<(), TimedOut> {
     wait_by(jobs, until, Instant::now().checked_add(time))
 }
@@ -62,7 +62,7 @@ fn wait_by<R>(jobs: &[Job<R>], until: WaitFor, deadline: Option<Instant>) -> Res
         job.notify_queue(&queue, index);
     }
     let result = await_queue(jobs, &queue, until, deadline);
-    // Otherwise a wait in a loop would add an entry to running jobs each time.
+    // Without this, waits in a loop would add entries to running jobs without bound.
     jobs.iter().for_each(|job| job.forget_queue(&queue));
     result
 }

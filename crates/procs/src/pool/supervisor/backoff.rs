@@ -1,11 +1,11 @@
-//! Pauses between starts while workers die before their first task.
+//! Pauses between starts of workers while they die before their first task.
 
 use std::time::{Duration, Instant};
 
-/// The pause after the first failure. It doubles with each, up to 128 times.
+/// Pause after the first failure. It doubles with each failure, up to 128 times this length.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// Counts failures in a row, and limits when the next start is tried.
+/// Counts failures in a row, and sets the time of the next start.
 #[derive(Debug)]
 pub(in crate::pool) struct Backoff {
     /// Failed starts in a row.

@@ -1,22 +1,23 @@
-//! Who drives the supervisor: the pool's own thread, or a thread that waits in `apply` for one job.
+//! The thread that drives the supervisor: the pool's own thread, or one that waits in `apply` for one job.
 //!
-//! While a pool has nothing to do, its thread only waits for commands and for workers that die. A caller of `apply` then
-//! drives the supervisor by itself until its job has ended, so that neither the job nor its result has to pass through
-//! another thread: two wake-ups fewer. Whatever else happens meanwhile (other jobs, deaths, the pool's end) is handled on
-//! the way.
+//! While a pool is idle, its thread only waits for commands and for the death of workers. A caller of `apply` then drives
+//! the supervisor itself until its job has ended. Neither the job nor its result passes through another thread, which saves
+//! two wake-ups. The caller also handles all other events of that time: other jobs, deaths, the pool's end.
 //!
-//! The token is the lock. Its holder drives; while it polls,
+//! The thread that holds the lock is the driver. While it polls:
 //!
 //! | driver | lock in `poll` | `asleep` flag | woken by |
 //! |---|---|---|---|
 //! | the pool's thread | released | set before the poll | a command whose sender sees the flag; a worker's descriptors |
 //! | a caller of `apply` | held | set before the poll | the same; its job's result |
-//! | the pool's thread, while a caller drives | waits for the lock, or still polls | (the caller's) | the nudge of a caller that leaves something open |
+//! | the pool's thread, while a caller drives | waits for the lock, or still polls | (the caller's) | `nudge` of a caller that stops driving |
 //!
-//! A command is stored before the flag is read, and the flag is set before the commands are looked at again: so either the
-//! driver sees the command or the sender sees the flag. A caller that leaves sets the flag for the pool's thread, which
-//! may still be in the poll that it began before, and nudges it unless everything is as it was then: the same workers,
-//! nothing under way, no command, no timer.
+//! A sender stores its command before it reads the flag. The driver sets the flag before it checks for commands again. So
+//! either the driver sees the command or the sender sees the flag.
+//!
+//! The pool's thread may still be in the poll that it began before the caller drove. A caller that stops driving sets the
+//! flag for it. It also nudges that thread, unless its poll still waits for the right events: the workers are the same,
+//! nothing is in flight, and there is no command and no timer.
 
 use std::sync::{Arc, PoisonError, TryLockError};
 
@@ -47,7 +48,7 @@ impl DriverLock {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The life of the pool's thread: until the pool is closed and everything is done, or it is terminated, or broken.
+    /// Runs the pool's thread: until the pool is closed and all tasks have ended, or it is terminated or broken.
     pub(in crate::pool) fn supervise(&self) {
         let _last = EndSupervisor(self);
         let mut polled = None;
@@ -69,8 +70,7 @@ impl DriverLock {
         }
     }
 
-    /// Drives the supervisor until a job that was just submitted is done, if the pool has nothing else to do; otherwise
-    /// its thread is woken.
+    /// Drives the supervisor until a job that was just submitted is done, if the pool is idle. Otherwise wakes the driver.
     pub(in crate::pool) fn drive_until_done(&self, job: &JobState) {
         let deferral = Deferral::begin(&self.shared.callbacks, false);
         let mut held = match self.supervisor.try_lock() {
@@ -94,7 +94,7 @@ impl DriverLock {
         }
         let as_before =
             supervisor.is_quiet() && supervisor.generation() == before && supervisor.has_no_timer();
-        // From here on the pool's thread must be woken again, as when it went to sleep.
+        // The flag is the pool's thread's again, as when it went to sleep.
         let no_commands = self.shared.prepare_to_sleep();
         drop(held);
         drop(deferral);
@@ -104,7 +104,7 @@ impl DriverLock {
     }
 }
 
-/// Ends the supervisor with the pool's thread, however that ends.
+/// Drops the supervisor when the pool's thread ends, also by a panic.
 struct EndSupervisor<'a>(&'a DriverLock);
 
 impl Drop for EndSupervisor<'_> {

@@ -1,21 +1,20 @@
 //! The supervisor of a pool: owns the workers and every task without a result.
 //!
-//! It never blocks but in `poll`, which its driver calls without the lock (see `caller_runs`): workers are started by the
-//! starter thread, results are read a bounded part a turn, and callbacks run on a thread of their own.
+//! It blocks only in `poll` (see `caller_runs`). Workers are started by starter threads, each turn reads a bounded part of
+//! the results, and callbacks run on threads of their own.
 //!
 //! | mode | event | next mode |
 //! |---|---|---|
-//! | `Running` | `close`, `join`, `shutdown(Wait)` | `Draining`: everything that was submitted is run, then the workers get a STOP frame |
-//! | `Running`, `Draining` | `shutdown(CancelPending)` | `Draining`: what no worker has begun is cancelled |
+//! | `Running` | `close`, `join`, `shutdown(Wait)` | `Draining`: all submitted tasks run, then the workers get a STOP frame |
+//! | `Running`, `Draining` | `shutdown(CancelPending)` | `Draining`: tasks that no worker has begun are cancelled |
 //! | `Running`, `Draining` | `shutdown(Terminate)` | `Terminating`: SIGTERM to all workers |
 //! | `Terminating` | the grace period of 0.2 s is over | `Killing`: SIGKILL |
 //! | `Running`, `Draining`, `Terminating` | `terminate`, drop | `Killing` |
 //! | `Running`, `Draining` | five starts in a row fail, and no worker is healthy | `Broken`: SIGKILL, jobs end in the reason |
 //!
-//! It has ended when no worker is left and the mode is `Terminating`, `Killing` or `Broken`, or `Draining` with nothing
-//! left to do.
+//! The pool has ended when no worker is left and the mode is `Terminating`, `Killing` or `Broken`, or `Draining` without
+//! tasks.
 
-use std::collections::VecDeque;
 use std::hint;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -36,18 +35,20 @@ use crate::pool::worker::{WorkerExit, WorkerHandle};
 
 mod backoff;
 pub(in crate::pool) mod caller_runs;
+mod pending;
 mod poll_set;
 
 use backoff::Backoff;
+use pending::PendingQueue;
 use poll_set::{PollSet, Readiness};
 
 /// Shortest time between two reads of the journals of workers with several tasks.
 const SHORT_TICK: Duration = Duration::from_millis(1);
-/// Longest time between them: it doubles while no task ends.
+/// Longest time between two reads: the time doubles while no task ends.
 const LONG_TICK: Duration = Duration::from_millis(32);
 /// The time between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_millis(200);
-/// Time for which the journal is read for the result of a short task before a sleep, whose wake-up costs more.
+/// Time for which a driver polls the journal for the result of a short task before it sleeps: a wake-up costs more.
 const SPIN_BUDGET: Duration = Duration::from_micros(8);
 /// Failed starts in a row after which a pool without a healthy worker is broken.
 const MAX_FAILURES: u32 = 5;
@@ -75,8 +76,7 @@ pub(in crate::pool) struct Supervisor {
     mode: Mode,
     starting: Vec<PendingWorker>,
     workers: Vec<WorkerHandle>,
-    pending: VecDeque<BatchSlice>,
-    pending_items: usize,
+    pending: PendingQueue,
     backoff: Backoff,
     /// Number of requested starts; numbers the workers' names.
     started: u64,
@@ -99,8 +99,7 @@ impl Supervisor {
             mode: Mode::Running,
             starting: Vec::new(),
             workers: Vec::new(),
-            pending: VecDeque::new(),
-            pending_items: 0,
+            pending: PendingQueue::default(),
             backoff: Backoff::new(now),
             started: 0,
             generation: 0,
@@ -132,7 +131,7 @@ impl Supervisor {
             && self.workers.iter().all(WorkerHandle::is_quiet)
     }
 
-    /// Whether no report is due, so that the pool's thread may sleep without a time limit.
+    /// Whether no report is due, so that the pool's thread may sleep without a timeout.
     pub(in crate::pool) fn has_no_timer(&self) -> bool {
         self.reporter.due().is_none() && !self.reporter.has_news(&self.shared.counters)
     }
@@ -145,10 +144,10 @@ impl Supervisor {
 
     fn take_commands(&mut self, now: Instant) {
         let commands = self.shared.take_commands();
-        for slice in commands.slices {
-            self.pending_items += slice.count();
-            self.pending.push_back(slice);
-        }
+        commands
+            .slices
+            .into_iter()
+            .for_each(|slice| self.pending.push_back(slice));
         match (commands.stop, &self.mode) {
             (Stop::WhenDone, Mode::Running) => self.mode = Mode::Draining,
             (Stop::CancelPending, Mode::Running | Mode::Draining) => {
@@ -178,8 +177,7 @@ impl Supervisor {
     fn cancel_pending(&mut self) {
         let workers = self.workers.iter_mut();
         let unbegun: Vec<_> = workers.flat_map(WorkerHandle::revoke_once).collect();
-        self.pending_items = 0;
-        for slice in self.pending.drain(..).chain(unbegun) {
+        for slice in self.pending.drain().chain(unbegun) {
             slice.fail(&JobError::Cancelled);
         }
     }
@@ -196,7 +194,7 @@ impl Supervisor {
     }
 
     fn is_idle(&self) -> bool {
-        self.pending.is_empty() && self.workers.iter().all(|worker| worker.outstanding == 0)
+        self.pending.is_empty() && self.workers.iter().all(|worker| worker.outstanding() == 0)
     }
 
     fn is_finished(&self) -> bool {
@@ -215,33 +213,33 @@ impl Supervisor {
 
     // Workers: how many, from their start to their end.
 
-    /// Number of workers that there should be now.
+    /// Returns the number of workers that the pool should have now.
     fn wanted(&self) -> usize {
         match self.mode {
             Mode::Running => self.config.workers - self.parked,
             // A dead worker is replaced while tasks wait.
             Mode::Draining => {
                 let there = self.workers.len() + self.starting.len();
-                self.config.workers.min(there + self.pending_items)
+                self.config.workers.min(there + self.pending.items())
             }
             Mode::Terminating { .. } | Mode::Killing | Mode::Broken(_) => 0,
         }
     }
 
-    /// Stops workers that have been idle for the pool's limit, and asks for new ones when there are tasks for them.
+    /// Stops workers that have been idle for the pool's limit. Reverses that when there are tasks for them.
     fn park_idle(&mut self, now: Instant) {
         let Some(limit) = self.config.idle_timeout else {
             return;
         };
-        // A worker that starts takes at least one item.
+        // Each starting worker counts as room for one item.
         let early = self.workers.iter().filter(|worker| worker.is_early());
         let coming = self.starting.len() + early.count();
         let missing = (self.config.workers - self.parked)
             .saturating_sub(self.workers.len() + self.starting.len());
         let room: usize = self.workers.iter().map(WorkerHandle::room).sum();
-        let excess = self.pending_items.saturating_sub(room + coming + missing);
+        let excess = self.pending.items().saturating_sub(room + coming + missing);
         self.parked = self.parked.saturating_sub(excess);
-        // `build` waits until all workers have reported themselves.
+        // `build` waits until all workers have called `init`.
         let running = matches!(self.mode, Mode::Running);
         if !running || !self.pending.is_empty() || self.shared.is_starting() {
             return;
@@ -254,7 +252,7 @@ impl Supervisor {
         }
     }
 
-    /// Requests starts until there are enough workers; stops the workers when a draining pool is idle.
+    /// Requests starts until there are enough workers. Stops the workers of a draining pool that is idle.
     fn spawn_missing(&mut self, now: Instant) {
         while self.workers.len() + self.starting.len() < self.wanted()
             && self.backoff.next_start() <= now
@@ -273,7 +271,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes the processes that have been started. While the pool stops they are killed, and reaped like the others.
+    /// Takes over the processes that have been started. While the pool stops, kills them; they are reaped like the others.
     fn collect_starts(&mut self, now: Instant) {
         let mut index = 0;
         while index < self.starting.len() {
@@ -305,7 +303,8 @@ impl Supervisor {
         self.shared.set_workers(workers.collect());
     }
 
-    /// Counts a failed start, and breaks the pool if that is hopeless. `before_init`: the process did not report itself.
+    /// Counts a failed start, and breaks the pool if no worker can be expected. `before_init`: the process did not call
+    /// `init`.
     fn start_failed(&mut self, error: StartError, before_init: bool, now: Instant) {
         self.backoff.start_failed(now);
         // `build` reports the first error of the system.
@@ -319,7 +318,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether a worker takes tasks, or has been in its initializer since before the others began to fail.
+    /// Whether a worker takes tasks, or was started before the first failure of the row.
     fn has_healthy_worker(&self) -> bool {
         self.workers.iter().any(|worker| {
             worker.takes_tasks()
@@ -345,37 +344,30 @@ impl Supervisor {
                 .workers
                 .iter_mut()
                 .filter(|worker| worker.room() > 0)
-                .min_by_key(|worker| worker.outstanding)
+                .min_by_key(|worker| worker.outstanding())
             else {
                 break;
             };
-            // At most half of an equal share at a time, so that the other workers get their part.
-            let mut share = (self.pending_items / (2 * ready)).max(1).min(worker.room());
+            // At most half of an equal share, so that items are left for the other workers.
+            let mut share = (self.pending.items() / (2 * ready))
+                .max(1)
+                .min(worker.room());
             while share > 0
-                && let Some(slice) = take_front(&mut self.pending, share)
+                && let Some(slice) = self.pending.pop_front(share)
             {
-                self.pending_items -= slice.count();
                 share -= slice.count();
-                if slice.hand_out() {
+                if slice.assign() {
                     worker.assign(slice, now);
                 }
             }
         }
         self.workers.iter_mut().for_each(WorkerHandle::flush);
-        self.shared.set_queued(self.pending_items);
-    }
-
-    /// Puts slices back to the front, in order.
-    fn requeue(&mut self, slices: Vec<BatchSlice>) {
-        for slice in slices.into_iter().rev() {
-            self.pending_items += slice.count();
-            self.pending.push_front(slice);
-        }
+        self.shared.set_queued(self.pending.items());
     }
 
     // Events.
 
-    /// Handles what a poll has found.
+    /// Handles the result of a poll.
     pub(in crate::pool) fn handle_events(&mut self, polled: &PollSet) {
         self.shared.notifier.awake(polled.has_commands());
         let now = Instant::now();
@@ -408,7 +400,7 @@ impl Supervisor {
             }
             requeued.extend(worker.enforce(now));
         }
-        self.requeue(requeued);
+        self.pending.requeue(requeued);
         for (index, _) in ready
             .iter()
             .enumerate()
@@ -428,15 +420,15 @@ impl Supervisor {
         let others = self
             .workers
             .iter()
-            .any(|worker| worker.outstanding == 0 && worker.room() > 0)
+            .any(|worker| worker.outstanding() == 0 && worker.room() > 0)
             || self.workers.len() + self.starting.len() < self.wanted();
         let mut unbegun = Vec::new();
         for worker in &mut self.workers {
-            if worker.is_stuck() && others && self.pending.is_empty() {
+            if worker.is_stalled() && others && self.pending.is_empty() {
                 unbegun.extend(worker.revoke());
             }
         }
-        self.requeue(unbegun);
+        self.pending.requeue(unbegun);
         ended
     }
 
@@ -461,7 +453,7 @@ impl Supervisor {
         if in_flight.is_none() {
             self.count_unbegun(&mut unbegun, &error, unbegun_limit);
         }
-        self.requeue(unbegun);
+        self.pending.requeue(unbegun);
         if died_idle {
             self.backoff.died_early(now);
         }
@@ -476,7 +468,7 @@ impl Supervisor {
         }
     }
 
-    /// Counts a death against the task that was first in line. Past the limit, that task counts as the cause of the deaths.
+    /// Counts a worker's death against the task that it would have begun next. At the limit, that task ends in the error.
     fn count_unbegun(&mut self, unbegun: &mut Vec<BatchSlice>, error: &JobError, limit: u32) {
         let Some(first) = unbegun.first_mut() else {
             return;
@@ -493,13 +485,13 @@ impl Supervisor {
         }
     }
 
-    /// Runs the task that a worker died of again, within the pool's `retries`; otherwise ends it in the error.
+    /// Requeues the task that a dead worker was running, within the pool's `retries`. Otherwise ends it in the error.
     fn fail_in_flight(&mut self, mut lost: BatchSlice, error: JobError) {
         if lost.deaths < self.config.retries && !self.is_stopping() {
             lost.deaths += 1;
             lost.unbegun_deaths = 0;
-            lost.take_back();
-            self.requeue(vec![lost]);
+            lost.requeue();
+            self.pending.requeue(vec![lost]);
             return;
         }
         match self.mode {
@@ -511,17 +503,17 @@ impl Supervisor {
     // Waiting.
 
     fn has_several(&self) -> bool {
-        self.workers.iter().any(|worker| worker.outstanding > 1)
+        self.workers.iter().any(|worker| worker.outstanding() > 1)
     }
 
-    /// Sets the sleep flag, and returns what to wait for next.
+    /// Sets the sleep flag. Returns the next wait.
     pub(in crate::pool) fn poll_set(&self) -> PollSet {
         let now = Instant::now();
         let quiet = self.is_quiet();
         let workers = self.workers.iter().map(|worker| {
             let [mut socket, end] = worker.interest();
             if quiet {
-                // An idle worker sends nothing. The driver that gives it a task reads its result.
+                // An idle worker sends nothing. The driver that assigns it a task also reads its result.
                 socket.fd = -1;
             }
             [socket, end]
@@ -530,7 +522,7 @@ impl Supervisor {
             self.next_deadline(now)
                 .map(|deadline| deadline.saturating_duration_since(now))
         } else {
-            // Commands have arrived meanwhile: the descriptors are only read.
+            // There are commands already: the poll only reads which descriptors are ready.
             Some(Duration::ZERO)
         };
         let commands = sys::as_poll(self.shared.notifier.as_fd(), true, false);
@@ -563,7 +555,7 @@ impl Supervisor {
         let until = workers
             .filter_map(|worker| worker.idle_until(limit))
             .min()?;
-        // No worker is stopped before all have reported themselves.
+        // No worker is stopped before all have called `init`.
         let starting = self.shared.is_starting();
         Some(if starting {
             until.max(now + SHORT_TICK)
@@ -589,7 +581,7 @@ impl Supervisor {
     }
 }
 
-/// Every task ends with its supervisor, also when a panic unwinds it.
+/// Ends every task, also when a panic drops the supervisor.
 impl Drop for Supervisor {
     fn drop(&mut self) {
         let callbacks = Arc::clone(&self.shared.callbacks);
@@ -598,22 +590,12 @@ impl Drop for Supervisor {
             Mode::Broken(error) => JobError::Broken(error.clone()),
             _ => JobError::Closed,
         };
-        for slice in self.pending.drain(..).chain(self.shared.finish(&error)) {
+        for slice in self.pending.drain().chain(self.shared.finish(&error)) {
             slice.fail(&error);
         }
-        // The tasks of a worker end as its handle is dropped, before the pool's end is published.
+        // Dropping a worker's handle ends its tasks, before the pool's end is published.
         self.workers.clear();
         drop(deferral);
         self.shared.set_ended();
-    }
-}
-
-/// Takes up to `count` items from the front of the queue.
-fn take_front(pending: &mut VecDeque<BatchSlice>, count: usize) -> Option<BatchSlice> {
-    let front = pending.front_mut()?;
-    if front.count() > count {
-        Some(front.split_front(count))
-    } else {
-        pending.pop_front()
     }
 }

@@ -1,11 +1,11 @@
-//! The descriptors for which a supervisor waits.
+//! One wait of a supervisor for its descriptors.
 
 use std::thread;
 use std::time::Duration;
 
 use crate::sys::{self, PollFd};
 
-/// The descriptors and the timeout of one wait. It borrows nothing, so that the supervisor's lock can be released meanwhile.
+/// The descriptors and the timeout of one wait. It borrows nothing, so the supervisor's lock can be released during it.
 pub(in crate::pool) struct PollSet {
     /// The descriptor of the commands, then two of each worker.
     descriptors: Vec<PollFd>,
@@ -37,16 +37,16 @@ impl PollSet {
         }
     }
 
-    /// Sleeps until something happens.
+    /// Blocks until a descriptor is ready, the timeout has passed or a signal arrives.
     pub(in crate::pool) fn wait(&mut self) {
         if sys::poll(&mut self.descriptors, self.timeout).is_err() {
-            // The kernel was out of memory. All count as ready, after a pause.
+            // The kernel has no memory. After a pause, all descriptors count as ready.
             thread::sleep(Duration::from_millis(10));
             self.failed = true;
         }
     }
 
-    /// Whether commands were announced.
+    /// Whether the notifier's descriptor is ready.
     pub(in crate::pool) fn has_commands(&self) -> bool {
         self.descriptors[0].revents != 0
     }

@@ -1,28 +1,28 @@
-//! The time limit of a worker's tasks: of the function, by the worker's clock in the journal, and of the transfers before and
-//! after it.
+//! The time limits of a worker's tasks: one for the function, by the times in the journal, and one for the transfers before
+//! and after it.
 //!
 //! | state | meaning | ends when | limit |
 //! |---|---|---|---|
-//! | `Idle` | the worker has no task | a task is sent | none |
-//! | `Waiting` | a task is on its way, is decoded, or its result is encoded or on its way back | the function is called; the last result arrives | no progress for `task_timeout`, [`MIN_TRANSFER_LIMIT`] or [`MIN_CODING_LIMIT`], the longest |
+//! | `Idle` | the worker holds no task | a task is sent | none |
+//! | `Waiting` | a task is sent or decoded, or its result is encoded or sent | the function is called; the last result arrives | no progress for the longest of `task_timeout`, [`MIN_TRANSFER_LIMIT`] and [`MIN_CODING_LIMIT`] |
 //! | `Running` | a task's function runs | it returns | `task_timeout` since the call |
 //!
-//! Progress is a byte sent or received, a claim, a call, a return. Time in which the parent itself did not look does not
-//! count: a parent that was stopped finds the same bytes as before, although the worker could not send more.
+//! Progress is a byte sent or received, a claim, a call, or a return. Long pauses between two checks do not count in full: a
+//! parent that was stopped (SIGSTOP, debugger) has read nothing, so the worker could not send more.
 
 use std::time::{Duration, Instant};
 
 use crate::sys;
 use crate::wire::journal::Journal;
 
-/// Shortest limit for a transfer without progress: the worker may not have been scheduled.
+/// Shortest limit of a transfer without progress: the worker may not have been scheduled.
 const MIN_TRANSFER_LIMIT: Duration = Duration::from_secs(2);
 
-/// The shortest limit for decoding arguments or encoding a result, in which no bytes move either.
+/// Shortest limit of decoding arguments or encoding a result, during which no bytes are transferred.
 const MIN_CODING_LIMIT: Duration = Duration::from_secs(10);
 
-/// The slowest rate at which a worker on a loaded machine is expected to copy and to decode, in bytes a second. What has
-/// been sent lengthens both limits accordingly.
+/// Slowest rate at which a worker on a loaded machine is expected to copy and decode, in bytes a second. Both limits grow by
+/// the time that the bytes sent take at this rate.
 const MIN_RATE: u64 = 8 << 20;
 
 /// State of the clock. See the table above.
@@ -30,7 +30,7 @@ const MIN_RATE: u64 = 8 << 20;
 enum ClockState {
     Idle,
     Waiting {
-        /// A sum of everything that grows with progress.
+        /// Sum of all counters that grow with progress.
         progress: u64,
         /// The time without progress.
         waited: Duration,
@@ -47,7 +47,7 @@ enum ClockState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pool) enum Verdict {
     InTime,
-    /// The function of the task with this number has run too long.
+    /// The function of the task with this number has exceeded the limit.
     TaskOverdue(u64),
     /// A transfer, a decoder or an encoder makes no progress.
     Stalled,
@@ -58,14 +58,14 @@ pub(in crate::pool) enum Verdict {
 pub(in crate::pool) struct TaskClock {
     limit: Duration,
     state: ClockState,
-    /// Bytes that had moved before the outstanding tasks were sent.
+    /// Bytes transferred before the outstanding tasks were sent.
     moved_before: u64,
 }
 
 /// Progress of a worker's tasks, as its parent sees it.
 #[derive(Clone, Copy)]
 pub(in crate::pool) struct Work {
-    /// Tasks that the worker was given and has not answered.
+    /// Number of tasks that the worker holds.
     pub(in crate::pool) outstanding: usize,
     /// The number of the first of them.
     pub(in crate::pool) answered: u64,
@@ -82,11 +82,11 @@ impl TaskClock {
         }
     }
 
-    /// Starts the clock, if it does not run: a task is sent to the worker.
+    /// Starts the clock if it is `Idle`. Called when a task is sent to the worker.
     pub(in crate::pool) fn begin(&mut self, now: Instant) {
         if matches!(self.state, ClockState::Idle) {
             self.state = ClockState::Waiting {
-                // The first check finds progress.
+                // Differs from every sum, so that the first check finds progress.
                 progress: u64::MAX,
                 waited: Duration::ZERO,
                 checked: now,
@@ -94,7 +94,7 @@ impl TaskClock {
         }
     }
 
-    /// Returns when the next check is due: after a quarter of the limit, or at the end of the running task's.
+    /// Returns when the next check is due: after a quarter of the limit, or when the running task reaches its limit.
     pub(in crate::pool) fn next_check(&self, now: Instant) -> Option<Instant> {
         match self.state {
             ClockState::Idle => None,
@@ -131,7 +131,7 @@ impl TaskClock {
         } = self.state
             && before == number
         {
-            // The first reading counts: a task may have overwritten the word since.
+            // The earliest reading counts: a task may have overwritten the word since.
             started = started.min(known);
         }
         self.state = ClockState::Running { number, started };
@@ -142,7 +142,7 @@ impl TaskClock {
         }
     }
 
-    /// Compares the time without progress with the limit of a transfer.
+    /// Compares the time without progress with the limit of transfers.
     fn check_progress(&mut self, next: u64, work: Work, now: Instant) -> Verdict {
         let progress = work.moved.wrapping_add(next);
         let minimum = if next == work.answered {
@@ -178,8 +178,7 @@ impl TaskClock {
     }
 }
 
-/// Converts nanoseconds of the monotonic clock; at most `now`, since a word that a task has overwritten may lie in the
-/// future.
+/// Converts nanoseconds of the monotonic clock. The result is at most `now`: an overwritten word may lie in the future.
 fn instant_at(nanos: u64, now: Instant) -> Instant {
     let passed = sys::monotonic_nanos().saturating_sub(nanos);
     now.checked_sub(Duration::from_nanos(passed)).unwrap_or(now)

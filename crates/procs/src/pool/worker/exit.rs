@@ -1,4 +1,4 @@
-//! Taking tasks back from a worker: those that it has not begun, and those that it has when it ends.
+//! Returning tasks from a worker: the unbegun ones of a living worker, and all of a dead one.
 
 use std::time::Instant;
 
@@ -10,29 +10,29 @@ use crate::wire::{self, frame};
 use super::{Ending, Phase, WorkerHandle};
 use crate::pool::job::batch::BatchSlice;
 
-/// What remains of a worker that has ended.
+/// The tasks of a worker that has ended, and why it has ended.
 pub(in crate::pool) struct WorkerExit {
-    /// Why it ended before it could take tasks, if it did.
+    /// Why it did not become ready; `None` if it did.
     pub(in crate::pool) start_error: Option<StartError>,
-    /// Whether it could take tasks, and ended before the first.
+    /// Whether it became ready and ended before its first task.
     pub(in crate::pool) died_idle: bool,
     /// The task that it was running.
     pub(in crate::pool) in_flight: Option<BatchSlice>,
     /// The tasks that it had not begun, in order.
     pub(in crate::pool) unbegun: Vec<BatchSlice>,
-    /// Number of such deaths after which the first unbegun task counts as their cause.
+    /// Number of deaths after which the next task to begin counts as their cause.
     pub(in crate::pool) unbegun_limit: u32,
     /// The error of a task that ends with the worker.
     pub(in crate::pool) error: JobError,
 }
 
-/// A task that waited first in line in this many workers that died before they began it is not given to another.
+/// Number of workers that may die when a task is the next that they would begin. At this number the task ends in an error.
 const MAX_UNBEGUN_DEATHS: u32 = 10;
-/// The same for workers that were killed because nothing moved.
+/// The same for workers that were killed because a transfer made no progress.
 const MAX_UNBEGUN_STALLS: u32 = 2;
 
 impl WorkerHandle {
-    /// Takes back the tasks that the worker has not begun, in order.
+    /// Revokes the tasks that the worker has not begun, and returns them in order.
     pub(in crate::pool) fn revoke(&mut self) -> Vec<BatchSlice> {
         let next = self.journal.revoke();
         match &mut self.phase {
@@ -44,86 +44,58 @@ impl WorkerHandle {
             Phase::Draining { revoked, .. } => *revoked = true,
             _ => {}
         }
-        let unbegun = self.split_from(next);
+        let unbegun = self.in_flight.split_from(next);
         if let Some(left) = &mut self.lifetime {
             *left += unbegun.iter().map(BatchSlice::count).sum::<usize>();
         }
         unbegun
     }
 
-    /// Removes the items with this number and above. The number is checked: an answered item was begun.
-    fn split_from(&mut self, next: u64) -> Vec<BatchSlice> {
-        // A number that the worker cannot have reached was overwritten: any item may have been begun.
-        let reached = next.checked_sub(self.answered);
-        let reached = reached.and_then(|begun| usize::try_from(begun).ok());
-        let mut keep = reached
-            .filter(|_| next >= self.next_seen)
-            .map_or(self.outstanding, |begun| begun.min(self.outstanding));
-        let mut unbegun = Vec::new();
-        self.outstanding = keep;
-        for mut slice in std::mem::take(&mut self.in_flight) {
-            if keep >= slice.count() {
-                keep -= slice.count();
-                self.in_flight.push_back(slice);
-                continue;
-            }
-            if keep > 0 {
-                self.in_flight.push_back(slice.split_front(keep));
-                keep = 0;
-            }
-            slice.take_back();
-            unbegun.push(slice);
-        }
-        unbegun
-    }
-
     /// Whether it has begun nothing since the last call although tasks wait behind the one that it runs.
-    pub(in crate::pool) fn is_stuck(&mut self) -> bool {
-        let next = self.journal.next();
-        let same = next == self.next_seen;
-        self.next_seen = self.next_seen.max(next);
+    pub(in crate::pool) fn is_stalled(&mut self) -> bool {
+        let stalled = self.in_flight.is_stalled_at(self.journal.next());
         let revocable = matches!(
             self.phase,
             Phase::Ready { revoking: false } | Phase::Draining { revoked: false, .. }
         );
-        same && revocable && self.answered + self.outstanding as u64 > next
+        stalled && revocable
     }
 
     /// Collects the worker, if it has ended, and divides its tasks into the running one and the unbegun ones.
     ///
-    /// A worker commits a task's result before it claims the next one. So of what was begun, at most the last has no
-    /// result once the socket is drained and the journal is read. The items after it were not begun, and are in this
-    /// process only: each is run exactly once.
+    /// A worker commits a task's result before it claims the next task. So once the socket and the journal are read, at most
+    /// the last begun task has no result. The tasks after it have not begun and exist in this process only: each of them
+    /// runs exactly once.
     pub(in crate::pool) fn reap(&mut self, now: Instant) -> Option<WorkerExit> {
         let (status, usage) = child::collect(self.pid, &self.pidfd)?;
         if !self.is_corrupt() {
             self.read_rest(now);
         }
-        let unbegun = self.split_from(self.journal.next());
+        let unbegun = self.in_flight.split_from(self.journal.next());
         let error = self.task_error(status, usage);
-        let mut in_flight = std::mem::take(&mut self.in_flight).into_iter();
+        let has_answered = self.in_flight.has_answered();
+        let mut in_flight = self.in_flight.drain();
         let lost = in_flight.next();
+        // Only an overwritten journal leaves more than one: which of them have begun is unknown.
+        in_flight.for_each(|slice| slice.fail(&error));
         let stalled = matches!(self.phase, Phase::Ending(Ending::Stalled));
         let limit = if stalled {
             MAX_UNBEGUN_STALLS
         } else {
             MAX_UNBEGUN_DEATHS
         };
-        let died_idle = self.has_been_ready() && self.answered == self.first && lost.is_none();
-        let exit = WorkerExit {
+        let died_idle = self.has_been_ready() && !has_answered && lost.is_none();
+        Some(WorkerExit {
             start_error: self.start_error(status),
             died_idle,
             in_flight: lost,
             unbegun,
             unbegun_limit: limit,
-            error: error.clone(),
-        };
-        // Only an overwritten journal leaves more than one: which of them were begun is unknown.
-        in_flight.for_each(|slice| slice.fail(&error));
-        Some(exit)
+            error,
+        })
     }
 
-    /// Reads the results that a worker that has ended left in its socket and in its journal.
+    /// Reads the results of a worker that has ended from its socket and its journal.
     fn read_rest(&mut self, now: Instant) {
         self.socket.drain();
         if let Some(bytes) = self.journal.committed_after(self.socket.position()) {
@@ -135,7 +107,7 @@ impl WorkerHandle {
     /// Returns the error of the task that it was running.
     fn task_error(&self, status: ExitStatus, usage: ResourceUsage) -> JobError {
         if let (Phase::Ending(Ending::Overdue | Ending::Stalled), Some(limit)) =
-            (&self.phase, self.task_timeout)
+            (&self.phase, self.limits.task)
         {
             return JobError::TaskTimedOut {
                 limit,
@@ -144,10 +116,10 @@ impl WorkerHandle {
         }
         let panic = self
             .journal
-            .report_of(self.answered)
+            .report_of(self.in_flight.answered())
             .map(|report| wire::decode_panic(&report));
         match panic {
-            // Where a panic aborts, the panic is the cause of the death.
+            // With `panic = "abort"` the panic is the cause of the death.
             Some(panic) if cfg!(panic = "abort") => JobError::Panicked(panic),
             panic => JobError::WorkerDied {
                 pid: self.pid,

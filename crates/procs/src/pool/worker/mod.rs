@@ -1,4 +1,4 @@
-//! The supervisor's handle of one worker: its phase, its tasks, its speed.
+//! The supervisor's handle of one worker: its phase, its tasks, its mean task time.
 //!
 //! | phase | event | next phase | deadline |
 //! |---|---|---|---|
@@ -6,15 +6,14 @@
 //! | `Starting` | record `Refused` | `Ending(NotStarted)` | |
 //! | `Initializing` | record `Initialized` | `Ready` | the task timeout: `Ending(NotStarted)`, killed |
 //! | `Initializing` | record of a failed initializer | `Ending(NotStarted)` | |
-//! | `Ready` | its share of tasks is given, it is idle too long, the pool drains | `Draining` | |
+//! | `Ready` | it holds its last task, is idle too long, or the pool drains | `Draining` | |
 //! | `Ready`, `Draining` | the task clock finds it overdue or stalled | `Ending(Overdue)` or `Ending(Stalled)`, killed | see `deadlines` |
-//! | `Draining`, nothing outstanding | | `Ending(ExitOverdue)`, killed | 5 s |
+//! | `Draining` | no task left, and not exited in time | `Ending(ExitOverdue)`, killed | 5 s |
 //! | `Starting`, `Initializing` | the pool drains | `Ending(ExitOverdue)`, killed | |
-//! | `Ready` | its tasks are taken back; record `Resumed` | `Ready`, `revoking` set and cleared | |
+//! | `Ready` | its unbegun tasks are revoked; record `Resumed` | `Ready`, `revoking` set and cleared | |
 //! | any | bytes that are no record, or of another job | `Ending(Corrupt)`, killed | |
-//! | any | its pidfd is ready: it has ended | reaped: see `exit` | |
+//! | any | its pidfd is ready: it has ended | reaped, see `exit` | |
 
-use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -29,21 +28,23 @@ use crate::wire::{self, Corrupt, Tag, frame, refusal_of};
 
 use crate::pool::PoolConfig;
 use crate::pool::job::batch::BatchSlice;
-use crate::pool::job::scan::{Scan, ScannedResult, scan};
+use crate::pool::job::scan::{Scan, scan};
 use crate::pool::worker::deadlines::{TaskClock, Verdict, Work};
+use crate::pool::worker::in_flight::InFlight;
 
 mod deadlines;
 mod exit;
+mod in_flight;
 
 pub(in crate::pool) use exit::WorkerExit;
 
-/// Time of the tasks that a worker is given in advance, in nanoseconds, so that it does not wait for the next one.
+/// Time of the tasks that a worker holds in advance, in nanoseconds, so that it does not wait for the next one.
 const AHEAD_NANOS: u64 = 500_000;
-/// Longest mean time of tasks whose results are worth a spin before a sleep, in nanoseconds.
+/// Longest mean time of tasks for whose results a driver spins before it sleeps, in nanoseconds.
 const SHORT_NANOS: u64 = 5_000;
 /// The largest number of tasks that a worker holds.
 const MAX_WINDOW: u64 = 8192;
-/// A worker with more bytes still to be sent is given no more tasks.
+/// Number of unsent bytes above which a worker gets no more tasks.
 const MAX_BACKLOG: usize = 1 << 20;
 /// Time limit of the exit of a worker that was asked to exit and has no task left.
 const EXIT_DEADLINE: Duration = Duration::from_secs(5);
@@ -55,10 +56,10 @@ enum Phase {
     Starting { deadline: Instant },
     /// It runs the initializer, if there is one.
     Initializing { deadline: Option<Instant> },
-    /// It takes tasks. `revoking`: its tasks were taken back, and it has not acknowledged that; meanwhile it gets no new
-    /// ones, which could not be taken back.
+    /// It takes tasks. `revoking`: its unbegun tasks were revoked, and it has not acknowledged that. Until then it gets no
+    /// new ones, which could not be revoked.
     Ready { revoking: bool },
-    /// It was sent STOP, and finishes the tasks that it has.
+    /// It was sent STOP, and finishes the tasks that it holds.
     Draining { since: Instant, revoked: bool },
     /// It has failed or was killed, and is not reaped yet.
     Ending(Ending),
@@ -75,8 +76,33 @@ enum Ending {
     Stalled,
     /// Killed: it sent bytes that are no record, or records of another job.
     Corrupt,
-    /// Killed: it did not exit in time, or the pool did not need it any more before it was ready.
+    /// Killed: it did not exit in time, or the pool drained before it was ready.
     ExitOverdue,
+}
+
+/// Time limits of a worker.
+struct Limits {
+    start: Duration,
+    initializer: Option<Duration>,
+    task: Option<Duration>,
+}
+
+/// Running mean of the time of a worker's tasks.
+#[derive(Default)]
+struct MeanTime {
+    /// In nanoseconds; `None` before the first task.
+    nanos: Option<u64>,
+    /// The journal's `BUSY` at the last update.
+    busy_seen: u64,
+}
+
+impl MeanTime {
+    /// Adds tasks that have ended. `busy`: the nanoseconds that the worker has spent in tasks so far.
+    fn update(&mut self, ended: u64, busy: u64) {
+        let mean = busy.wrapping_sub(self.busy_seen) / ended;
+        self.busy_seen = busy;
+        self.nanos = Some(self.nanos.map_or(mean, |before| before / 4 * 3 + mean / 4));
+    }
 }
 
 /// A worker, from its start until it is reaped.
@@ -87,29 +113,15 @@ pub(in crate::pool) struct WorkerHandle {
     socket: BufferedSocket,
     journal: Journal,
     phase: Phase,
-    /// The tasks that it has not answered, oldest first. The first item has the number `answered`.
-    in_flight: VecDeque<BatchSlice>,
-    /// Number of items in `in_flight`.
-    pub(in crate::pool) outstanding: usize,
-    /// The number of its first task.
-    first: u64,
-    /// The number of the first task that it has not answered.
-    answered: u64,
-    /// The number of the next task that it would begin, as of the last read of the journal.
-    next_seen: u64,
+    in_flight: InFlight,
     /// Number of tasks that it may still be given; `None`: no limit.
     lifetime: Option<usize>,
     has_initializer: bool,
+    limits: Limits,
     started_at: Instant,
-    start_limit: Duration,
-    initializer_limit: Option<Duration>,
-    task_timeout: Option<Duration>,
     clock: Option<TaskClock>,
-    /// Running mean of the time of a task in nanoseconds; `None` before the first.
-    mean_task_time: Option<u64>,
-    /// The journal's `BUSY` at the last update of the mean.
-    busy_seen: u64,
-    /// When it last answered, or was given a task while it had none.
+    mean_time: MeanTime,
+    /// When it last answered, or was given a task while it held none.
     last_progress: Instant,
 }
 
@@ -121,59 +133,63 @@ impl WorkerHandle {
         config: &PoolConfig,
         now: Instant,
     ) -> Result<Self, StartError> {
-        let journal = match Journal::new() {
+        let journal = match new_journal(config) {
             Ok(journal) => journal,
             Err(error) => {
                 child::discard(child);
-                return Err(SystemError::new("make memory to share with a worker")(error).into());
+                return Err(error.into());
             }
         };
-        if config.task_timeout.is_some() {
-            journal.keep_time();
-        }
-        let first = journal.next();
-        let mut socket = BufferedSocket::new(child.stream);
-        let start_limit = config.start_deadline;
-        let mut phase = Phase::Starting {
-            deadline: now + start_limit,
-        };
-        if let Err(error) = send_handshake(&mut socket, &journal, config, &name) {
-            phase = Phase::Ending(Ending::NotStarted(error));
-        }
-        let worker = Self {
+        let mut worker = Self {
             name,
             pid: child.pid,
             pidfd: child.pidfd,
-            socket,
+            socket: BufferedSocket::new(child.stream),
+            in_flight: InFlight::new(journal.next()),
             journal,
-            phase,
-            in_flight: VecDeque::new(),
-            outstanding: 0,
-            first,
-            answered: first,
-            next_seen: first,
+            phase: Phase::Starting {
+                deadline: now + config.start_deadline,
+            },
             lifetime: config.max_tasks,
             has_initializer: config.has_initializer(),
+            limits: Limits {
+                start: config.start_deadline,
+                initializer: config.initializer_limit(),
+                task: config.task_timeout,
+            },
             started_at: now,
-            start_limit,
-            initializer_limit: config.initializer_limit(),
-            task_timeout: config.task_timeout,
             clock: config.task_timeout.map(TaskClock::new),
-            mean_task_time: None,
-            busy_seen: 0,
+            mean_time: MeanTime::default(),
             last_progress: now,
         };
-        if matches!(worker.phase, Phase::Ending(_)) {
-            worker.kill();
+        if let Err(error) = worker.send_handshake(config) {
+            worker.end(Ending::NotStarted(error));
         }
         Ok(worker)
+    }
+
+    /// Sends the handshake with its descriptors, and queues the initializer's arguments.
+    fn send_handshake(&mut self, config: &PoolConfig) -> Result<(), StartError> {
+        let handshake = config.handshake(&self.name)?;
+        let passed: Vec<_> = [self.journal.as_fd()]
+            .into_iter()
+            .chain(config.descriptors.iter().map(AsFd::as_fd))
+            .collect();
+        let args = &config.initializer_args;
+        start::send_handshake(&mut self.socket, &handshake, &passed, args)?;
+        Ok(())
+    }
+
+    /// Returns the number of tasks that it holds.
+    pub(in crate::pool) fn outstanding(&self) -> usize {
+        self.in_flight.count()
     }
 
     /// Returns the descriptors to wait for: its socket, its pidfd.
     pub(in crate::pool) fn interest(&self) -> [PollFd; 2] {
         let mut socket = self.socket.interest();
         if self.socket.is_closed() || self.is_corrupt() {
-            // A closed socket is always ready; only the end of the process is awaited.
+            // A closed socket is always ready, so only the end of the process is polled.
             socket.fd = -1;
         }
         [socket, sys::as_poll(self.pidfd.as_fd(), true, false)]
@@ -184,10 +200,10 @@ impl WorkerHandle {
         self.is_quiet().then(|| self.last_progress + limit)
     }
 
-    /// Whether it is idle: it takes tasks, has none, and nothing is to be sent to it.
+    /// Whether it is idle: it takes tasks, holds none, and no bytes wait to be sent to it.
     pub(in crate::pool) fn is_quiet(&self) -> bool {
         matches!(self.phase, Phase::Ready { revoking: false })
-            && self.outstanding == 0
+            && self.outstanding() == 0
             && self.socket.backlog() == 0
             && !self.socket.is_closed()
     }
@@ -205,7 +221,7 @@ impl WorkerHandle {
         self.has_been_ready() || matches!(self.phase, Phase::Initializing { .. })
     }
 
-    /// Whether it takes tasks, or has.
+    /// Whether it takes tasks, or did so before its end.
     pub(in crate::pool) fn has_been_ready(&self) -> bool {
         match &self.phase {
             Phase::Starting { .. } | Phase::Initializing { .. } => false,
@@ -228,14 +244,14 @@ impl WorkerHandle {
         matches!(self.phase, Phase::Ending(Ending::Corrupt))
     }
 
-    /// Asks the process to end (SIGTERM).
+    /// Sends the process SIGTERM.
     pub(in crate::pool) fn terminate(&self) {
         if signal::send(self.pid, self.pidfd.as_fd(), SIGTERM).is_err() {
             self.socket.hang_up();
         }
     }
 
-    /// Kills the process and everything that its tasks have started.
+    /// Kills the process and its descendants.
     pub(in crate::pool) fn kill(&self) {
         if descendants::kill_tree(self.pid, self.pidfd.as_fd()).is_err() {
             self.socket.hang_up();
@@ -247,7 +263,7 @@ impl WorkerHandle {
         self.kill();
     }
 
-    /// Returns the number of items that it should be given now.
+    /// Returns the number of items that it should get now.
     pub(in crate::pool) fn room(&self) -> usize {
         if !matches!(self.phase, Phase::Ready { revoking: false })
             || self.socket.is_closed()
@@ -255,28 +271,28 @@ impl WorkerHandle {
         {
             return 0;
         }
-        let window = match self.mean_task_time {
+        let window = match self.mean_time.nanos {
             None => 1,
             Some(nanos) => (AHEAD_NANOS / nanos.max(1)).clamp(1, MAX_WINDOW) as usize,
         };
         let most = self
             .lifetime
-            .map_or(usize::MAX, |left| left + self.outstanding);
+            .map_or(usize::MAX, |left| left + self.outstanding());
         let window = window.min(most);
-        let room = window.saturating_sub(self.outstanding);
-        // A worker with many short tasks is not given a few at a time: each time costs a system call on both sides.
+        let room = window.saturating_sub(self.outstanding());
+        // Short tasks are sent many at a time: each send costs a system call on both sides.
         if room < window / 4 { 0 } else { room }
     }
 
     /// Queues items for it.
     pub(in crate::pool) fn assign(&mut self, mut slice: BatchSlice, now: Instant) {
-        if self.outstanding == 0 {
+        if self.outstanding() == 0 {
             self.last_progress = now;
         }
         if let Some(clock) = &mut self.clock {
             clock.begin(now);
         }
-        let number = self.answered + self.outstanding as u64;
+        let number = self.in_flight.next_number();
         let (task, count) = (slice.task(), slice.count());
         let bytes = slice.bytes();
         let out = self.socket.write_buffer();
@@ -286,8 +302,7 @@ impl WorkerHandle {
         out.extend_from_slice(&(count as u32).to_le_bytes());
         out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         out.extend_from_slice(bytes);
-        self.outstanding += count;
-        self.in_flight.push_back(slice);
+        self.in_flight.push(slice);
         if let Some(left) = &mut self.lifetime {
             *left -= count;
             if *left == 0 {
@@ -296,7 +311,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Asks it to exit once its tasks are done. A worker that does not take tasks yet is killed.
+    /// Asks it to exit once its tasks are done. Kills a worker that does not take tasks yet.
     pub(in crate::pool) fn request_exit(&mut self) {
         match self.phase {
             Phase::Ready { .. } => {
@@ -315,7 +330,7 @@ impl WorkerHandle {
         self.socket.flush();
     }
 
-    /// Reads a bounded part of what it has sent. Returns the number of tasks that have ended.
+    /// Reads a bounded part of the records in its socket. Returns the number of tasks that have ended.
     pub(in crate::pool) fn read_results(&mut self, now: Instant) -> usize {
         if self.socket.is_closed() || self.is_corrupt() {
             return 0;
@@ -324,7 +339,7 @@ impl WorkerHandle {
         self.parse(now)
     }
 
-    /// Reads results that it has committed to the journal and not sent. Returns the number of tasks that have ended.
+    /// Reads results that are committed to its journal and not yet received. Returns the number of tasks that have ended.
     pub(in crate::pool) fn read_journal(&mut self, now: Instant) -> usize {
         if self.is_corrupt() {
             return 0;
@@ -334,7 +349,7 @@ impl WorkerHandle {
         };
         self.socket.append(&bytes);
         let ended = self.parse(now);
-        // The same bytes are still sent through the socket, which must not fill up.
+        // The worker sends the same bytes through the socket, which must not fill up.
         if self.socket.is_far_ahead() {
             self.socket.fill();
             self.parse(now);
@@ -344,15 +359,21 @@ impl WorkerHandle {
 
     /// Whether it runs tasks that take less than `SHORT_NANOS`.
     pub(in crate::pool) fn is_short(&self) -> bool {
-        self.outstanding > 0 && self.mean_task_time.is_some_and(|nanos| nanos < SHORT_NANOS)
+        self.outstanding() > 0
+            && self
+                .mean_time
+                .nanos
+                .is_some_and(|nanos| nanos < SHORT_NANOS)
     }
 
-    /// Returns when its limits must be checked next; `None`: it has none.
+    /// Returns when its limits must be checked next. `None`: it has none.
     pub(in crate::pool) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         match &self.phase {
             Phase::Starting { deadline } => Some(*deadline),
             Phase::Initializing { deadline } => *deadline,
-            Phase::Draining { since, .. } if self.outstanding == 0 => Some(*since + EXIT_DEADLINE),
+            Phase::Draining { since, .. } if self.outstanding() == 0 => {
+                Some(*since + EXIT_DEADLINE)
+            }
             Phase::Ready { .. } | Phase::Draining { .. } => self.clock.as_ref()?.next_check(now),
             Phase::Ending(_) => None,
         }
@@ -362,16 +383,16 @@ impl WorkerHandle {
     pub(in crate::pool) fn enforce(&mut self, now: Instant) -> Vec<BatchSlice> {
         match self.phase {
             Phase::Starting { deadline } if deadline <= now => {
-                self.end(Ending::NotStarted(StartError::TimedOut(self.start_limit)));
+                self.end(Ending::NotStarted(StartError::TimedOut(self.limits.start)));
             }
             Phase::Initializing {
                 deadline: Some(deadline),
             } if deadline <= now => {
-                let limit = self.initializer_limit.unwrap_or(self.start_limit);
+                let limit = self.limits.initializer.unwrap_or(self.limits.start);
                 self.end(Ending::NotStarted(StartError::TimedOut(limit)));
             }
             Phase::Draining { since, .. }
-                if self.outstanding == 0 && since + EXIT_DEADLINE <= now =>
+                if self.outstanding() == 0 && since + EXIT_DEADLINE <= now =>
             {
                 self.end(Ending::ExitOverdue);
             }
@@ -383,8 +404,8 @@ impl WorkerHandle {
 
     fn enforce_task_limit(&mut self, now: Instant) -> Vec<BatchSlice> {
         let work = Work {
-            outstanding: self.outstanding,
-            answered: self.answered,
+            outstanding: self.outstanding(),
+            answered: self.in_flight.answered(),
             moved: self.socket.moved(),
         };
         let Some(clock) = &mut self.clock else {
@@ -397,7 +418,7 @@ impl WorkerHandle {
                 Vec::new()
             }
             Verdict::TaskOverdue(number) => {
-                // Revoked first: the worker cannot return from this task and have the next one killed instead.
+                // Revoked before the kill, so that the worker cannot return from this task and begin the next one.
                 let unbegun = self.revoke_once();
                 let still = self.journal.running();
                 if still.is_some_and(|(running, _)| running == number) {
@@ -408,7 +429,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Takes back the tasks that it has not begun, unless a revocation is under way.
+    /// Revokes the tasks that it has not begun, unless a revocation is under way.
     pub(in crate::pool) fn revoke_once(&mut self) -> Vec<BatchSlice> {
         match self.phase {
             Phase::Ready { revoking: false } | Phase::Draining { revoked: false, .. } => {
@@ -418,6 +439,8 @@ impl WorkerHandle {
         }
     }
 
+    /// Handles the records that have arrived, and kills the worker if there are wrong ones. Returns the number of tasks that
+    /// have ended.
     fn parse(&mut self, now: Instant) -> usize {
         self.records(now).unwrap_or_else(|Corrupt| {
             // A task has written into its worker's socket or journal: no later record can be trusted.
@@ -434,8 +457,8 @@ impl WorkerHandle {
     fn records(&mut self, now: Instant) -> Result<usize, Corrupt> {
         let mut ended = 0;
         loop {
-            let limit = self.in_flight.front().map_or(0, BatchSlice::count);
-            match scan(self.socket.unread(), self.answered, limit, self.is_early())? {
+            let (number, limit) = (self.in_flight.answered(), self.in_flight.front_count());
+            match scan(self.socket.unread(), number, limit, self.is_early())? {
                 Scan::Nothing => break,
                 Scan::Notice { tag, payload, size } => {
                     self.socket.consume(size);
@@ -443,28 +466,16 @@ impl WorkerHandle {
                 }
                 Scan::Results { results, size } => {
                     ended += results.len();
-                    self.deliver(results, size);
+                    let bytes = self.socket.take(size);
+                    self.in_flight.deliver(bytes, results);
                 }
             }
         }
         if ended > 0 {
-            self.update_mean(ended as u64, now);
+            self.last_progress = now;
+            self.mean_time.update(ended as u64, self.journal.busy());
         }
         Ok(ended)
-    }
-
-    /// Ends the oldest items, all of one batch, in the results of the next `size` bytes.
-    fn deliver(&mut self, results: Vec<ScannedResult>, size: usize) {
-        let count = results.len();
-        let bytes = self.socket.take(size);
-        if let Some(front) = self.in_flight.front_mut() {
-            front.deliver(bytes, results);
-            if front.count() == 0 {
-                self.in_flight.pop_front();
-            }
-        }
-        self.outstanding -= count;
-        self.answered += count as u64;
     }
 
     /// Handles a record that belongs to no task.
@@ -473,7 +484,7 @@ impl WorkerHandle {
         let error = match (tag, &mut self.phase) {
             (Tag::Ready, Phase::Starting { .. }) => {
                 self.phase = Phase::Initializing {
-                    deadline: self.initializer_limit.map(|limit| now + limit),
+                    deadline: self.limits.initializer.map(|limit| now + limit),
                 };
                 return Ok(());
             }
@@ -486,7 +497,7 @@ impl WorkerHandle {
                 *revoking = false;
                 return Ok(());
             }
-            // It was sent STOP after its tasks were revoked.
+            // STOP was sent after the revocation.
             (Tag::Resumed, Phase::Draining { .. } | Phase::Ending(_)) => return Ok(()),
             (Tag::Refused, Phase::Starting { .. } | Phase::Initializing { .. }) => {
                 refusal_of(payload)
@@ -497,36 +508,17 @@ impl WorkerHandle {
             (Tag::BadArguments, Phase::Initializing { .. }) => StartError::Decode(text()),
             _ => return Err(Corrupt),
         };
-        // The process exits by itself; the kill bounds the time.
+        // The process exits by itself. The kill bounds the time of that.
         self.end(Ending::NotStarted(error));
         Ok(())
     }
-
-    /// Updates the mean time of a task.
-    fn update_mean(&mut self, ended: u64, now: Instant) {
-        self.last_progress = now;
-        let busy = self.journal.busy();
-        let mean = busy.wrapping_sub(self.busy_seen) / ended;
-        self.busy_seen = busy;
-        self.mean_task_time = Some(
-            self.mean_task_time
-                .map_or(mean, |before| before / 4 * 3 + mean / 4),
-        );
-    }
 }
 
-/// Sends the handshake with its descriptors, and queues the initializer's arguments.
-fn send_handshake(
-    socket: &mut BufferedSocket,
-    journal: &Journal,
-    config: &PoolConfig,
-    name: &str,
-) -> Result<(), StartError> {
-    let handshake = config.handshake(name)?;
-    let passed: Vec<_> = [journal.as_fd()]
-        .into_iter()
-        .chain(config.descriptors.iter().map(AsFd::as_fd))
-        .collect();
-    start::send_handshake(socket, &handshake, &passed, &config.initializer_args)?;
-    Ok(())
+/// Makes the journal of a worker, which keeps the time of tasks if the pool limits it.
+fn new_journal(config: &PoolConfig) -> Result<Journal, SystemError> {
+    let journal = Journal::new().map_err(SystemError::new("make memory to share with a worker"))?;
+    if config.task_timeout.is_some() {
+        journal.keep_time();
+    }
+    Ok(journal)
 }
