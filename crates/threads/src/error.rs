@@ -31,17 +31,29 @@ impl fmt::Display for OverRelease {
 
 impl Error for OverRelease {}
 
-/// The barrier is broken: a party gave up, or it was aborted or reset while others waited.
+/// A wait at a [`Barrier`](crate::Barrier) failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Broken;
+#[non_exhaustive]
+pub enum BarrierError {
+    /// The time limit of this call passed before all parties had come. The barrier is broken now.
+    TimedOut,
+    /// The barrier is broken: another party's time limit passed, the action panicked, or the barrier was
+    /// aborted, or reset during the wait.
+    Broken,
+}
 
-impl fmt::Display for Broken {
+impl fmt::Display for BarrierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the barrier is broken; reset it when every party is ready to come again")
+        f.write_str(match self {
+            Self::TimedOut => "not all parties came to the barrier within the time limit",
+            Self::Broken => {
+                "the barrier is broken; reset it when every party is ready to come again"
+            }
+        })
     }
 }
 
-impl Error for Broken {}
+impl Error for BarrierError {}
 
 /// `task_done` was called more often than items were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -35,7 +35,7 @@
 //!
 //! **Later**: [`Timer`].
 //!
-//! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`OverRelease`], [`Broken`],
+//! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`OverRelease`], [`BarrierError`],
 //! [`SpawnError`], [`JoinError`], [`JobError`], [`Panic`].
 
 mod park;
@@ -83,6 +83,6 @@ pub use timer::Timer;
 
 mod error;
 pub use error::{
-    Broken, GetError, JobError, JoinError, OverRelease, Panic, PutError, SpawnError, TimedOut,
-    TooManyTasksDone,
+    BarrierError, GetError, JobError, JoinError, OverRelease, Panic, PutError, SpawnError,
+    TimedOut, TooManyTasksDone,
 };

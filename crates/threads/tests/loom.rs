@@ -232,6 +232,26 @@ fn barrier_passes_for_all_or_breaks_for_all() {
 }
 
 #[test]
+fn barrier_is_whole_after_a_reset_against_a_time_limit() {
+    explore(5, || {
+        let barrier = Arc::new(Barrier::new(2));
+        let other = barrier.clone();
+        let resetter = thread::spawn(move || {
+            while other.waiting() == 0 && !other.is_broken() {
+                thread::yield_now();
+            }
+            // The only party has come, so no time limit that counts begins after this.
+            other.reset();
+            assert!(!other.is_broken());
+        });
+        assert!(barrier.wait_for(SOON).is_err());
+        resetter.join().unwrap();
+        assert!(!barrier.is_broken());
+        assert_eq!(barrier.waiting(), 0);
+    });
+}
+
+#[test]
 fn job_hands_its_result_to_the_sleeping_waiter() {
     explore(5, || {
         let (runner, job) = model::task(|| 7);

@@ -21,3 +21,11 @@ pub fn within_limit(body: impl FnOnce() + Send + 'static) {
         _ => thread.join().expect("the test's body"),
     }
 }
+
+/// Yields until `condition` holds; the test's time limit ends it otherwise.
+#[allow(dead_code, reason = "not every test binary waits so")]
+pub fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        std::thread::yield_now();
+    }
+}

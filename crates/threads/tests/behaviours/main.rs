@@ -4,15 +4,16 @@
 
 mod common;
 
+mod a_barrier_passes_for_all_or_breaks_for_all;
 mod condition_wakes_exactly_whom_it_should;
 mod locks_admit_whom_they_should;
 mod other_queues_keep_their_order;
 mod pool_runs_each_job_once;
 mod pool_serves_every_way_of_asking;
+mod primitives_wake_every_waiter;
 mod queue_loses_nothing;
 mod queue_serves_as_a_channel;
 mod queues_join_threads_to_pipelines;
-mod signals_reach_everyone;
 mod thread_ends_are_seen;
 mod timers_ring_when_due;
 mod wait_any_finds_the_first;

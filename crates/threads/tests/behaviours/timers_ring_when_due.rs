@@ -41,11 +41,20 @@ fn a_cancelled_timer_never_rings_and_drops_its_function() {
         assert_eq!(Arc::strong_count(&captured), 1);
         assert!(!timer.cancel() && !timer.is_pending());
 
-        let rung = Queue::<()>::unbounded();
-        let sink = rung.clone();
-        let timer = Timer::after(SHORT, move || sink.put(()).unwrap()).unwrap();
-        assert!(timer.cancel());
-        assert_eq!(rung.get_for(2 * SHORT), Err(GetError::TimedOut));
+        // Cancelled when due, while the timer thread is kept busy.
+        let (busy, gate) = (Queue::bounded(1), Queue::bounded(1));
+        let (started, opened) = (busy.clone(), gate.clone());
+        let hold_up = move || _ = started.put(()).is_ok() && opened.get().is_ok();
+        let _hold_up = Timer::after(Duration::ZERO, hold_up).unwrap();
+        busy.get().unwrap();
+        let rung = Queue::unbounded();
+        let (first, second) = (rung.clone(), rung.clone());
+        let cancelled = Timer::after(Duration::ZERO, move || first.put("cancelled").unwrap());
+        let _after = Timer::after(Duration::ZERO, move || second.put("after").unwrap()).unwrap();
+        assert!(cancelled.unwrap().cancel());
+        gate.put(()).unwrap();
+        assert_eq!(rung.get_for(LONG), Ok("after"));
+        assert_eq!(rung.try_get(), Err(GetError::Empty));
     });
 }
 

@@ -1,19 +1,11 @@
-//! Semaphores, events, latches and barriers: nobody waits for ever, nobody passes too early.
+//! Semaphores, events and latches: no wait lasts for ever, and none ends too early.
 
-use crate::common::{LONG, SHORT, within_limit};
-use std::collections::BTreeSet;
+use crate::common::{LONG, SHORT, until, within_limit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use threads::{Barrier, BoundedSemaphore, Broken, Event, Latch, OverRelease, Semaphore, spawn};
-
-/// Yields until `condition` holds; the test's time limit ends it otherwise.
-fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        std::thread::yield_now();
-    }
-}
+use threads::{BoundedSemaphore, Event, Latch, OverRelease, Semaphore, spawn};
 
 #[test]
 fn a_semaphore_admits_as_many_as_it_has_permits() {
@@ -174,122 +166,4 @@ fn a_latch_opens_once_and_stays_open() {
     assert_eq!(latch.count(), 0);
     latch.wait();
     assert!(latch.wait_for(SHORT));
-}
-
-#[test]
-fn a_barrier_keeps_lockstep_and_gives_each_place_once() {
-    within_limit(|| {
-        const PARTIES: usize = 4;
-        let barrier = Barrier::new(PARTIES);
-        let arrived = AtomicUsize::new(0);
-        threads::scope(|s| {
-            for _ in 0..PARTIES {
-                s.spawn(|| {
-                    for round in 1..=10 {
-                        arrived.fetch_add(1, Ordering::SeqCst);
-                        barrier.wait().unwrap();
-                        assert!(arrived.load(Ordering::SeqCst) >= round * PARTIES);
-                        barrier.wait().unwrap();
-                    }
-                })
-                .unwrap();
-            }
-        });
-        let barrier = Arc::new(Barrier::new(PARTIES));
-        let threads = (0..PARTIES).map(|_| barrier.clone());
-        let threads: Vec<_> = threads.map(|b| spawn(move || b.wait()).unwrap()).collect();
-        let places: BTreeSet<_> = threads
-            .into_iter()
-            .map(|mut thread| thread.join().unwrap().unwrap())
-            .collect();
-        assert!(places.into_iter().eq(0..PARTIES));
-    });
-}
-
-#[test]
-fn the_action_runs_once_before_anyone_goes_on() {
-    within_limit(|| {
-        let runs = Arc::new(AtomicUsize::new(0));
-        let counter = runs.clone();
-        let action = move || _ = counter.fetch_add(1, Ordering::SeqCst);
-        let barrier = Arc::new(Barrier::new(3).action(action));
-        let threads: Vec<_> = (0..3)
-            .map(|_| (barrier.clone(), runs.clone()))
-            .map(|(barrier, runs)| {
-                spawn(move || {
-                    barrier.wait().unwrap();
-                    runs.load(Ordering::SeqCst)
-                })
-                .unwrap()
-            })
-            .collect();
-        for mut thread in threads {
-            assert_eq!(thread.join().unwrap(), 1);
-        }
-    });
-}
-
-#[test]
-fn an_abort_breaks_for_those_who_wait_and_those_who_come() {
-    within_limit(|| {
-        let barrier = Arc::new(Barrier::new(2));
-        let other = barrier.clone();
-        let mut waiter = spawn(move || other.wait()).unwrap();
-        until(|| barrier.waiting() == 1);
-        barrier.abort();
-        assert_eq!(waiter.join().unwrap(), Err(Broken));
-        assert!(barrier.is_broken());
-        assert_eq!(barrier.wait(), Err(Broken));
-
-        barrier.reset();
-        assert!(!barrier.is_broken());
-        let other = barrier.clone();
-        let mut waiter = spawn(move || other.wait().is_ok()).unwrap();
-        assert!(barrier.wait().is_ok() && waiter.join().unwrap());
-    });
-}
-
-#[test]
-fn a_reset_breaks_for_those_who_wait_only() {
-    within_limit(|| {
-        let barrier = Arc::new(Barrier::new(2));
-        let other = barrier.clone();
-        let mut waiter = spawn(move || other.wait()).unwrap();
-        until(|| barrier.waiting() == 1);
-        barrier.reset();
-        assert_eq!(waiter.join().unwrap(), Err(Broken));
-        assert_eq!((barrier.waiting(), barrier.is_broken()), (0, false));
-
-        let other = barrier.clone();
-        let mut waiter = spawn(move || other.wait().is_ok()).unwrap();
-        assert!(barrier.wait().is_ok() && waiter.join().unwrap());
-    });
-}
-
-#[test]
-fn one_time_limit_breaks_the_barrier_for_all() {
-    within_limit(|| {
-        let barrier = Arc::new(Barrier::new(3).timeout(LONG));
-        let other = barrier.clone();
-        let mut patient = spawn(move || other.wait()).unwrap();
-        until(|| barrier.waiting() == 1);
-        let start = Instant::now();
-        assert_eq!(barrier.wait_for(SHORT), Err(Broken));
-        assert!(start.elapsed() >= SHORT);
-        assert_eq!(patient.join().unwrap(), Err(Broken));
-        assert_eq!(barrier.wait_until(start), Err(Broken));
-    });
-}
-
-#[test]
-fn one_party_never_waits_and_a_panicking_action_breaks() {
-    let alone = Barrier::new(1);
-    assert_eq!(
-        (alone.wait(), alone.wait(), alone.parties()),
-        (Ok(0), Ok(0), 1)
-    );
-    let barrier = Barrier::new(1).action(|| panic!("on purpose"));
-    assert!(catch_unwind(AssertUnwindSafe(|| barrier.wait())).is_err());
-    assert!(barrier.is_broken());
-    assert_eq!(barrier.wait(), Err(Broken));
 }
