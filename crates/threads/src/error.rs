@@ -202,6 +202,8 @@ impl fmt::Debug for Panic {
 }
 
 /// The system did not start a thread.
+///
+/// `Display` prints the system's error, which [`io_error`](Self::io_error) returns as well.
 #[derive(Debug)]
 pub struct SpawnError {
     name: String,
@@ -209,17 +211,20 @@ pub struct SpawnError {
 }
 
 impl SpawnError {
-    pub(crate) fn new(name: &str, source: io::Error) -> Self {
-        Self {
-            name: name.to_owned(),
-            source,
-        }
+    pub(crate) fn new(name: String, source: io::Error) -> Self {
+        Self { name, source }
     }
 
-    /// Whether the name was the cause: it contains a zero byte.
+    /// Returns whether the name was the cause: it contains a zero byte.
     #[must_use]
     pub fn is_bad_name(&self) -> bool {
-        self.source.kind() == io::ErrorKind::InvalidInput
+        self.name.contains('\0')
+    }
+
+    /// Returns the system's error.
+    #[must_use]
+    pub fn io_error(&self) -> &io::Error {
+        &self.source
     }
 }
 
@@ -235,7 +240,8 @@ impl fmt::Display for SpawnError {
 
 impl Error for SpawnError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
+        // The error itself is printed.
+        self.source.source()
     }
 }
 

@@ -7,10 +7,7 @@ use common::{SHORT, within_limit};
 use threads::{Queue, Thread, active_count, current, enumerate, main, spawn};
 
 fn names() -> Vec<String> {
-    enumerate()
-        .iter()
-        .map(|info| info.name().to_owned())
-        .collect()
+    enumerate().iter().map(|info| info.name()).collect()
 }
 
 #[test]
@@ -61,7 +58,7 @@ fn default_names_count_up() {
     };
     let first = spawn(|| ()).unwrap();
     let second = spawn(|| ()).unwrap();
-    assert!(number(first.name()).unwrap() < number(second.name()).unwrap());
+    assert!(number(&first.name()).unwrap() < number(&second.name()).unwrap());
     assert!(first.ident() < second.ident());
 }
 
@@ -73,7 +70,7 @@ fn a_foreign_thread_is_listed_after_its_first_look() {
             let me = current();
             (
                 before,
-                me.name().to_owned(),
+                me.name(),
                 names().contains(&"foreign".to_owned()),
                 me,
             )
@@ -84,6 +81,6 @@ fn a_foreign_thread_is_listed_after_its_first_look() {
     assert_eq!(name, "foreign");
     assert!(!info.is_alive());
     assert!(!names().contains(&"foreign".to_owned()));
-    let unnamed = std::thread::spawn(|| current().name().to_owned());
+    let unnamed = std::thread::spawn(|| current().name());
     assert!(unnamed.join().unwrap().starts_with("Dummy-"));
 }

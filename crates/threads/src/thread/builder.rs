@@ -6,6 +6,7 @@ use super::packet::{Packet, ScopePanic};
 use super::run::Run;
 use crate::error::SpawnError;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 
 /// The properties of a thread to be started. Made by [`Thread::builder`].
@@ -40,26 +41,20 @@ impl ThreadBuilder {
     /// Starts the thread.
     ///
     /// # Errors
-    /// [`SpawnError`], if the system refuses another thread or the name contains a zero byte.
+    /// [`SpawnError`], if the system refuses another thread or the name contains a zero byte. `f` is dropped.
     pub fn spawn<F, T>(self, f: F) -> Result<Thread<T>, SpawnError>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let info = ThreadInfo::register(self.name, self.daemon);
-        let packet = Arc::new(Packet::new(info, None));
-        let shared = packet.clone();
-        let builder = system_builder(packet.info(), self.stack_size)?;
-        match builder.spawn(move || shared.run(f)) {
-            Ok(system) => Ok(Thread {
-                packet,
-                system: Some(system),
-            }),
-            Err(error) => Err(refused(packet.info(), error)),
-        }
+        let (packet, system) = self.launch(None, f, |builder, body| builder.spawn(body))?;
+        Ok(Thread {
+            packet,
+            system: Some(system),
+        })
     }
 
-    /// Starts the thread with an object that knows what to do.
+    /// Starts the thread with an object whose [`Run::run`] is its body.
     ///
     /// # Errors
     /// As [`spawn`](Self::spawn).
@@ -74,35 +69,50 @@ impl ThreadBuilder {
         unclaimed: ScopePanic,
         f: impl FnOnce() -> T + Send + 'scope,
     ) -> Result<Arc<Packet<T>>, SpawnError> {
+        let (packet, _) = self.launch(Some(unclaimed), f, |builder, body| {
+            builder.spawn_scoped(scope, body)
+        })?;
+        Ok(packet)
+    }
+
+    /// Registers the thread and has `start` start its body.
+    fn launch<'a, T: Send + 'a, H>(
+        self,
+        scope: Option<ScopePanic>,
+        f: impl FnOnce() -> T + Send + 'a,
+        start: impl FnOnce(std::thread::Builder, Box<dyn FnOnce() + Send + 'a>) -> io::Result<H>,
+    ) -> Result<(Arc<Packet<T>>, H), SpawnError> {
         let info = ThreadInfo::register(self.name, self.daemon);
-        let packet = Arc::new(Packet::new(info, Some(unclaimed)));
+        // Also if the destructor of a refused `f` panics.
+        let refused = Unregister(&info);
+        let packet = Arc::new(Packet::new(info.clone(), scope));
         let shared = packet.clone();
-        let builder = system_builder(packet.info(), self.stack_size)?;
-        match builder.spawn_scoped(scope, move || shared.run(f)) {
-            Ok(_) => Ok(packet),
-            Err(error) => Err(refused(packet.info(), error)),
-        }
+        let handle = system_builder(&info.name(), self.stack_size)
+            .and_then(|builder| start(builder, Box::new(move || shared.run(f))))
+            .map_err(|error| SpawnError::new(info.name(), error))?;
+        mem::forget(refused);
+        Ok((packet, handle))
     }
 }
 
-fn system_builder(
-    info: &ThreadInfo,
-    stack_size: Option<usize>,
-) -> Result<std::thread::Builder, SpawnError> {
-    let name = info.name();
+/// Removes a thread from the list that was not started.
+struct Unregister<'a>(&'a ThreadInfo);
+
+impl Drop for Unregister<'_> {
+    fn drop(&mut self) {
+        self.0.unregister();
+    }
+}
+
+fn system_builder(name: &str, stack_size: Option<usize>) -> io::Result<std::thread::Builder> {
     if name.contains('\0') {
         // std would panic.
-        let error = io::Error::new(io::ErrorKind::InvalidInput, "the name contains a zero byte");
-        return Err(refused(info, error));
+        let kind = io::ErrorKind::InvalidInput;
+        return Err(io::Error::new(kind, "the name contains a zero byte"));
     }
     let builder = std::thread::Builder::new().name(name.to_owned());
     Ok(match stack_size {
         Some(bytes) => builder.stack_size(bytes),
         None => builder,
     })
-}
-
-fn refused(info: &ThreadInfo, error: io::Error) -> SpawnError {
-    info.unregister();
-    SpawnError::new(info.name(), error)
 }

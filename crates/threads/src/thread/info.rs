@@ -1,6 +1,7 @@
 //! Who runs: an entry for each live thread that the crate knows of.
 
 use crate::park::WaitQueue;
+use parking_lot::Mutex;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +16,7 @@ use std::time::Instant;
 /// ```
 /// let mut thread = threads::Thread::builder()
 ///     .name("reader")
-///     .spawn(|| threads::current().name().to_owned())?;
+///     .spawn(|| threads::current().name())?;
 /// assert_eq!(thread.join()?, "reader");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -25,19 +26,49 @@ pub struct ThreadInfo {
 }
 
 struct Entry {
-    name: String,
+    /// Locked also where the thread's end is noted, so that no other thread is renamed in the system.
+    name: Mutex<String>,
     ident: u64,
     /// 0 until the thread runs.
     native_id: AtomicU64,
     alive: AtomicBool,
     daemon: bool,
+    /// Threads that wait for the end of this one.
+    joiners: WaitQueue,
 }
 
 impl ThreadInfo {
-    /// The thread's name. Threads need not have different ones.
+    /// Returns the thread's name. Threads need not have different ones.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.entry.name
+    pub fn name(&self) -> String {
+        self.entry.name.lock().clone()
+    }
+
+    /// Renames the thread. On Linux the system's tools show the first 15 bytes, up to a zero byte.
+    ///
+    /// Of the main thread they go on showing the name of the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut thread = threads::spawn(|| {
+    ///     threads::current().set_name("parser");
+    ///     threads::current().name()
+    /// })?;
+    /// assert_eq!(thread.join()?, "parser");
+    /// assert_eq!(thread.name(), "parser");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_name(&self, name: impl Into<String>) {
+        let name = name.into();
+        let mut current = self.entry.name.lock();
+        if let Some(id) = self
+            .native_id()
+            .filter(|_| self.is_alive() && !self.is_main())
+        {
+            set_system_name(id, &name);
+        }
+        *current = name;
     }
 
     /// The thread's number in this process; it is never used again for another thread.
@@ -95,13 +126,23 @@ impl fmt::Debug for ThreadInfo {
 
 const MAIN_IDENT: u64 = 1;
 
-/// The live threads by ident, so that a listing is in the order of creation.
-static REGISTRY: LazyLock<parking_lot::Mutex<BTreeMap<u64, ThreadInfo>>> = LazyLock::new(|| {
+/// The threads that are alive.
+struct Registry {
+    /// By ident, so that a listing is in the order of creation.
+    threads: BTreeMap<u64, ThreadInfo>,
+    /// The number of listed threads that `run_main` waits for.
+    awaited: usize,
+}
+
+static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| {
     let main = ThreadInfo::new(MAIN_IDENT, "MainThread".to_owned(), main_native_id(), false);
-    parking_lot::Mutex::new(BTreeMap::from([(MAIN_IDENT, main)]))
+    Mutex::new(Registry {
+        threads: BTreeMap::from([(MAIN_IDENT, main)]),
+        awaited: 0,
+    })
 });
-/// Those who wait for threads to end.
-static UNREGISTERED: LazyLock<WaitQueue> = LazyLock::new(WaitQueue::new);
+/// Threads that wait until no other one is awaited.
+static UNAWAITED: LazyLock<WaitQueue> = LazyLock::new(WaitQueue::new);
 static NEXT_IDENT: AtomicU64 = AtomicU64::new(MAIN_IDENT + 1);
 static NEXT_DEFAULT: AtomicUsize = AtomicUsize::new(1);
 static NEXT_FOREIGN: AtomicUsize = AtomicUsize::new(1);
@@ -109,11 +150,12 @@ static NEXT_FOREIGN: AtomicUsize = AtomicUsize::new(1);
 impl ThreadInfo {
     fn new(ident: u64, name: String, native_id: u64, daemon: bool) -> Self {
         let entry = Entry {
-            name,
+            name: Mutex::new(name),
             ident,
             native_id: AtomicU64::new(native_id),
             alive: AtomicBool::new(true),
             daemon,
+            joiners: WaitQueue::new(),
         };
         Self {
             entry: Arc::new(entry),
@@ -123,7 +165,10 @@ impl ThreadInfo {
     fn list(name: String, native_id: u64, daemon: bool) -> Self {
         let ident = NEXT_IDENT.fetch_add(1, Ordering::Relaxed);
         let info = Self::new(ident, name, native_id, daemon);
-        REGISTRY.lock().insert(info.ident(), info.clone());
+        let mut registry = REGISTRY.lock();
+        registry.threads.insert(info.ident(), info.clone());
+        registry.awaited += usize::from(info.is_awaited());
+        drop(registry);
         info
     }
 
@@ -136,23 +181,59 @@ impl ThreadInfo {
         Self::list(name, 0, daemon)
     }
 
-    /// Makes this the entry of the calling thread.
+    /// Makes this the entry of the calling thread, until its thread-local values are dropped.
+    ///
+    /// It is the first thread-local value with a destructor in a thread that this crate starts. They are
+    /// dropped in the opposite order, so the thread counts as alive until the others are gone.
     pub(crate) fn set_current(&self) {
         self.entry.native_id.store(native_id(), Ordering::Release);
         let _ = CURRENT.try_with(|current| current.0.set(self.clone()));
+        let name = self.entry.name.lock();
+        if std::thread::current().name() != Some(name.as_str()) {
+            // Renamed before it ran.
+            set_system_name(native_id(), &name);
+        }
     }
 
-    /// Whether this is the calling thread's entry. Makes no entry.
+    /// Returns whether this is the calling thread's entry. Makes no entry.
     pub(crate) fn is_current(&self) -> bool {
         let same = |current: &Current| current.0.get() == Some(self);
         CURRENT.try_with(same).unwrap_or(false)
     }
 
-    /// Takes the thread off the list.
+    /// Removes the thread from the list, as one that has ended.
     pub(crate) fn unregister(&self) {
-        REGISTRY.lock().remove(&self.ident());
+        let mut registry = REGISTRY.lock();
+        let listed = registry.threads.remove(&self.ident()).is_some();
+        registry.awaited -= usize::from(listed && self.is_awaited());
+        // One may be the waiting thread itself.
+        let ended = registry.awaited <= 1;
+        drop(registry);
+        let name = self.entry.name.lock();
+        // Release pairs with the Acquire in `is_alive`: the thread's result is written.
         self.entry.alive.store(false, Ordering::Release);
-        UNREGISTERED.notify(usize::MAX);
+        drop(name);
+        self.joiners().notify(usize::MAX);
+        if ended {
+            UNAWAITED.notify(usize::MAX);
+        }
+    }
+
+    /// Returns the threads that wait for the end of this one.
+    pub(crate) fn joiners(&self) -> &WaitQueue {
+        &self.entry.joiners
+    }
+
+    /// Waits for the end of the thread. `false`: the deadline has passed.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let poll = || (!self.is_alive()).then_some(());
+        poll()
+            .or_else(|| self.joiners().wait(deadline, poll))
+            .is_some()
+    }
+
+    fn is_awaited(&self) -> bool {
+        !self.is_daemon() && !self.is_main()
     }
 }
 
@@ -175,13 +256,13 @@ thread_local! {
 /// Tells of the calling thread.
 ///
 /// A thread that this crate did not start gets an entry, which lasts until it ends: its name is the one it
-/// was given, or `Dummy-N`. While a thread's thread-local values are being dropped, each call makes an
-/// entry of its own that is not listed.
+/// was given, or `Dummy-N`. Once that entry is dropped with the thread's other thread-local values, each call
+/// makes an entry of its own that is not listed.
 ///
 /// # Examples
 ///
 /// ```
-/// let mut thread = threads::spawn(|| threads::current().name().to_owned())?;
+/// let mut thread = threads::spawn(|| threads::current().name())?;
 /// assert!(thread.join()?.starts_with("Thread-"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -202,10 +283,10 @@ pub fn current() -> ThreadInfo {
 /// The calling thread's name, for a report: makes no entry.
 #[cfg(all(feature = "lockdep", not(loom)))]
 pub(crate) fn current_name() -> String {
-    let known = |current: &Current| Some(current.0.get()?.name().to_owned());
+    let known = |current: &Current| Some(current.0.get()?.name());
     match CURRENT.try_with(known) {
         Ok(Some(name)) => name,
-        _ if is_main() => main().name().to_owned(),
+        _ if is_main() => main().name(),
         _ => match std::thread::current().name() {
             Some(name) => name.to_owned(),
             None => format!("{:?}", std::thread::current().id()),
@@ -238,7 +319,7 @@ fn foreign_name() -> String {
 /// ```
 #[must_use]
 pub fn main() -> ThreadInfo {
-    REGISTRY.lock()[&MAIN_IDENT].clone()
+    REGISTRY.lock().threads[&MAIN_IDENT].clone()
 }
 
 /// Lists the threads that are alive, oldest first: the main thread, those that this crate started, and
@@ -251,23 +332,35 @@ pub fn main() -> ThreadInfo {
 /// ```
 #[must_use]
 pub fn enumerate() -> Vec<ThreadInfo> {
-    REGISTRY.lock().values().cloned().collect()
+    REGISTRY.lock().threads.values().cloned().collect()
 }
 
 /// How many threads [`enumerate`] would list.
 #[must_use]
 pub fn active_count() -> usize {
-    REGISTRY.lock().len()
+    REGISTRY.lock().threads.len()
 }
 
 /// Waits until no thread but the caller, the main thread and daemons is listed.
 pub(crate) fn wait_for_others(deadline: Option<Instant>) -> bool {
-    let counts = |info: &ThreadInfo| !info.is_daemon() && !info.is_main() && !info.is_current();
-    let poll = || (!REGISTRY.lock().values().any(counts)).then_some(());
-    poll()
-        .or_else(|| UNREGISTERED.wait(deadline, poll))
-        .is_some()
+    let own = |current: &Current| current.0.get().is_some_and(ThreadInfo::is_awaited);
+    let own = usize::from(CURRENT.try_with(own).unwrap_or(false));
+    let poll = || (REGISTRY.lock().awaited <= own).then_some(());
+    poll().or_else(|| UNAWAITED.wait(deadline, poll)).is_some()
 }
+
+/// Names a thread of this process in the system, as far as the system does that.
+#[cfg(target_os = "linux")]
+fn set_system_name(native_id: u64, name: &str) {
+    let bytes = name.as_bytes();
+    let end = bytes.iter().position(|byte| *byte == 0);
+    let bytes = &bytes[..end.unwrap_or(bytes.len()).min(15)];
+    // Without /proc the system keeps the former name, which only its tools show.
+    let _ = std::fs::write(format!("/proc/self/task/{native_id}/comm"), bytes);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_system_name(_native_id: u64, _name: &str) {}
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn native_id() -> u64 {

@@ -1,5 +1,7 @@
 //! A value of its own for each thread.
 
+use crate::unwind::catch_and_forget;
+use parking_lot::Mutex;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -33,19 +35,58 @@ use std::sync::{Arc, Weak};
 pub struct Local<T> {
     id: u64,
     init: Box<dyn Fn() -> T + Send + Sync>,
-    /// Dies with the `Local`, which tells the threads that their values are of no more use.
-    alive: Arc<()>,
+    /// The threads that have a value, for the end of the `Local`.
+    users: Mutex<Vec<Weak<Dead>>>,
 }
 
-struct Entry {
-    value: Rc<dyn Any>,
-    alive: Weak<()>,
+/// The ids of locals that are gone, but whose values are still in the thread.
+type Dead = Mutex<Vec<u64>>;
+
+/// The values of one thread.
+#[derive(Default)]
+struct Values {
+    by_id: RefCell<HashMap<u64, Rc<dyn Any>>>,
+    dead: Arc<Dead>,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    static VALUES: RefCell<HashMap<u64, Entry>> = RefCell::new(HashMap::new());
+    static VALUES: Values = Values::default();
+}
+
+impl Values {
+    fn insert(&self, id: u64, value: Rc<dyn Any>) {
+        self.by_id.borrow_mut().insert(id, value);
+    }
+
+    /// Takes the values of locals that are gone. The caller drops them.
+    fn take_dead(&self) -> Vec<Rc<dyn Any>> {
+        let dead = std::mem::take(&mut *self.dead.lock());
+        let mut by_id = self.by_id.borrow_mut();
+        dead.iter().filter_map(|id| by_id.remove(id)).collect()
+    }
+}
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        drop_each(self.by_id.take().into_values());
+    }
+}
+
+/// Drops each value, although the destructors of others may panic.
+fn drop_each(values: impl IntoIterator<Item = Rc<dyn Any>>) {
+    for value in values {
+        catch_and_forget(|| drop(value));
+    }
+}
+
+impl<T> Drop for Local<T> {
+    fn drop(&mut self) {
+        for dead in self.users.get_mut().iter().filter_map(Weak::upgrade) {
+            dead.lock().push(self.id);
+        }
+    }
 }
 
 impl<T: 'static> Local<T> {
@@ -54,13 +95,13 @@ impl<T: 'static> Local<T> {
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             init: Box::new(init),
-            alive: Arc::new(()),
+            users: Mutex::default(),
         }
     }
 
     /// Runs `f` on the calling thread's value.
     ///
-    /// `f` and the initialiser may use this and other locals. In the destructor of a thread-local value,
+    /// `f` and the initializer may use this and other locals. In the destructor of a thread-local value,
     /// when the thread's values are gone, each call makes a value of its own.
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
         let value = self.existing().unwrap_or_else(|| self.make());
@@ -68,12 +109,7 @@ impl<T: 'static> Local<T> {
     }
 
     fn existing(&self) -> Option<Rc<T>> {
-        let find = |values: &RefCell<HashMap<u64, Entry>>| {
-            values
-                .borrow()
-                .get(&self.id)
-                .map(|entry| entry.value.clone())
-        };
+        let find = |values: &Values| values.by_id.borrow().get(&self.id).cloned();
         let value = VALUES.try_with(find).ok()??;
         value.downcast().ok()
     }
@@ -81,25 +117,28 @@ impl<T: 'static> Local<T> {
     fn make(&self) -> Rc<T> {
         let value = Rc::new((self.init)());
         if let Some(value) = self.existing() {
-            // The initialiser used this local, which made the value.
+            // The initializer used this local, which made the value.
             return value;
         }
-        let entry = Entry {
-            value: value.clone(),
-            alive: Arc::downgrade(&self.alive),
-        };
-        let insert = |values: &RefCell<HashMap<u64, Entry>>| {
-            let mut values = values.borrow_mut();
-            let dead: Vec<_> = values
-                .extract_if(|_, entry| entry.alive.strong_count() == 0)
-                .collect();
-            values.insert(self.id, entry);
-            dead
+        let insert = |values: &Values| {
+            self.add_user(&values.dead);
+            values.insert(self.id, value.clone());
+            values.take_dead()
         };
         // Dropped after the map is free again: destructors may use locals.
-        let dead = VALUES.try_with(insert);
-        drop(dead);
+        drop_each(VALUES.try_with(insert).unwrap_or_default());
         value
+    }
+
+    fn add_user(&self, dead: &Arc<Dead>) {
+        let mut users = self.users.lock();
+        if users.len() == users.capacity() {
+            // Threads that have ended need no message. The room doubles, so a sweep comes after as many pushes.
+            users.retain(|user| user.strong_count() > 0);
+            let live = users.len();
+            users.reserve(live + 1);
+        }
+        users.push(Arc::downgrade(dead));
     }
 }
 

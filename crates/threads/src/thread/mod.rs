@@ -69,7 +69,7 @@ impl Thread<()> {
     /// let mut thread = Thread::builder()
     ///     .name("LoopThread")
     ///     .stack_size(256 * 1024)
-    ///     .spawn(|| threads::current().name().to_owned())?;
+    ///     .spawn(|| threads::current().name())?;
     /// assert_eq!(thread.name(), "LoopThread");
     /// assert_eq!(thread.join()?, "LoopThread");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -82,7 +82,7 @@ impl Thread<()> {
 impl<T> Thread<T> {
     /// Waits until the thread has ended and returns its value.
     ///
-    /// Afterwards the thread is gone from the system as well, its thread-local values are dropped.
+    /// A thread has ended when its thread-local values are dropped. After `join` it is gone from the system, too.
     ///
     /// # Errors
     /// [`JoinError::Panicked`] with the payload; [`JoinError::Exited`] if the thread called
@@ -132,10 +132,15 @@ impl<T> Thread<T> {
         !self.packet.has_ended()
     }
 
-    /// The thread's name.
+    /// Returns the thread's name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> String {
         self.info().name()
+    }
+
+    /// Renames the thread, as [`ThreadInfo::set_name`] does.
+    pub fn set_name(&self, name: impl Into<String>) {
+        self.info().set_name(name);
     }
 
     /// The thread's number in this process; it is never used again.
@@ -175,12 +180,12 @@ impl<T> Source for Thread<T> {
     }
 
     fn listen(&self, waiter: &Arc<Waiter>) {
-        self.packet.joiners().register(waiter.clone());
+        self.info().joiners().register(waiter.clone());
     }
 
     fn unlisten(&self, waiter: &Arc<Waiter>) {
         // The end wakes everyone, so there is nobody to pass a wake-up on to.
-        self.packet.joiners().unregister(waiter);
+        self.info().joiners().unregister(waiter);
     }
 }
 

@@ -1,17 +1,15 @@
-//! What a thread leaves behind, until someone takes it.
+//! The result of a thread, until a join takes it.
 
 use super::hook;
+use super::info::ThreadInfo;
 use crate::error::{JoinError, Panic};
-use crate::park::WaitQueue;
-use crate::thread::ThreadInfo;
-use crate::unwind::Exit;
+use crate::unwind::{Exit, catch_and_forget};
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Where the first panic of a scope goes that nobody joined.
+/// The first panic of a scope's threads that no join took.
 pub(crate) type ScopePanic = Arc<Mutex<Option<Panic>>>;
 
 /// How a thread ended.
@@ -24,10 +22,8 @@ enum End<T> {
 /// The value or the panic of one thread, shared by the thread and its handle.
 pub(crate) struct Packet<T> {
     info: ThreadInfo,
-    /// Written once, before `ended`; taken by the first join.
+    /// Written once, before the thread is unregistered; taken by the first join.
     value: Mutex<Option<End<T>>>,
-    ended: AtomicBool,
-    joiners: WaitQueue,
     /// The scope that the thread belongs to.
     scope: Option<ScopePanic>,
 }
@@ -37,8 +33,6 @@ impl<T> Packet<T> {
         Self {
             info,
             value: Mutex::new(None),
-            ended: AtomicBool::new(false),
-            joiners: WaitQueue::new(),
             scope,
         }
     }
@@ -47,47 +41,38 @@ impl<T> Packet<T> {
         &self.info
     }
 
-    /// The life of the thread: runs `f` and leaves its packet.
-    pub(crate) fn run(&self, f: impl FnOnce() -> T) {
+    /// The body of the thread: runs `f` and keeps its result.
+    pub(crate) fn run(self: Arc<Self>, f: impl FnOnce() -> T) {
         self.info.set_current();
         let end = match catch_unwind(AssertUnwindSafe(f)) {
             Ok(value) => End::Returned(value),
             Err(payload) if payload.is::<Exit>() => End::Exited,
             Err(payload) => End::Panicked(Panic::new(payload)),
         };
-        self.info.unregister();
         *self.value.lock() = Some(end);
-        // Release pairs with the Acquire in `has_ended`: the value is written.
-        self.ended.store(true, Ordering::Release);
-        self.joiners.notify(usize::MAX);
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        !self.info.is_alive()
     }
 
-    /// Waits for the end and takes the packet.
+    /// Waits for the end and takes the result.
     pub(crate) fn join(&self, deadline: Option<Instant>) -> Result<T, JoinError> {
         if self.info.is_current() {
             return Err(JoinError::SelfJoin);
         }
-        let poll = || self.has_ended().then_some(());
-        poll()
-            .or_else(|| self.joiners.wait(deadline, poll))
-            .ok_or(JoinError::TimedOut)?;
+        if !self.info.wait(deadline) {
+            return Err(JoinError::TimedOut);
+        }
         self.take()
     }
 
-    /// Takes the packet if the thread has ended.
+    /// Takes the result if the thread has ended.
     pub(crate) fn try_join(&self) -> Option<Result<T, JoinError>> {
         if self.info.is_current() {
             return Some(Err(JoinError::SelfJoin));
         }
         self.has_ended().then(|| self.take())
-    }
-
-    pub(crate) fn joiners(&self) -> &WaitQueue {
-        &self.joiners
     }
 
     fn take(&self) -> Result<T, JoinError> {
@@ -101,14 +86,30 @@ impl<T> Packet<T> {
 }
 
 impl<T> Drop for Packet<T> {
-    /// A panic that nobody took is reported: to the scope, or to the hook.
+    /// Reports a panic that no join took: to the scope, or to the hook.
     fn drop(&mut self) {
-        let Some(End::Panicked(panic)) = self.value.get_mut().take() else {
-            return;
+        let rest = match (self.value.get_mut().take(), &self.scope) {
+            (Some(End::Panicked(panic)), Some(scope)) => first_panic(scope, panic),
+            (Some(End::Panicked(panic)), None) => {
+                hook::report(&self.info, &panic);
+                Some(End::Panicked(panic))
+            }
+            (value, _) => value,
         };
-        match &self.scope {
-            Some(scope) => _ = scope.lock().get_or_insert(panic),
-            None => hook::report(&self.info, &panic),
+        // The thread or its handle may be the last to let go: what a panicking destructor does must not depend
+        // on which.
+        catch_and_forget(|| drop(rest));
+    }
+}
+
+/// Keeps the first panic of a scope, and returns a later one for the caller to drop without the lock.
+fn first_panic<T>(scope: &ScopePanic, panic: Panic) -> Option<End<T>> {
+    let mut first = scope.lock();
+    match *first {
+        Some(_) => Some(End::Panicked(panic)),
+        None => {
+            *first = Some(panic);
+            None
         }
     }
 }

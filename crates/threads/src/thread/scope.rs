@@ -1,15 +1,18 @@
 //! Threads that borrow from the one that starts them.
 
+use super::info::ThreadInfo;
 use super::packet::{Packet, ScopePanic};
 use crate::error::{JoinError, SpawnError};
 use crate::park::deadline;
-use crate::thread::ThreadInfo;
 use crate::thread::{Thread, ThreadBuilder};
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs `f` with a scope whose threads may borrow from the caller: when `scope` returns, all have ended.
+/// Runs `f` with a scope whose threads may borrow from the caller.
+///
+/// When `scope` returns, all of them have ended and their thread-local values are dropped.
 ///
 /// A panic of a thread that was joined is the joiner's; the first of one that was not continues here.
 ///
@@ -29,12 +32,17 @@ use std::time::Duration;
 /// ```
 pub fn scope<'env, T>(f: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> T) -> T {
     let unclaimed = ScopePanic::default();
+    let started = Arc::new(Started::default());
+    // Also if `f` or a thread of std's scope panics.
+    let ended = WaitForAll(&started);
     let value = std::thread::scope(|system| {
         f(&Scope {
             system,
             unclaimed: unclaimed.clone(),
+            started: started.clone(),
         })
     });
+    drop(ended);
     let panic = unclaimed.lock().take();
     match panic {
         Some(panic) => panic.resume(),
@@ -47,6 +55,35 @@ pub fn scope<'env, T>(f: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> T) -> 
 pub struct Scope<'scope, 'env: 'scope> {
     system: &'scope std::thread::Scope<'scope, 'env>,
     unclaimed: ScopePanic,
+    started: Arc<Started>,
+}
+
+/// The threads of a scope. std's scope does not wait for their thread-local values to be dropped.
+#[derive(Default)]
+struct Started(Mutex<Vec<ThreadInfo>>);
+
+impl Started {
+    fn add(&self, info: ThreadInfo) {
+        let mut threads = self.0.lock();
+        if threads.len() == threads.capacity() {
+            // The room doubles, so a sweep comes after as many pushes.
+            threads.retain(ThreadInfo::is_alive);
+            let live = threads.len();
+            threads.reserve(live + 1);
+        }
+        threads.push(info);
+    }
+}
+
+/// Waits when dropped, once no thread of the scope runs any more that could start another.
+struct WaitForAll<'a>(&'a Started);
+
+impl Drop for WaitForAll<'_> {
+    fn drop(&mut self) {
+        for info in self.0.0.lock().drain(..) {
+            info.wait(None);
+        }
+    }
 }
 
 /// The handle on a thread of a [`Scope`].
@@ -80,7 +117,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// let name = threads::scope(|s| {
     ///     let mut thread = s.spawn_with(Thread::builder().name("scoped"), || threads::current())?;
-    ///     Ok::<_, Box<dyn std::error::Error>>(thread.join()?.name().to_owned())
+    ///     Ok::<_, Box<dyn std::error::Error>>(thread.join()?.name())
     /// })?;
     /// assert_eq!(name, "scoped");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -94,8 +131,10 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        let packet = builder.spawn_scoped(self.system, self.unclaimed.clone(), f)?;
+        self.started.add(packet.info().clone());
         Ok(ScopedThread {
-            packet: builder.spawn_scoped(self.system, self.unclaimed.clone(), f)?,
+            packet,
             scope: std::marker::PhantomData,
         })
     }

@@ -5,6 +5,7 @@
 mod common;
 
 mod a_barrier_passes_for_all_or_breaks_for_all;
+mod a_local_has_one_value_for_each_thread;
 mod condition_wakes_exactly_whom_it_should;
 mod locks_admit_whom_they_should;
 mod other_queues_keep_their_order;

@@ -1,6 +1,6 @@
 //! Semaphores, events and latches: no wait lasts for ever, and none ends too early.
 
-use crate::common::{LONG, SHORT, until, within_limit};
+use crate::common::{SHORT, until, within_limit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,11 +1,14 @@
 //! A thread's value, panic or end reaches whoever joins it, once and in time.
 
 use crate::common::{LONG, SHORT, within_limit};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use threads::{JobError, JoinError, Local, Lock, Pool, Queue, Run, Thread, scope, spawn, start};
+use threads::{
+    JobError, JoinError, Lock, Pool, Queue, Run, Thread, enumerate, scope, spawn, start,
+    wait_any_for,
+};
 
 #[test]
 fn join_gives_the_value_once() {
@@ -207,42 +210,6 @@ fn a_panic_in_a_scope_reaches_the_joiner_or_the_owner() {
     });
 }
 
-/// Tells when it is dropped.
-struct Noisy(Arc<Lock<usize>>);
-
-impl Drop for Noisy {
-    fn drop(&mut self) {
-        *self.0.lock() += 1;
-    }
-}
-
-#[test]
-fn each_thread_has_a_local_value_of_its_own() {
-    let drops = Arc::new(Lock::new(0));
-    let counter = drops.clone();
-    let local = Arc::new(Local::new(move || (Cell::new(0), Noisy(counter.clone()))));
-    local.with(|(n, _)| n.set(1));
-    let other = local.clone();
-    let mut thread = spawn(move || other.with(|(n, _)| n.replace(5))).unwrap();
-    assert_eq!(thread.join().unwrap(), 0);
-    assert_eq!(*drops.lock(), 1);
-    assert_eq!(local.with(|(n, _)| n.get()), 1);
-
-    // The values of a local that is gone go when the thread makes its next one.
-    drop(local);
-    assert_eq!(Local::new(|| 3).get(), 3);
-    assert_eq!(*drops.lock(), 2);
-}
-
-#[test]
-fn a_local_may_use_itself_and_others() {
-    let names = Arc::new(Local::new(|| RefCell::new(vec!["a"])));
-    let inner = names.clone();
-    let count = Local::new(move || inner.with(|names| names.borrow().len()));
-    assert_eq!(count.get(), 1);
-    names.with(|outer| names.with(|same| assert!(std::ptr::eq(outer, same))));
-}
-
 #[test]
 fn a_thread_may_end_itself_from_deep_inside() {
     fn descend(depth: u32) -> u32 {
@@ -273,5 +240,150 @@ fn a_thread_may_end_itself_from_deep_inside() {
         };
         assert!(panic.message().starts_with("exit_thread"));
         assert_eq!(pool.submit(|| 7).result().unwrap(), 7);
+    });
+}
+
+/// A value whose destructor, at the end of its thread, says so and then waits for the gate.
+struct Lingering {
+    dropping: Queue<()>,
+    gate: Queue<()>,
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let _ = self.dropping.put(());
+        let _ = self.gate.get();
+    }
+}
+
+thread_local! {
+    static LINGERING: RefCell<Option<Lingering>> = const { RefCell::new(None) };
+}
+
+/// Puts a `Lingering` into the calling thread, and returns the body's value.
+fn linger(dropping: &Queue<()>, gate: &Queue<()>) -> u8 {
+    let value = Lingering {
+        dropping: dropping.clone(),
+        gate: gate.clone(),
+    };
+    LINGERING.set(Some(value));
+    7
+}
+
+#[test]
+fn a_thread_has_ended_when_its_thread_local_values_are_dropped() {
+    within_limit(|| {
+        let (dropping, gate) = (Queue::unbounded(), Queue::unbounded());
+        let (started, opened) = (dropping.clone(), gate.clone());
+        let mut thread = spawn(move || linger(&started, &opened)).unwrap();
+        dropping.get().unwrap();
+        assert!(matches!(thread.join_for(SHORT), Err(JoinError::TimedOut)));
+        assert!(thread.try_join().is_none() && thread.is_alive());
+        assert!(wait_any_for(&[&thread], SHORT).is_err());
+        assert!(enumerate().contains(thread.info()));
+        gate.put(()).unwrap();
+        assert_eq!(wait_any_for(&[&thread], LONG), Ok(0));
+        assert_eq!(thread.join_for(LONG).unwrap(), 7);
+        assert!(!thread.is_alive() && !enumerate().contains(thread.info()));
+    });
+}
+
+#[test]
+fn a_scope_ends_after_the_thread_local_values_of_its_threads() {
+    within_limit(|| {
+        for joined in [false, true] {
+            let (dropping, gate) = (Queue::unbounded(), Queue::unbounded());
+            let opened = Lock::new(false);
+            scope(|outer| {
+                outer
+                    .spawn(|| {
+                        dropping.get().unwrap();
+                        std::thread::sleep(SHORT);
+                        *opened.lock() = true;
+                        gate.put(()).unwrap();
+                    })
+                    .unwrap();
+                scope(|s| {
+                    let mut thread = s.spawn(|| linger(&dropping, &gate)).unwrap();
+                    if joined {
+                        assert_eq!(thread.join().unwrap(), 7);
+                        assert!(*opened.lock());
+                    }
+                });
+                assert!(*opened.lock());
+            });
+        }
+    });
+}
+
+/// A value whose destructor panics.
+struct Exploding;
+
+impl Drop for Exploding {
+    fn drop(&mut self) {
+        panic!("in a destructor");
+    }
+}
+
+#[test]
+fn a_refused_thread_whose_function_panics_when_dropped_is_not_listed() {
+    let captured = Exploding;
+    let name = "refused and exploding";
+    let refused = Thread::builder().name(name).stack_size(usize::MAX / 2);
+    let spawned = catch_unwind(AssertUnwindSafe(|| {
+        refused.spawn(move || drop(captured)).is_err()
+    }));
+    assert!(spawned.is_err(), "the destructor's panic is the caller's");
+    assert!(enumerate().iter().all(|info| info.name() != name));
+}
+
+#[test]
+fn absurd_stack_sizes_are_errors_or_rounded() {
+    for size in [0, 1, usize::MAX / 2, usize::MAX - 4096, usize::MAX] {
+        match Thread::builder().name("huge").stack_size(size).spawn(|| 7) {
+            Ok(mut thread) => assert_eq!(thread.join().unwrap(), 7),
+            Err(error) => assert!(!error.is_bad_name() && error.to_string().contains("huge")),
+        }
+    }
+}
+
+#[test]
+fn a_value_that_panics_when_dropped_ends_neither_its_thread_nor_its_scope() {
+    within_limit(|| {
+        drop(spawn(|| Exploding).unwrap());
+        scope(|s| drop(s.spawn(|| Exploding).unwrap()));
+        let mut after = spawn(|| 7).unwrap();
+        assert_eq!(after.join_for(LONG).unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_thread_is_renamed_from_inside_and_outside() {
+    within_limit(|| {
+        let (renamed, gate) = (Queue::bounded(1), Queue::<()>::bounded(1));
+        let (done, opened) = (renamed.clone(), gate.clone());
+        let mut thread = Thread::builder()
+            .name("before")
+            .spawn(move || {
+                threads::current().set_name("inside");
+                done.put(()).unwrap();
+                let _ = opened.get();
+            })
+            .unwrap();
+        renamed.get().unwrap();
+        assert_eq!(thread.name(), "inside");
+        thread.set_name("a name longer than fifteen bytes");
+        assert_eq!(thread.info().name(), "a name longer than fifteen bytes");
+        #[cfg(target_os = "linux")]
+        {
+            let id = thread.native_id().unwrap();
+            let shown = std::fs::read_to_string(format!("/proc/self/task/{id}/comm")).unwrap();
+            assert_eq!(shown, "a name longer t\n");
+        }
+        thread.set_name("zero\0byte");
+        gate.put(()).unwrap();
+        thread.join().unwrap();
+        thread.set_name("after");
+        assert_eq!(thread.name(), "after");
     });
 }

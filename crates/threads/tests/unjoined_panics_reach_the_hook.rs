@@ -1,24 +1,27 @@
-//! A panic of a thread that nobody joins goes to the hook; a process of its own, since there is one hook.
+//! A panic that no join took goes to the hook; a process of its own, since there is one hook.
 
 #[path = "behaviours/common.rs"]
 mod common;
 
 use common::{LONG, SHORT, within_limit};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use threads::{
-    GetError, JoinError, Queue, Thread, TimedOut, exit_thread, join_others_for, run_main, spawn,
+    GetError, JoinError, Local, Queue, Thread, TimedOut, exit_thread, join_others_for, run_main,
+    spawn,
 };
 
 #[test]
 fn the_hook_and_the_end_of_the_program() {
     within_limit(|| {
-        the_hook_hears_of_panics_that_nobody_joined();
+        the_hook_is_called_for_panics_that_no_join_took();
         the_program_waits_for_all_but_daemons();
+        the_program_waits_for_thread_local_values();
     });
 }
 
-fn the_hook_hears_of_panics_that_nobody_joined() {
+fn the_hook_is_called_for_panics_that_no_join_took() {
     let heard = Queue::unbounded();
     let sink = heard.clone();
     threads::set_excepthook(move |thread, panic| {
@@ -93,4 +96,32 @@ fn the_program_waits_for_all_but_daemons() {
     assert_eq!((value, ended.try_get()), (7, Ok("thread")));
     assert_eq!(join_others_for(Duration::ZERO), Ok(()));
     daemon_gate.put(()).unwrap();
+}
+
+/// A value whose destructor, at the end of its thread, waits for the gate.
+struct Lingering {
+    gate: Queue<()>,
+    dropped: Queue<()>,
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let _ = self.gate.get();
+        let _ = self.dropped.put(());
+    }
+}
+
+fn the_program_waits_for_thread_local_values() {
+    let (gate, dropped) = (Queue::unbounded(), Queue::unbounded());
+    let (opened, log) = (gate.clone(), dropped.clone());
+    run_main(|| {
+        let local = Arc::new(Local::new(move || Lingering {
+            gate: opened.clone(),
+            dropped: log.clone(),
+        }));
+        drop(spawn(move || local.with(|_| ())).unwrap());
+        assert_eq!(join_others_for(SHORT), Err(TimedOut));
+        gate.put(()).unwrap();
+    });
+    assert_eq!(dropped.try_get(), Ok(()));
 }
