@@ -1,4 +1,4 @@
-//! What a process inherits, beside what it is handed: in whose name it acts, and within which bounds.
+//! Attributes that a process inherits from its parent: credentials, capabilities, limits, priority.
 
 use std::fs;
 use std::io;
@@ -24,9 +24,10 @@ const INHERITED: [&str; 11] = [
 /// `RLIM_NLIMITS` of every Linux.
 const LIMITS: usize = 16;
 
-/// What a process that is started now inherits from this one.
+/// The attributes that a process started now inherits from this one.
 ///
-/// The users and groups are those of the calling thread. Without `/proc`, changes of what only that shows are not seen.
+/// The users and groups are those of the calling thread. Attributes that only `/proc` shows are left out where it is not
+/// mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Context {
     users: [u32; 3],
@@ -98,13 +99,13 @@ fn priority() -> i32 {
 
 /// The capabilities of a thread: effective, permitted and inheritable, the lower 32 of each and then the higher ones.
 ///
-/// A program that root executes has all capabilities again, also those that the executing thread has given up.
+/// A program that root executes gets all capabilities again, also those that the executing thread has given up.
 pub(crate) type Capabilities = [u32; 6];
 
-/// `_LINUX_CAPABILITY_VERSION_3`, and this thread.
+/// `_LINUX_CAPABILITY_VERSION_3`, and 0 for the calling thread.
 const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
 
-/// The capabilities of the calling thread. `None`: a filter does not let them be read.
+/// Returns the capabilities of the calling thread. `None`: a system call filter forbids the call.
 pub(crate) fn capabilities() -> Option<Capabilities> {
     let mut header = CAPABILITY_HEADER;
     let mut sets: Capabilities = [0; 6];

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// One descriptor to wait for, in the kernel's own layout.
 pub(crate) type PollFd = libc::pollfd;
 
-/// A descriptor and the readiness that is waited for (hang-up and errors are always reported).
+/// Returns the entry of a poll for reading, writing or neither. Hang-ups and errors are always reported.
 pub(crate) fn as_poll(descriptor: BorrowedFd<'_>, read: bool, write: bool) -> PollFd {
     let mut events = 0;
     if read {
@@ -26,7 +26,7 @@ pub(crate) fn as_poll(descriptor: BorrowedFd<'_>, read: bool, write: bool) -> Po
     }
 }
 
-/// Waits until a descriptor is ready or the time is up; returns how many are ready. A signal counts as "none yet".
+/// Waits until a descriptor is ready or the timeout has passed. Returns how many are ready: 0 also after a signal.
 pub(crate) fn poll(descriptors: &mut [PollFd], timeout: Option<Duration>) -> io::Result<usize> {
     let limit = timeout.map(|time| libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
@@ -59,13 +59,13 @@ pub(crate) fn await_hang_up(socket: BorrowedFd<'_>, process: Option<BorrowedFd<'
     while !matches!(poll(&mut descriptors, None), Ok(1..)) {}
 }
 
-/// Whether a descriptor is readable now: a pidfd is so once its process has ended. When the kernel has no memory for the
-/// look, it is not.
+/// Whether a descriptor is readable now. A pidfd is readable once its process has ended. Returns false if the kernel has no
+/// memory for the poll.
 pub(crate) fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
     await_readable(descriptor, Duration::ZERO)
 }
 
-/// Waits until a descriptor is readable, at most for `limit`, whatever signals arrive. Returns whether it is.
+/// Waits until a descriptor is readable, at most for `limit`; signals do not end the wait. Returns whether it is readable.
 pub(crate) fn await_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     loop {
@@ -79,7 +79,7 @@ pub(crate) fn await_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> boo
     }
 }
 
-/// A counter that wakes a poll.
+/// An eventfd: a descriptor that becomes readable by [`notify`](Self::notify).
 pub(crate) struct EventFd(File);
 
 impl EventFd {
@@ -90,7 +90,7 @@ impl EventFd {
         owned(raw).map(|raw| Self(unsafe { File::from_raw_fd(raw) }))
     }
 
-    /// Makes the descriptor readable. A full counter is readable already, so an error means nothing.
+    /// Makes the descriptor readable. The only error is that of a full counter, which is already readable.
     pub(crate) fn notify(&self) {
         let _ = (&self.0).write(&1_u64.to_ne_bytes());
     }
@@ -116,7 +116,7 @@ fn owned(raw: RawFd) -> io::Result<RawFd> {
     }
 }
 
-/// An integer option of a socket, or `None` when the descriptor is no socket.
+/// Returns an integer option of a socket. `None`: the descriptor is no socket.
 fn socket_option(socket: BorrowedFd<'_>, option: libc::c_int) -> Option<libc::c_int> {
     let mut value: libc::c_int = 0;
     let mut length = size_of::<libc::c_int>() as libc::socklen_t;
@@ -143,7 +143,7 @@ fn is_unix(descriptor: BorrowedFd<'_>, kind: libc::c_int) -> bool {
         && socket_option(descriptor, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
 }
 
-/// The process that made a socket pair, as the kernel recorded it.
+/// Returns the id of the process that made a socket pair, as the kernel has recorded it.
 pub(crate) fn peer_pid(socket: BorrowedFd<'_>) -> Option<u32> {
     let mut peer = libc::ucred {
         pid: 0,
@@ -176,21 +176,21 @@ pub(crate) fn empty_input() -> io::Result<OwnedFd> {
     }
 }
 
-/// Takes over standard input, which the parent made a socket, and puts an empty input in its place.
+/// Takes the socket to the parent from standard input, and replaces standard input by an empty input.
 pub(crate) fn release_stdin() -> io::Result<OwnedFd> {
     let stdin = io::stdin();
-    // Above 2, so that a program that closed its outputs does not get the socket as one of them.
+    // Above 2, because a process may have been started with closed outputs.
     // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory.
     let raw = owned(unsafe { libc::fcntl(stdin.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) })?;
     // SAFETY: on success the descriptor is new and nobody else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(raw) };
     let empty = empty_input()?;
-    // SAFETY: dup2 takes two integers; descriptor 0 stays open throughout, so whoever borrowed it still holds an open one.
+    // SAFETY: dup2 takes two integers; descriptor 0 stays open throughout, so every borrow of it stays valid.
     owned(unsafe { libc::dup2(empty.as_raw_fd(), stdin.as_raw_fd()) })?;
     Ok(socket)
 }
 
-/// A connected pair of sockets that keep the boundaries of messages.
+/// Makes a connected pair of sockets that preserve message boundaries.
 pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut raw = [-1; 2];
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
@@ -200,12 +200,12 @@ pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(raw[0]), OwnedFd::from_raw_fd(raw[1])) })
 }
 
-/// Whether a descriptor is a socket as [`packet_pair`] makes them.
+/// Whether a descriptor is a socket of the kind that [`packet_pair`] makes.
 pub(crate) fn is_unix_packet(descriptor: BorrowedFd<'_>) -> bool {
     is_unix(descriptor, libc::SOCK_SEQPACKET)
 }
 
-/// Makes reads and writes of a pipe return at once.
+/// Sets a descriptor to non-blocking.
 pub(crate) fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: F_GETFL touches no memory.
     let flags = owned(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFL) })?;
@@ -220,9 +220,9 @@ pub(crate) fn set_nonblocking(descriptor: BorrowedFd<'_>) -> io::Result<()> {
     .map(drop)
 }
 
-/// Makes `target` (0, 1 or 2) another name of an open descriptor.
+/// Makes `target` (0, 1 or 2) a duplicate of an open descriptor.
 pub(crate) fn replace_stream(target: RawFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: dup2 takes two integers; standard streams are owned by nobody, so that nobody's descriptor is closed.
+    // SAFETY: dup2 takes two integers. No value owns a standard stream, so no owned descriptor is closed.
     owned(unsafe { libc::dup2(descriptor.as_raw_fd(), target) }).map(drop)
 }
 
@@ -233,7 +233,7 @@ pub(crate) fn is_open(descriptor: BorrowedFd<'_>) -> bool {
 }
 
 /// Connects to a socket in the abstract namespace. Never blocks: a listener whose queue is full is an error of the kind
-/// `WouldBlock`. The connection itself blocks.
+/// `WouldBlock`. The returned socket is blocking.
 pub(crate) fn connect_to_abstract(name: &[u8]) -> io::Result<OwnedFd> {
     // SAFETY: sockaddr_un is plain C data, for which all zeroes is a valid value.
     let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };

@@ -1,21 +1,25 @@
-//! A mark that distinguishes a process from its forked copies.
+//! Marks that distinguish a process from its forked copies.
 
 use std::process;
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Set in the process that made it, clear in every copy of that process, however it was forked.
 pub(crate) enum ForkMark {
-    /// A word in a page that the kernel zeroes in a copy.
-    Word(&'static AtomicU32),
-    /// The kernel does not do that: the process's id.
+    /// A word that is 1 here and 0 in a copy.
+    Word(&'static AtomicU64),
+    /// The kernel cannot clear memory in copies: the process's id.
     Pid(u32),
 }
 
 impl ForkMark {
     /// Marks this process. The mark's memory is kept until the process ends.
     pub(crate) fn new() -> Self {
-        wiped_word().map_or_else(|| Self::Pid(process::id()), Self::Word)
+        let Some(word) = word_cleared_by_fork() else {
+            return Self::Pid(process::id());
+        };
+        word.store(1, Relaxed);
+        Self::Word(word)
     }
 
     /// Whether this is the process that was marked, and not a copy of it.
@@ -27,9 +31,11 @@ impl ForkMark {
     }
 }
 
-/// A word that is 1 here and 0 in a forked copy.
-fn wiped_word() -> Option<&'static AtomicU32> {
-    const SIZE: usize = size_of::<AtomicU32>();
+/// Returns a new word, at first 0, which the kernel sets to 0 in every forked copy of this process. It is never freed.
+///
+/// `None`: there is no memory, or the kernel is older than 4.14.
+pub(super) fn word_cleared_by_fork() -> Option<&'static AtomicU64> {
+    const SIZE: usize = size_of::<AtomicU64>();
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: a fresh anonymous mapping at an address of the kernel's choice overlaps nothing.
@@ -43,8 +49,6 @@ fn wiped_word() -> Option<&'static AtomicU32> {
         unsafe { libc::munmap(start, SIZE) };
         return None;
     }
-    // SAFETY: the mapping is page-aligned, writable, never unmapped, and only reached as this atomic.
-    let word = unsafe { AtomicU32::from_ptr(start.cast()) };
-    word.store(1, Relaxed);
-    Some(word)
+    // SAFETY: the mapping is page-aligned, zeroed, writable, never unmapped, and only accessed as this atomic.
+    Some(unsafe { AtomicU64::from_ptr(start.cast()) })
 }

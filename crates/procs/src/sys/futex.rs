@@ -1,4 +1,4 @@
-//! Sleeping and waking by words of shared memory.
+//! Sleeps and wake-ups on words of shared memory (`futex(2)`).
 
 use std::mem;
 use std::ptr;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::memory::SharedMap;
 
-/// Spins between two looks at a word that another processor is about to change.
+/// Number of spins between two reads of a word that another processor is about to change.
 pub(crate) const SPINS: u32 = 64;
 
-/// Sleeps until a thread wakes this word of a map, at most for `time`. Returns at once if the word is not as expected.
+/// Sleeps until a thread wakes this word of a map, at most for `time`. Returns at once if the value is not the expected one.
 pub(crate) fn futex_wait(map: &SharedMap, offset: usize, expected: u32, time: Duration) {
     futex_sleep(map.half_word(offset), expected, time);
 }
@@ -20,14 +20,15 @@ pub(crate) fn futex_wake(map: &SharedMap, offset: usize, count: i32) -> usize {
     futex_wake_up(map.half_word(offset), count)
 }
 
-/// Sleeps until the word is woken, unless its value is not the expected one; at most for `time`. May return early.
+/// Sleeps until a thread wakes the word, at most for `time`. Returns at once if the value is not the expected one. May
+/// return early.
 pub(crate) fn futex_sleep(word: &AtomicU32, expected: u32, time: Duration) {
     // SAFETY: timespec is plain C data, for which all zeroes is a valid value.
     let mut limit: libc::timespec = unsafe { mem::zeroed() };
     limit.tv_sec = time.as_secs().try_into().unwrap_or(i32::MAX.into());
     limit.tv_nsec = time.subsec_nanos().into();
     // SAFETY: the word is aligned and lives during the call, as does `limit`. The integers are as wide as the kernel's
-    // registers. Every result means "look again".
+    // registers. Every result means that the caller checks its condition again.
     unsafe {
         libc::syscall(
             libc::SYS_futex,
@@ -39,7 +40,7 @@ pub(crate) fn futex_sleep(word: &AtomicU32, expected: u32, time: Duration) {
     };
 }
 
-/// Wakes up to `count` threads that sleep on the word; returns how many there were.
+/// Wakes up to `count` threads that sleep on the word. Returns the number of threads.
 pub(crate) fn futex_wake_up(word: &AtomicU32, count: i32) -> usize {
     // SAFETY: the word is aligned and lives during the call; the kernel does not change it. The integers are as wide as
     // the kernel's registers.

@@ -6,20 +6,19 @@
 //! |---|---|
 //! | 0 | free |
 //! | thread id | held, no thread sleeps |
-//! | thread id, `WAITERS` | held; the unlock wakes one sleeping thread |
+//! | thread id, `WAITERS` | held; the release wakes one sleeping thread |
 //! | `OWNER_DIED`, maybe `WAITERS` | the kernel released it, because its owner ended while it held the lock |
 //!
-//! The kernel finds the word of a dying thread through `list_op_pending` of the thread's robust list, which the C library
-//! has registered. That field lies in the thread's private memory. Nothing in shared memory is an address, so a process
-//! that overwrites the shared memory cannot make another one access a wrong place. (The list of a robust
-//! `pthread_mutex_t` lies inside the mutexes, and unlocking one writes through its pointers.)
+//! The kernel finds the word of a dying thread through the pending field of the thread's robust list. That field lies in
+//! the thread's private memory. Shared memory contains no addresses, so a process that overwrites it cannot make another
+//! one access a wrong address. (The list of a robust `pthread_mutex_t` lies inside the mutexes, and unlocking one writes
+//! through its pointers.)
 //!
-//! The price is that a thread can hold one such lock at a time, and must not use a robust `pthread_mutex_t` meanwhile:
-//! critical sections are short and call no user code.
+//! The field holds one entry. So a thread can hold only one such lock, and must not use a robust `pthread_mutex_t` while it
+//! does. Critical sections are therefore short and call no code of the user.
 
 use std::cell::Cell;
 use std::hint;
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -27,51 +26,32 @@ use std::sync::atomic::{AtomicU32, AtomicU64, compiler_fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::fork_mark::word_cleared_by_fork;
 use super::futex::{SPINS, futex_sleep, futex_wake_up};
+use super::owner_word::{
+    Acquired, MAX_THREAD_ID, OWNER, OWNER_DIED, WAITERS, thread_exists, thread_id,
+};
+use super::robust_list::{self, ListHead, WORD_FROM_NODE};
 
-const WAITERS: u32 = 1 << 31;
-const OWNER_DIED: u32 = 1 << 30;
-const OWNER: u32 = OWNER_DIED - 1;
-
-/// The largest thread id that Linux can give (`PID_MAX_LIMIT`).
-const MAX_THREAD_ID: u32 = 1 << 22;
-
-/// Longest single sleep for the lock. After each, the sleeper verifies that the owner exists.
+/// Longest single sleep for the lock. After each sleep, the thread checks that the owner exists.
 const OWNER_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Number of checks in a row after which an owner that does not exist is taken for an overwritten word. The kernel
-/// releases the lock of a dead owner at once.
+/// Number of consecutive checks without a living owner after which the word counts as overwritten. The kernel releases the
+/// lock of a dead owner at once.
 const MISSING_OWNER_CHECKS: u32 = 5;
-
-/// State of a lock that was acquired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Acquired {
-    /// The last owner released it.
-    Clean,
-    /// The last owner died while it held the lock.
-    OwnerDied,
-}
 
 /// Reason why a lock was not acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcquireError {
     TimedOut,
-    /// The word names no owner that exists, or this thread: a process has overwritten it.
+    /// The owner in the word does not exist, or is this thread: a process has overwritten the word.
     Overwritten,
 }
 
-/// `struct robust_list_head` of the kernel's interface.
-#[repr(C)]
-struct RobustListHead {
-    list: *mut libc::c_void,
-    futex_offset: libc::c_long,
-    list_op_pending: *mut libc::c_void,
-}
-
-/// What a thread needs to lock words.
+/// Values that a thread needs for each acquisition.
 #[derive(Clone, Copy)]
 struct ThreadRecord {
-    head: *mut RobustListHead,
+    list: *const ListHead,
     id: u32,
     /// The process's generation when the record was made. Zero: no record.
     generation: u64,
@@ -79,48 +59,23 @@ struct ThreadRecord {
 
 thread_local! {
     static RECORD: Cell<ThreadRecord> = const {
-        Cell::new(ThreadRecord { head: ptr::null_mut(), id: 0, generation: 0 })
-    };
-    /// Registered for threads for which the C library has registered none.
-    static OWN_HEAD: Cell<RobustListHead> = const {
-        Cell::new(RobustListHead {
-            list: ptr::null_mut(),
-            futex_offset: 0,
-            list_op_pending: ptr::null_mut(),
-        })
+        Cell::new(ThreadRecord { list: ptr::null(), id: 0, generation: 0 })
     };
 }
 
-/// A number that differs between a process and its forked copies.
-///
-/// It lies in a page that the kernel clears in every copy of the process, also in those that the C library did not make.
+/// The word of the process's generation, a number that differs between a process and its forked copies.
 fn generation_word() -> &'static AtomicU64 {
     static WORD: OnceLock<&'static AtomicU64> = OnceLock::new();
-    WORD.get_or_init(|| {
-        // Without such a page, as on kernels before 4.14, forked copies are not told apart.
-        static FALLBACK: AtomicU64 = AtomicU64::new(0);
-        const SIZE: usize = size_of::<AtomicU64>();
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: a fresh mapping at an address of the kernel's choice overlaps nothing.
-        let page = unsafe { libc::mmap(ptr::null_mut(), SIZE, protection, flags, -1, 0) };
-        if page == libc::MAP_FAILED {
-            return &FALLBACK;
-        }
-        // SAFETY: the advice concerns the page that was just mapped and nothing else uses.
-        if unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) } < 0 {
-            return &FALLBACK;
-        }
-        // SAFETY: the page is writable, aligned, zeroed, never unmapped, and only accessed as this atomic word.
-        unsafe { AtomicU64::from_ptr(page.cast()) }
-    })
+    // Used where the kernel cannot clear the word in copies: a copy then has its parent's generation.
+    static FALLBACK: AtomicU64 = AtomicU64::new(0);
+    WORD.get_or_init(|| word_cleared_by_fork().unwrap_or(&FALLBACK))
 }
 
 fn current_generation() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let word = generation_word();
     match word.load(Relaxed) {
-        // Zero in a new process. `NEXT` itself is copied by a fork, so the copy gets a number that its parent has not had.
+        // Zero in a new process. A fork copies `NEXT`, so the copy gets a number that its parent has not had.
         0 => {
             let next = NEXT.fetch_add(1, Relaxed);
             match word.compare_exchange(0, next, Relaxed, Relaxed) {
@@ -132,7 +87,7 @@ fn current_generation() -> u64 {
     }
 }
 
-/// Returns the calling thread's record; makes it at the first call in the thread and after a fork.
+/// Returns the calling thread's record. Makes it at the first call in the thread and after a fork.
 #[inline]
 fn record() -> ThreadRecord {
     let record = RECORD.get();
@@ -145,109 +100,41 @@ fn record() -> ThreadRecord {
 
 #[cold]
 fn make_record() -> ThreadRecord {
-    let mut head = registered_head();
-    if head.is_null() {
-        use_robust_mutex();
-        head = registered_head();
-    }
-    if head.is_null() {
-        head = register_own_head();
-    }
-    // SAFETY: gettid has no preconditions and never fails.
-    let id = unsafe { libc::gettid() }.cast_unsigned();
     let record = ThreadRecord {
-        head,
-        id,
+        list: robust_list::of_this_thread(),
+        id: thread_id(),
         generation: current_generation(),
     };
     RECORD.set(record);
     record
 }
 
-/// Returns the head of the calling thread's robust list, or null if none is registered.
-fn registered_head() -> *mut RobustListHead {
-    let mut head: *mut RobustListHead = ptr::null_mut();
-    let mut length: libc::size_t = 0;
-    // SAFETY: thread 0 is the calling one; both pointers are to live values of the types that the call writes.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_get_robust_list,
-            libc::c_long::from(0_i32),
-            &raw mut head,
-            &raw mut length,
-        )
-    };
-    if result < 0 || length != size_of::<RobustListHead>() {
-        return ptr::null_mut();
-    }
-    head
-}
-
-/// Locks and unlocks a robust mutex: some C libraries register a thread's list at that moment only.
-fn use_robust_mutex() {
-    let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
-    let mut mutex = MaybeUninit::<libc::pthread_mutex_t>::uninit();
-    let (attributes, mutex) = (attributes.as_mut_ptr(), mutex.as_mut_ptr());
-    // SAFETY: both are writable places, initialized by the first call that gets them; the mutex is used by this thread
-    // only, unlocked by its owner, and destroyed before its memory goes.
-    unsafe {
-        if libc::pthread_mutexattr_init(attributes) != 0 {
-            return;
-        }
-        libc::pthread_mutexattr_setrobust(attributes, libc::PTHREAD_MUTEX_ROBUST);
-        if libc::pthread_mutex_init(mutex, attributes) == 0 {
-            if libc::pthread_mutex_lock(mutex) == 0 {
-                libc::pthread_mutex_unlock(mutex);
-            }
-            libc::pthread_mutex_destroy(mutex);
-        }
-        libc::pthread_mutexattr_destroy(attributes);
-    }
-}
-
-/// Registers an empty list for a thread that the C library has not registered, such as the first one of a forked copy.
-fn register_own_head() -> *mut RobustListHead {
-    let head = OWN_HEAD.with(Cell::as_ptr);
-    // SAFETY: the head is this thread's, and lives until the thread has ended. An empty list points to itself. The two
-    // numbers of the call are the head's address and size.
-    unsafe {
-        (*head).list = head.cast();
-        libc::syscall(libc::SYS_set_robust_list, head, size_of::<RobustListHead>());
-    }
-    head
-}
-
 impl ThreadRecord {
-    /// Tells the kernel which word this thread is about to lock, holds, or has just unlocked.
+    /// Announces to the kernel the word that this thread is about to acquire, holds, or has just released.
     #[inline]
     fn announce(self, word: &AtomicU32) {
-        // SAFETY: the head is that of the calling thread and lives as long as it. The C library touches the field in its
-        // own functions for robust mutexes only, none of which runs meanwhile (see the module). Volatile, because the
-        // reader is the kernel. The difference is not an address that anything accesses before adding the offset again.
-        unsafe {
-            let pending = ptr::from_ref(word)
-                .cast::<libc::c_void>()
-                .wrapping_byte_offset((-(*self.head).futex_offset) as isize);
-            ptr::write_volatile(&raw mut (*self.head).list_op_pending, pending.cast_mut());
-        }
-        // The kernel looks at a thread that executes nothing more: only the compiler could exchange the accesses.
-        compiler_fence(SeqCst);
+        // The kernel adds the distance from a node to its word again; nothing else uses this address.
+        let entry = ptr::from_ref(word)
+            .addr()
+            .wrapping_add_signed(-WORD_FROM_NODE);
+        // SAFETY: the list is the calling thread's. The C library uses the field only in its functions for robust mutexes,
+        // none of which runs until `withdraw` (see the module).
+        unsafe { robust_list::set_pending(self.list, entry) };
     }
 
     #[inline]
     fn withdraw(self) {
-        compiler_fence(SeqCst);
         // SAFETY: as in `announce`.
-        unsafe { ptr::write_volatile(&raw mut (*self.head).list_op_pending, ptr::null_mut()) };
+        unsafe { robust_list::set_pending(self.list, 0) };
     }
 }
 
-/// Acquires the lock for the calling thread, which holds no other one of this kind. `deadline` gives the latest moment;
-/// it is computed only if the lock is not free.
+/// Acquires the lock for the calling thread, which holds no other one of this kind. `deadline` is called only if the lock is
+/// not free.
 ///
 /// # Errors
 ///
-/// The time has run out, or the word was overwritten.
+/// When the deadline has passed, or the word was overwritten.
 #[inline]
 pub(crate) fn acquire(
     word: &AtomicU32,
@@ -274,12 +161,12 @@ fn acquire_slowly(
     id: u32,
     deadline: impl FnOnce() -> Option<Instant>,
 ) -> Result<Acquired, AcquireError> {
-    for look in 0..24 {
+    for attempt in 0..24 {
         if let Some(acquired) = try_acquire(word, id, 0) {
             return Ok(acquired);
         }
         // The owner is about to release it, unless there are more runnable threads than processors.
-        if look < 4 {
+        if attempt < 4 {
             (0..SPINS).for_each(|_| hint::spin_loop());
         } else {
             thread::yield_now();
@@ -288,7 +175,7 @@ fn acquire_slowly(
     let deadline = deadline();
     let mut missing = 0;
     loop {
-        // The flag stays set, because more threads may sleep.
+        // The flag stays set, because other threads may sleep.
         if let Some(acquired) = try_acquire(word, id, WAITERS) {
             return Ok(acquired);
         }
@@ -301,16 +188,16 @@ fn acquire_slowly(
         if owner > MAX_THREAD_ID || owner == id || missing > MISSING_OWNER_CHECKS {
             return Err(AcquireError::Overwritten);
         }
-        let nap = left.map_or(OWNER_CHECK_INTERVAL, |left| left.min(OWNER_CHECK_INTERVAL));
         if owner != 0 {
-            futex_sleep(word, seen, nap);
+            let time = left.map_or(OWNER_CHECK_INTERVAL, |left| left.min(OWNER_CHECK_INTERVAL));
+            futex_sleep(word, seen, time);
             let is_missing = word.load(Relaxed) == seen && !thread_exists(owner);
             missing = if is_missing { missing + 1 } else { 0 };
         }
     }
 }
 
-/// Acquires the lock if no thread owns it; sets the given flags.
+/// Acquires the lock if no thread owns it, and sets the given flags.
 fn try_acquire(word: &AtomicU32, id: u32, flags: u32) -> Option<Acquired> {
     let seen = word.load(Relaxed);
     if seen & OWNER != 0 {
@@ -325,16 +212,10 @@ fn try_acquire(word: &AtomicU32, id: u32, flags: u32) -> Option<Acquired> {
     })
 }
 
-fn thread_exists(id: u32) -> bool {
-    // SAFETY: signal 0 is never delivered; the call only looks for the thread.
-    let result = unsafe { libc::kill(id.cast_signed(), 0) };
-    result == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
-}
-
-/// Releases a lock that the calling thread holds. False: the word was overwritten meanwhile, so that others may have
-/// entered.
+/// Releases a lock that the calling thread holds. False: the word was overwritten while it was held, so other threads may
+/// have acquired it too.
 ///
-/// It is a full memory barrier: loads after it see what other threads stored before they, too, passed a barrier.
+/// It is a full memory barrier: loads after it see what other threads stored before their own barriers.
 #[inline]
 pub(crate) fn release(word: &AtomicU32) -> bool {
     let record = record();
@@ -347,7 +228,7 @@ pub(crate) fn release(word: &AtomicU32) -> bool {
     seen & OWNER == record.id
 }
 
-/// On x86 the swap is one by itself.
+/// A full memory barrier after a sequentially consistent swap, which on x86 is one by itself.
 #[inline]
 fn full_barrier_after_swap() {
     if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {

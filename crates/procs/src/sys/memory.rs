@@ -1,4 +1,4 @@
-//! Memory shared by processes: anonymous, sealed, freed with its last user.
+//! Memory shared by processes: anonymous memory files, sealed against changes of size, freed with their last user.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,8 +12,8 @@ use super::shared_copy::{self, WORD};
 /// A mapping of a memory file. All processes that map the file see the same bytes.
 ///
 /// The file is sealed against shrinking and growing, so an access to the map never raises SIGBUS. Other processes may
-/// change the bytes at any moment. Every access through a safe function is atomic, by words or by bytes; none lends out a
-/// plain reference.
+/// change the bytes at any moment. Every access through a safe function is atomic, by words or by bytes. No safe function
+/// returns a reference to plain bytes.
 pub(crate) struct SharedMap {
     file: OwnedFd,
     start: NonNull<u8>,
@@ -22,8 +22,8 @@ pub(crate) struct SharedMap {
 
 // SAFETY: the mapping belongs to the process, not to a thread; any thread may access and unmap it.
 unsafe impl Send for SharedMap {}
-// SAFETY: every access through a shared reference is atomic (`word`, `half_word`, `read`, `write`). `at` hands out an
-// address only; its users state their own conditions.
+// SAFETY: every access through a shared reference is atomic (`word`, `half_word`, `read`, `write`). `at` returns only an
+// address; its users state their own conditions.
 unsafe impl Sync for SharedMap {}
 
 impl SharedMap {
@@ -128,7 +128,7 @@ impl SharedMap {
     pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
         let to = self.at(offset, bytes.len());
         // SAFETY: `at` has checked the destination, all access to which is atomic. The source is a slice, which does not lie
-        // in the map, because the map never lends out slices through safe functions.
+        // in the map, because no safe function returns a slice of it.
         unsafe { shared_copy::copy_in(to, bytes) };
     }
 
@@ -142,8 +142,8 @@ impl SharedMap {
 
     /// Copies bytes out of the map, atomically by words and bytes.
     ///
-    /// An acquire load of the word that publishes them comes first. If another process writes meanwhile, the copy mixes old
-    /// and new bytes; the caller validates it afterwards.
+    /// The caller first loads the word that publishes the bytes, with acquire. If another process writes during the copy, the
+    /// copy mixes old and new bytes, so the caller validates it afterwards.
     #[inline]
     pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) {
         let from = self.at(offset, bytes.len());
@@ -177,8 +177,8 @@ fn create_file(flags: libc::c_uint) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(raw) })
 }
 
-/// Returns `EFBIG` for a size above the process's file-size limit, where the kernel would raise SIGXFSZ: memory files count
-/// as files.
+/// Returns `EFBIG` for a size above the process's file-size limit. The limit applies to memory files too, and exceeding it
+/// raises SIGXFSZ.
 fn check_file_size(length: usize) -> io::Result<()> {
     let mut limit = libc::rlimit {
         rlim_cur: libc::RLIM_INFINITY,

@@ -1,13 +1,13 @@
-//! Messages with descriptors in them.
+//! Messages with descriptors (`SCM_RIGHTS`).
 
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// How many descriptors the kernel lets travel with one message.
+/// The largest number of descriptors of one message (`SCM_MAX_FD`).
 pub(crate) const MAX_PASSED: usize = 253;
 
-/// Room for one control message with that many descriptors, aligned as the kernel wants it.
+/// Room for one control message with [`MAX_PASSED`] descriptors, aligned as the kernel demands.
 #[repr(align(8))]
 struct ControlBuffer([MaybeUninit<u8>; CONTROL_SIZE]);
 
@@ -21,7 +21,7 @@ impl ControlBuffer {
     }
 }
 
-/// A message header over data buffers and a control buffer with room for so many descriptors.
+/// Makes a message header of data buffers and a control buffer with room for a number of descriptors.
 fn header(
     data: &mut [libc::iovec],
     control: &mut ControlBuffer,
@@ -40,7 +40,7 @@ fn header(
     header
 }
 
-/// Whether a call may wait, or must fail with [`WouldBlock`](io::ErrorKind::WouldBlock) where it would have to.
+/// Whether a call waits, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock) instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     Yes,
@@ -56,7 +56,7 @@ impl Wait {
     }
 }
 
-/// Sends all bytes in one message, with descriptors attached.
+/// Sends all bytes in one message, with up to [`MAX_PASSED`] descriptors attached. Blocks until there is room.
 pub(crate) fn send_with_descriptors(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
@@ -121,7 +121,7 @@ pub(super) fn send_at_once(socket: BorrowedFd<'_>, bytes: &[u8], passed: Borrowe
     usize::try_from(sent) == Ok(bytes.len())
 }
 
-/// Whether the system refuses to have more descriptors under way between processes.
+/// Whether the kernel refuses a message because too many descriptors are in flight (`ETOOMANYREFS`).
 pub(crate) fn is_crowded(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }
@@ -144,7 +144,7 @@ fn put_descriptors(message: &libc::msghdr, passed: &[BorrowedFd<'_>]) {
     // SAFETY: CMSG_LEN only computes.
     let length = unsafe { libc::CMSG_LEN(size_of_val(passed) as libc::c_uint) };
     // SAFETY: the control buffer is aligned and has CMSG_SPACE of all descriptors, so that the header and all its data
-    // lie inside; nobody else refers to it.
+    // lie inside. No other reference to it exists.
     unsafe {
         let first = libc::CMSG_FIRSTHDR(message);
         (*first).cmsg_level = libc::SOL_SOCKET;
@@ -190,14 +190,14 @@ pub(crate) fn receive_packet(
         }
     };
     let passed = take_descriptors(&message);
-    // Not all found room: this process has no more descriptors.
+    // Some descriptors were dropped: this process is at its limit.
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
         return Err(io::Error::from_raw_os_error(libc::EMFILE));
     }
     Ok((received, passed))
 }
 
-/// Takes the descriptors out of a message that recvmsg has just filled: those of every control message.
+/// Returns the descriptors of every control message of a message that recvmsg has just filled.
 fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
     let mut descriptors = Vec::new();
     // SAFETY: CMSG_FIRSTHDR returns null or a header inside the control buffer, which the kernel has filled.
@@ -214,7 +214,7 @@ fn take_descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
     descriptors
 }
 
-/// Takes the descriptors of one control message of this length.
+/// Appends the descriptors of one control message of this length.
 fn take_rights(control: *const libc::cmsghdr, length: usize, descriptors: &mut Vec<OwnedFd>) {
     // SAFETY: CMSG_LEN only computes.
     let size = length - unsafe { libc::CMSG_LEN(0) as usize };

@@ -1,4 +1,5 @@
-//! System calls. Most `unsafe` code of the crate is here; each function of the module is safe to call.
+//! System calls, and most of the crate's `unsafe` code. All functions that leave this module are safe, except
+//! `clone_sibling`.
 
 mod context;
 mod descriptor;
@@ -7,14 +8,16 @@ mod futex;
 mod lock_word;
 mod memory;
 mod message;
+mod owner_word;
 mod process;
 mod program;
+mod robust_list;
 mod robust_lock;
 mod shared_copy;
 
-/// What the threads of this process synchronize with.
+/// Synchronization primitives of this process's threads.
 ///
-/// Files that name these through `crate::sys` are also compiled by `tests/loom`, which has loom's types in this place.
+/// `tests/loom` compiles the files that import these through `crate::sys` once more, with loom's types in this place.
 pub(crate) mod sync {
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 }
@@ -27,11 +30,14 @@ pub(crate) use descriptor::{
 };
 pub(crate) use fork_mark::ForkMark;
 pub(crate) use futex::{SPINS, futex_sleep, futex_wait, futex_wake, futex_wake_up};
-pub(crate) use lock_word::{AcquireError, Acquired, acquire, release};
+pub(crate) use lock_word::{AcquireError, acquire, release};
 pub(crate) use memory::{SharedMap, append_file, memory_file};
 pub(crate) use message::{
     MAX_PASSED, Wait, is_crowded, is_out_of_memory, is_too_long, receive_packet,
     receive_with_descriptors, send_packet, send_with_descriptors,
+};
+pub(crate) use owner_word::{
+    Acquired, MAX_THREAD_ID, clear_dead_owner, says_owner_died, says_unowned, thread_exists,
 };
 pub(crate) use process::{
     Cloned, at_exit, become_subreaper, clone_sibling, discard, exit_now, fill_random, has_children,
@@ -44,6 +50,5 @@ pub(crate) use program::{
     write_without_sigpipe,
 };
 pub(crate) use robust_lock::{
-    LOCKS_PER_PAGE, LockPage, LockResult, MAX_THREAD_ID, RobustLock, clear_dead_owner,
-    lock_word_offset, page_size, says_owner_died, says_unowned, thread_exists,
+    LOCKS_PER_PAGE, LockPage, LockResult, RobustLock, lock_word_offset, page_size,
 };

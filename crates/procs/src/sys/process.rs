@@ -1,4 +1,4 @@
-//! Processes: handles that cannot be recycled, ends and what they cost, life tied to the parent.
+//! Processes: pidfds, signals, collection, cloning, limits, names.
 
 use std::io;
 use std::mem;
@@ -12,7 +12,7 @@ pub(crate) const SIGKILL: i32 = libc::SIGKILL;
 pub(crate) const SIGSTOP: i32 = libc::SIGSTOP;
 pub(crate) const SIGTERM: i32 = libc::SIGTERM;
 
-/// A descriptor for a process, which becomes readable when it ends. The caller must know that the pid is not recycled.
+/// Opens a pidfd, which becomes readable when the process ends. The caller ensures that the pid is not recycled.
 pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: pidfd_open takes two integers; the kernel sets close-on-exec itself.
     let raw = unsafe {
@@ -29,7 +29,7 @@ pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(raw as i32) })
 }
 
-/// Sends a signal through a pidfd: it cannot hit a recycled pid.
+/// Sends a signal through a pidfd, so that it cannot reach a process with a recycled pid.
 pub(crate) fn signal(pidfd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     let null = ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo lets the kernel fill in what kill(2) would; the rest are integers.
@@ -49,7 +49,7 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
     }
 }
 
-/// Collects a child that has ended. `None`: it runs still. An error of ECHILD: somebody else collected it.
+/// Collects a child that has ended. `None`: it still runs. The error ECHILD means that other code has collected it.
 pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<(Result<i32, i32>, ResourceUsage)>> {
     // SAFETY: siginfo_t and rusage are plain C data, for which all zeroes is a valid value.
     let (mut info, mut usage) = unsafe {
@@ -100,23 +100,20 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
-/// The two sides of a duplication.
+/// The two returns of [`clone_sibling`].
 pub(crate) enum Cloned {
-    /// The original. The copy is a child of this process's parent.
-    Original {
-        pid: u32,
-        pidfd: OwnedFd,
-    },
+    /// The call has returned in the original, with the id of the copy.
+    Original { pid: u32, pidfd: OwnedFd },
+    /// The call has returned in the copy.
     Copy,
 }
 
-/// Duplicates this process so that the copy is not its child but its sibling: a child of its own parent, which alone can
-/// wait for it.
+/// Clones this process. The copy is a sibling: a child of this process's parent, which alone can wait for it.
 ///
 /// # Safety
 ///
-/// The caller is the only thread of this process. In the copy the C library's note of the main thread's id is that of the
-/// original; the copy must run everything else on a new thread, whose id it notes correctly.
+/// The caller is the only thread of this process. In the copy, the C library's record of the main thread has the original's
+/// thread id. The copy must run everything else on a new thread, whose record is correct.
 pub(crate) unsafe fn clone_sibling() -> io::Result<Cloned> {
     let mut pidfd: libc::c_int = -1;
     let flags = libc::c_long::from(libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::SIGCHLD);
@@ -135,8 +132,8 @@ pub(crate) unsafe fn clone_sibling() -> io::Result<Cloned> {
     }
 }
 
-/// Ends and collects a child of this process for which no pidfd could be opened. Does nothing to a process that is not, or
-/// no longer, a child that waits for its collection: the number may be another's.
+/// Kills and collects a child of this process for which there is no pidfd. Does nothing if no uncollected child has this id:
+/// the id may be that of another process.
 pub(crate) fn discard(pid: u32) {
     let pid = pid.cast_signed();
     let mut options = libc::WNOHANG;
@@ -155,13 +152,13 @@ pub(crate) fn discard(pid: u32) {
     }
 }
 
-/// Limits a resource of this process, for good. A lower limit that is there already stays.
+/// Sets the soft and the hard limit of a resource of this process. A lower limit stays.
 pub(crate) fn set_limit(resource: i64, value: u64) -> io::Result<()> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: the pointer is to a live rlimit; an unknown resource is an error, not a danger.
+    // SAFETY: the pointer is to a live rlimit; an unknown resource is an error.
     if unsafe { libc::getrlimit(resource as _, &raw mut limit) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -177,13 +174,13 @@ pub(crate) fn set_limit(resource: i64, value: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The process that is this one's parent now.
+/// Returns the id of this process's current parent.
 pub(crate) fn parent_pid() -> u32 {
     // SAFETY: getppid has no preconditions and never fails.
     unsafe { libc::getppid() }.cast_unsigned()
 }
 
-/// Makes this process the head of a process group of its own. It is one already if it leads a session.
+/// Makes this process the leader of a process group of its own. A session leader already is one.
 pub(crate) fn lead_group() {
     // SAFETY: setpgid takes two integers. An error means that the process leads a session, and so its group.
     unsafe { libc::setpgid(0, 0) };
@@ -196,7 +193,7 @@ pub(crate) fn become_subreaper() {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, one, zero, zero, zero) };
 }
 
-/// Whether this process has children, also such that have ended and were not collected.
+/// Whether this process has children, including those that have ended and were not collected.
 pub(crate) fn has_children() -> bool {
     // SAFETY: siginfo_t is plain C data, for which all zeroes is a valid value.
     let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
@@ -206,21 +203,21 @@ pub(crate) fn has_children() -> bool {
     result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ECHILD)
 }
 
-/// Has the C library call a function at the normal end of this process, and of its forked copies.
+/// Registers a function that the C library calls when this process or a forked copy of it exits normally.
 pub(crate) fn at_exit(function: extern "C" fn()) {
-    // SAFETY: the function is live for ever. Without memory it is not registered.
+    // SAFETY: the function lives until the process ends. Without memory it is not registered.
     unsafe { libc::atexit(function) };
 }
 
-/// Kills what is left in the process group that a child has headed. Does nothing while the child runs, and to one that was
-/// collected elsewhere: its id may belong to another process.
+/// Kills the rest of the process group of which a child was the leader. Does nothing while the child runs, or if other code
+/// has collected it: its id may then belong to another process.
 pub(crate) fn kill_group_of_ended(pid: u32, pidfd: BorrowedFd<'_>) {
     /// `PIDFD_SIGNAL_PROCESS_GROUP` of Linux 6.9.
     const WHOLE_GROUP: libc::c_long = 1 << 2;
     if !has_ended_uncollected(pidfd) {
         return;
     }
-    // SAFETY: the null pointer stands for "no more information about the signal", which the call allows.
+    // SAFETY: a null siginfo lets the kernel fill in what kill(2) would; the rest are integers.
     let result = unsafe {
         libc::syscall(
             libc::SYS_pidfd_send_signal,
@@ -254,7 +251,7 @@ fn has_ended_uncollected(pidfd: BorrowedFd<'_>) -> bool {
     result == 0 && unsafe { info.si_pid() } != 0
 }
 
-/// Gives the calling thread the name that tools show; the kernel keeps its first fifteen bytes.
+/// Sets the name of the calling thread that tools show. The kernel keeps its first fifteen bytes.
 pub(crate) fn name_thread(name: &str) {
     let mut bytes = [0_u8; 16];
     let length = name.len().min(15);
@@ -263,12 +260,12 @@ pub(crate) fn name_thread(name: &str) {
     unsafe { libc::prctl(libc::PR_SET_NAME, bytes.as_ptr(), 0, 0, 0) };
 }
 
-/// Gives the process the name that tools show, from any of its threads. Without `/proc` it keeps the one that it has.
+/// Sets the name of the process that tools show, from any of its threads. Without `/proc` the name stays.
 pub(crate) fn name_process(name: &str) {
     let _ = std::fs::write("/proc/self/comm", &name.as_bytes()[..name.len().min(15)]);
 }
 
-/// Whether the caller is the thread with which the process began.
+/// Whether the calling thread is the main thread of the process.
 pub(crate) fn is_main_thread() -> bool {
     // SAFETY: gettid has no preconditions and never fails.
     let thread = unsafe { libc::gettid() };
@@ -281,13 +278,13 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Makes writing to a closed pipe an error instead of a death, as Rust's runtime does before `main`.
+/// Ignores SIGPIPE, as Rust's runtime does before `main`, so that a write to a closed pipe is an error.
 pub(crate) fn ignore_sigpipe() {
     // SAFETY: SIG_IGN is a valid disposition; no handler is replaced, because nothing has run before.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
-/// Nanoseconds on the clock that all processes of a machine share and that never goes back.
+/// Returns the time of the monotonic clock, which all processes of a machine share, in nanoseconds.
 pub(crate) fn monotonic_nanos() -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
@@ -298,9 +295,9 @@ pub(crate) fn monotonic_nanos() -> u64 {
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
-/// Fills bytes with what nobody can guess.
+/// Fills a slice with random bytes of cryptographic quality.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
-    // SAFETY: the kernel writes at most so many bytes to the slice. Up to 256 bytes it gives all of them or none.
+    // SAFETY: the pointer and the length are those of the slice. The kernel fills up to 256 bytes completely or not at all.
     let count = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
     if count == bytes.len() as isize {
         Ok(())

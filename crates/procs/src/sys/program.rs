@@ -31,7 +31,7 @@ pub(crate) struct Execution {
     pub(crate) env: Vec<CString>,
     /// The working directory, if it is not the one of this process.
     pub(crate) cwd: Option<CString>,
-    /// Whether the process heads a process group of its own.
+    /// Whether the process leads a process group of its own.
     pub(crate) own_group: bool,
     /// What happens to the process when this one is killed.
     pub(crate) on_parent_death: ParentDeath,
@@ -40,11 +40,11 @@ pub(crate) struct Execution {
 /// What happens to a process when its parent is killed.
 #[derive(Debug)]
 pub(crate) enum ParentDeath {
-    /// Nothing: the process watches its parent itself.
+    /// Nothing. The process watches its parent itself.
     Ignore,
     /// The kernel kills the process when the thread that started it ends. The descendants stay.
     Signal,
-    /// Another process kills the process and its descendants. If that cannot be reached, as [`Signal`](Self::Signal).
+    /// Another process kills the process and its descendants. If the guard cannot be reached, as [`Signal`](Self::Signal).
     Guard(Guard),
 }
 
@@ -69,9 +69,9 @@ pub(crate) enum FailedStep {
 
 /// Starts a program with the given standard streams. Returns its process id and its pidfd.
 ///
-/// The child becomes a subreaper, so that all its descendants stay below it while it lives. It keeps no descriptor but its
-/// standard streams, blocks no signal, and has the default dispositions of SIGPIPE and SIGXFSZ, which Rust's runtime and
-/// this crate ignore.
+/// The child becomes a subreaper, so that all its descendants stay below it while it lives. It has no descriptors but its
+/// standard streams, and blocks no signal. SIGPIPE and SIGXFSZ, which Rust's runtime and this crate ignore, have their
+/// default dispositions.
 pub(crate) fn start_program(
     execution: &Execution,
     streams: [BorrowedFd<'_>; 3],
@@ -98,7 +98,7 @@ pub(crate) fn start_program(
     }
 }
 
-/// Duplicates of streams, none of which is a standard stream itself, so that `dup2` overwrites none of them.
+/// Duplicates streams to descriptors above the standard ones, so that `dup2` overwrites none of them.
 fn above_standard(streams: [BorrowedFd<'_>; 3]) -> io::Result<Vec<OwnedFd>> {
     let duplicate = |stream: BorrowedFd<'_>| {
         // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory.
@@ -112,13 +112,13 @@ fn above_standard(streams: [BorrowedFd<'_>; 3]) -> io::Result<Vec<OwnedFd>> {
     streams.into_iter().map(duplicate).collect()
 }
 
-/// Pointers to strings, with a null pointer at the end, as `execve` takes them.
+/// Returns pointers to strings, with a null pointer at the end, as `execve` takes them.
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     let strings = strings.iter().map(|string| string.as_ptr());
     strings.chain([ptr::null()]).collect()
 }
 
-/// What the child does. The parent does not run meanwhile, so that the child may write to it.
+/// Input and output of the child's code. The parent's thread is suspended while the child uses it.
 struct ChildTask<'a> {
     execution: &'a Execution,
     args: *const *const c_char,
@@ -210,7 +210,7 @@ fn set_attributes(task: &ChildTask<'_>) -> Result<(), FailedStep> {
         ParentDeath::Ignore => {}
         ParentDeath::Signal => set_parent_death_signal(task.parent),
         ParentDeath::Guard(guard) => {
-            // The kernel kills the process until the guard has its pidfd: there is no moment at which neither does.
+            // The signal stays set until the guard has the pidfd, so that one of the two is in effect at every moment.
             set_parent_death_signal(task.parent);
             if register(guard) {
                 set_flag(libc::PR_SET_PDEATHSIG, 0);
@@ -226,7 +226,7 @@ fn set_attributes(task: &ChildTask<'_>) -> Result<(), FailedStep> {
     Ok(())
 }
 
-/// Has the kernel kill this process when the thread that made it ends.
+/// Sets the signal with which the kernel kills this process when the thread that made it ends.
 fn set_parent_death_signal(parent: u32) {
     set_flag(libc::PR_SET_PDEATHSIG, SIGKILL);
     // Zero is a parent in another process id namespace.
@@ -236,7 +236,7 @@ fn set_parent_death_signal(parent: u32) {
     }
 }
 
-/// Sends the guard the message with this process's pidfd. Returns whether it was sent.
+/// Sends the message with this process's pidfd to the guard. Returns whether it was sent.
 fn register(guard: &Guard) -> bool {
     let pid = std::process::id();
     let Ok(pidfd) = super::pidfd_open(pid) else {
@@ -254,8 +254,8 @@ fn set_flag(attribute: c_int, value: c_int) {
     unsafe { libc::prctl(attribute, value as libc::c_ulong, zero, zero, zero) };
 }
 
-/// Replaces handlers by the default disposition, so that none of them runs in the child once signals are let in. Signals
-/// that are ignored stay so, except the two that Rust's runtime and this crate ignore.
+/// Replaces handlers by the default disposition, so that none of them runs in the child once signals are unblocked. Ignored
+/// signals stay ignored, except the two that Rust's runtime and this crate ignore.
 fn reset_signals() {
     for signal in 1..=LAST_SIGNAL {
         // SAFETY: sigaction consists of integers and an optional pointer, for which all zeroes is a valid value.
@@ -275,7 +275,7 @@ fn reset_signals() {
     }
 }
 
-/// Has every descriptor but the standard streams closed by `execve`.
+/// Sets close-on-exec on every descriptor but the standard streams.
 fn close_on_exec() {
     // SAFETY: close_range takes three integers.
     let result = unsafe {
@@ -289,7 +289,7 @@ fn close_on_exec() {
     if result == 0 {
         return;
     }
-    // Kernels before 5.11, and filters that do not know the call.
+    // The call is missing in kernels before 5.11, and forbidden by some system call filters.
     // SAFETY: sysconf takes an integer.
     let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
     for descriptor in FIRST_OTHER..limit.clamp(0, 65_536) as RawFd {
@@ -298,8 +298,8 @@ fn close_on_exec() {
     }
 }
 
-/// Calls `execve` on each path until one succeeds, with the rules of execvp(3): a path that may not be executed is the
-/// error only if no other path exists. Returns only on failure, with the error in `errno`.
+/// Calls `execve` on each path until one succeeds, by the rules of execvp(3): EACCES is the error only if no other path
+/// exists. Returns only on failure, with the error in `errno`.
 fn exec_first(task: &ChildTask<'_>) -> FailedStep {
     let mut forbidden = false;
     for path in &task.execution.paths {
@@ -326,8 +326,8 @@ fn await_end(pidfd: BorrowedFd<'_>) {
     }
 }
 
-/// The paths at which execvp(3) looks for a program: the name itself if it contains a slash or is empty, and the name in
-/// each folder of `path` otherwise.
+/// Returns the paths at which execvp(3) looks for a program: the name itself if it contains a slash or is empty, and the
+/// name in each folder of `path` otherwise.
 pub(crate) fn search_paths(program: &CStr, path: &[u8]) -> Vec<CString> {
     let name = program.to_bytes();
     if name.is_empty() || name.contains(&b'/') {
@@ -341,8 +341,8 @@ pub(crate) fn search_paths(program: &CStr, path: &[u8]) -> Vec<CString> {
     folders.filter_map(|folder| join(folder).ok()).collect()
 }
 
-/// Writes to a pipe without the SIGPIPE that its kernel sends when nothing reads it: that signal ends this process if its
-/// disposition is the default one.
+/// Writes to a pipe. Suppresses the SIGPIPE that the kernel sends when the pipe has no reader, which would end this process
+/// if its disposition is the default one.
 pub(crate) fn write_without_sigpipe(pipe: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let bit = 1_u64 << (libc::SIGPIPE - 1);
     let mask = change_signal_mask(libc::SIG_BLOCK, bit);
@@ -357,7 +357,7 @@ pub(crate) fn write_without_sigpipe(pipe: BorrowedFd<'_>, bytes: &[u8]) -> io::R
     result
 }
 
-/// The signals that are pending for this thread and for the process.
+/// Returns the signals that are pending for this thread and for the process.
 fn pending_signals() -> u64 {
     let mut pending = 0_u64;
     // SAFETY: the pointer is to a live mask of the size that is passed.
@@ -371,7 +371,7 @@ fn pending_signals() -> u64 {
     pending
 }
 
-/// Takes a blocked signal away, if it is pending.
+/// Consumes a blocked signal, if it is pending.
 fn take_signal(bit: u64) {
     let now = libc::timespec {
         tv_sec: 0,
@@ -389,7 +389,7 @@ fn take_signal(bit: u64) {
     };
 }
 
-/// The number of bytes that a pipe holds.
+/// Returns the number of bytes that a pipe holds.
 pub(crate) fn readable_bytes(pipe: BorrowedFd<'_>) -> usize {
     let mut count: c_int = 0;
     // SAFETY: FIONREAD writes one int to the pointer.

@@ -1,14 +1,14 @@
 //! Copies between memory that processes share and memory of this process.
 //!
-//! The shared side is accessed atomically, by words and by bytes, because others may access it meanwhile. `tests/pure` runs
-//! these functions in Miri, which does not know the vector registers.
+//! The shared side is accessed atomically, by words and by bytes, because other processes may access it at the same time.
+//! `tests/pure` runs these functions in Miri, which does not support the inline assembly.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
 pub(in crate::sys) const WORD: usize = size_of::<u64>();
 
-/// From this size on, a copy uses vector registers. Below it, a loop over words is as fast.
+/// Smallest copy that uses vector registers, in bytes. Below it, a loop over words is as fast.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 const VECTOR_COPY: usize = 128;
 
