@@ -90,6 +90,16 @@ impl<T> PutError<T> {
             | Self::Reentered(item) => item,
         }
     }
+
+    /// Replaces the item.
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> PutError<U> {
+        match self {
+            Self::Full(item) => PutError::Full(f(item)),
+            Self::Closed(item) => PutError::Closed(f(item)),
+            Self::TimedOut(item) => PutError::TimedOut(f(item)),
+            Self::Reentered(item) => PutError::Reentered(f(item)),
+        }
+    }
 }
 
 impl<T> fmt::Debug for PutError<T> {

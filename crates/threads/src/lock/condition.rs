@@ -1,7 +1,7 @@
 //! Waiting, with a lock released, until another thread says that something changed.
 
 use crate::park::sys::Mutex;
-use crate::park::{WaitList, Waiter, deadline};
+use crate::park::{Entry, WaitList, Waiter, deadline};
 use std::fmt;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
@@ -147,11 +147,12 @@ impl Condition {
     #[cfg_attr(feature = "lockdep", track_caller)]
     fn sleep<G: Guard>(&self, guard: &mut G, deadline: Option<Instant>) -> bool {
         let waiter = Waiter::new();
-        self.waiters.lock().push(waiter.clone());
+        let entry = Entry::new(waiter.clone());
+        self.waiters.lock().push(entry);
         // Whoever is off the list was notified, even if the time ran out at the same moment: the
         // notifier counted on this thread.
         guard.released(Internal(()), || {
-            waiter.wait(deadline) || !self.waiters.lock().remove(&waiter)
+            waiter.wait(deadline) || self.waiters.lock().remove(&waiter).is_none()
         })
     }
 

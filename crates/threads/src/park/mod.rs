@@ -13,6 +13,6 @@ pub(crate) use backoff::Backoff;
 #[cfg(not(loom))]
 pub(crate) use spin_lock::SpinLock as SideLock;
 pub use waiter::Waiter;
-pub(crate) use waiter::{WaitList, WaitQueue, deadline};
+pub(crate) use waiter::{Entry, WaitList, WaitQueue, deadline};
 #[cfg(loom)]
 pub(crate) use {spin_lock::SpinLock, sys::SideLock};

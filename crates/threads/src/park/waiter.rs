@@ -6,7 +6,6 @@
 
 use crate::park::sys::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::park::sys::{self, Mutex, Thread};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,50 +55,129 @@ impl Waiter {
     }
 }
 
-/// Who sleeps, in the order of arrival. Guarded by the lock it lives in.
+/// A place in a [`WaitList`]. It is made and freed outside the lock of the list.
+pub(crate) struct Entry {
+    waiter: Arc<Waiter>,
+    next: Link,
+}
+
+type Link = Option<Box<Entry>>;
+
+impl Entry {
+    /// Allocates a place for `waiter`.
+    pub(crate) fn new(waiter: Arc<Waiter>) -> Box<Self> {
+        Box::new(Self { waiter, next: None })
+    }
+
+    /// Wakes the sleeper. Call it after releasing every lock.
+    pub(crate) fn notify(&self) {
+        self.waiter.notify();
+    }
+}
+
+/// Sleeping threads, in the order of arrival. Guarded by the lock it lives in.
+///
+/// No operation allocates or frees memory: the global allocator is user code, and may use the primitive whose lock
+/// is held. Callers make an [`Entry`] before they lock, and drop what they get back after they unlock.
 #[derive(Default)]
-pub(crate) struct WaitList(VecDeque<Arc<Waiter>>);
+pub(crate) struct WaitList {
+    /// The longest waiting first.
+    front: Link,
+    /// The latest first; turned over and moved to the front when that is empty.
+    back: Link,
+    len: usize,
+}
 
 impl WaitList {
     pub(crate) const fn new() -> Self {
-        Self(VecDeque::new())
+        Self {
+            front: None,
+            back: None,
+            len: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
-    pub(crate) fn push(&mut self, waiter: Arc<Waiter>) {
-        self.0.push_back(waiter);
+    pub(crate) fn push(&mut self, mut entry: Box<Entry>) {
+        entry.next = self.back.take();
+        self.back = Some(entry);
+        self.len += 1;
     }
 
-    /// Takes the one who waited longest; the caller notifies it after unlocking.
+    /// Takes the longest waiting sleeper; the caller notifies it after unlocking.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Arc<Waiter>> {
-        if self.0.is_empty() {
+    pub(crate) fn pop(&mut self) -> Option<Box<Entry>> {
+        if self.len == 0 {
             return None;
         }
-        self.0.pop_front()
+        self.pop_front()
+    }
+
+    #[cold]
+    fn pop_front(&mut self) -> Option<Box<Entry>> {
+        if self.front.is_none() {
+            while let Some(mut entry) = self.back.take() {
+                self.back = entry.next.take();
+                entry.next = self.front.take();
+                self.front = Some(entry);
+            }
+        }
+        let mut first = self.front.take()?;
+        self.front = first.next.take();
+        self.len -= 1;
+        Some(first)
     }
 
     /// Takes up to `n`.
+    #[inline]
     pub(crate) fn pop_many(&mut self, n: usize) -> Self {
-        let n = n.min(self.0.len());
-        Self(self.0.drain(..n).collect())
+        let mut taken = Self::new();
+        while taken.len < n
+            && let Some(entry) = self.pop()
+        {
+            taken.push(entry);
+        }
+        taken
     }
 
-    /// Removes a sleeper that gives up. False: it was already taken, so a wake-up is on its way to it.
-    pub(crate) fn remove(&mut self, waiter: &Arc<Waiter>) -> bool {
-        let found = self.0.iter().position(|other| Arc::ptr_eq(other, waiter));
-        found.and_then(|index| self.0.remove(index)).is_some()
+    /// Removes a sleeper that gives up. `None`: it was already taken, so a wake-up is on its way to it.
+    pub(crate) fn remove(&mut self, waiter: &Arc<Waiter>) -> Option<Box<Entry>> {
+        let found = unlink(&mut self.front, waiter).or_else(|| unlink(&mut self.back, waiter))?;
+        self.len -= 1;
+        Some(found)
     }
 
-    /// Wakes everyone in the list.
-    pub(crate) fn notify_all(self) {
-        for waiter in self.0 {
-            waiter.notify();
+    /// Wakes every sleeper in the list.
+    #[inline]
+    pub(crate) fn notify_all(mut self) {
+        while let Some(entry) = self.pop() {
+            entry.notify();
         }
     }
+}
+
+impl Drop for WaitList {
+    /// Frees one entry at a time: a chain that drops itself would need stack for each.
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
+
+/// Takes the entry of `waiter` out of a chain.
+fn unlink(chain: &mut Link, waiter: &Arc<Waiter>) -> Link {
+    let mut link = chain;
+    while link
+        .as_ref()
+        .is_some_and(|entry| !Arc::ptr_eq(&entry.waiter, waiter))
+    {
+        link = &mut link.as_mut()?.next;
+    }
+    let mut found = link.take()?;
+    *link = found.next.take();
+    Some(found)
 }
 
 /// Threads that wait for a condition which others make true without holding a common lock.
@@ -125,8 +203,9 @@ impl WaitQueue {
     }
 
     fn register_marked(&self, waiter: Arc<Waiter>, mark: &impl Fn()) {
+        let entry = Entry::new(waiter);
         let mut list = self.list.lock();
-        list.push(waiter);
+        list.push(entry);
         mark();
         self.count.store(list.len(), Ordering::Relaxed);
         drop(list);
@@ -138,7 +217,8 @@ impl WaitQueue {
         let mut list = self.list.lock();
         let found = list.remove(waiter);
         self.count.store(list.len(), Ordering::Relaxed);
-        found
+        drop(list);
+        found.is_some()
     }
 
     /// Whether someone sleeps; call it after making the condition true.
@@ -149,11 +229,11 @@ impl WaitQueue {
     }
 
     /// Takes the longest sleeper; the caller notifies it.
-    pub(crate) fn pop(&self) -> Option<Arc<Waiter>> {
+    pub(crate) fn pop(&self) -> Option<Box<Entry>> {
         let mut list = self.list.lock();
-        let waiter = list.pop();
+        let entry = list.pop();
         self.count.store(list.len(), Ordering::Relaxed);
-        waiter
+        entry
     }
 
     /// Wakes up to `n` sleepers. Free of locks when there are none.

@@ -1,18 +1,13 @@
 //! Queues between threads.
 
-mod blocking;
 mod fifo;
-mod holder_lock;
-mod lifo;
-mod methods;
-mod priority;
-mod segment;
+mod handle;
+mod locked;
 mod simple;
 mod task_count;
 mod task_guard;
 
-pub use lifo::LifoQueue;
-pub use priority::PriorityQueue;
+pub use locked::{LifoQueue, PriorityQueue};
 pub use simple::SimpleQueue;
 pub use task_guard::TaskGuard;
 
@@ -20,7 +15,7 @@ use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
 use crate::park::{self, Waiter};
 use crate::sync::{Source, Waitable};
 pub(crate) use fifo::Fifo;
-use methods::{drained, handle_traits, put_methods, shared_methods};
+use handle::{drained, handle_traits, put_methods, shared_methods};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -14,7 +14,7 @@
 use crate::error::BarrierError;
 use crate::park::sys::Mutex;
 use crate::park::sys::atomic::{AtomicU8, Ordering};
-use crate::park::{WaitList, Waiter, deadline};
+use crate::park::{Entry, WaitList, Waiter, deadline};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -231,7 +231,7 @@ impl Barrier {
             return self.act(&cycle, waiters, place);
         }
         let waiter = Waiter::new();
-        state.waiters.push(waiter.clone());
+        state.waiters.push(Entry::new(waiter.clone()));
         let cycle = state.cycle.clone();
         drop(state);
         if !waiter.wait(deadline) {

@@ -15,6 +15,7 @@ mod primitives_wake_every_waiter;
 mod queue_loses_nothing;
 mod queue_serves_as_a_channel;
 mod queues_join_threads_to_pipelines;
+mod queues_outlive_panics_of_user_code;
 mod thread_ends_are_seen;
 mod timers_ring_when_due;
 mod wait_any_finds_the_first;

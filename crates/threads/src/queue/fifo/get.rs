@@ -1,35 +1,47 @@
 //! The get side.
 
-use super::Fifo;
+use super::{Emptied, Fifo, GetSide};
 use crate::error::GetError;
-use crate::park::Waiter;
 use crate::park::sys::atomic::Ordering;
+use crate::park::{Entry, Waiter};
 use std::sync::Arc;
 use std::time::Instant;
 
 impl<T> Fifo<T> {
-    /// Takes an item if there is one; else tells the value of `tail` at which there was none.
+    /// Takes an item if there is one; the error is the value of `tail` at which there was none.
     #[inline]
     fn take(&self) -> Result<T, usize> {
+        let mut emptied = Emptied::none();
         let (item, putter) = self.get.side.with(|side| {
-            if side.head == side.tail_seen {
-                // Acquire pairs with the Release in `offer`: the item is written.
-                side.tail_seen = self.put.count.load(Ordering::Acquire);
-                if side.head == side.tail_seen {
-                    return Err(side.head);
-                }
+            if side.head == side.tail_seen && self.available(side) == 0 {
+                return Err(side.head);
             }
             // SAFETY: this thread holds the get side, and an item between `head` and `tail` is published.
-            let item = unsafe { self.chain.read(&mut side.cursor) };
-            side.head = side.head.wrapping_add(1);
-            // Release pairs with the Acquire in `offer`: the slot is free.
-            self.get.count.store(side.head, Ordering::Release);
+            let item = unsafe { self.segments.read(&mut side.cursor, &mut emptied) };
+            self.free(side, 1);
             Ok((item, side.putters.pop()))
         })?;
+        self.segments.recycle(emptied);
         if let Some(putter) = putter {
             putter.notify();
         }
         Ok(item)
+    }
+
+    /// Looks at the put side, and returns how many items are there to be taken.
+    #[inline]
+    fn available(&self, side: &mut GetSide<T>) -> usize {
+        // Acquire pairs with the Release in `Fifo::publish`: the items are written.
+        side.tail_seen = self.put.count.load(Ordering::Acquire);
+        side.tail_seen.wrapping_sub(side.head)
+    }
+
+    /// Publishes that the slots of `n` items are free.
+    #[inline]
+    fn free(&self, side: &mut GetSide<T>, n: usize) {
+        side.head = side.head.wrapping_add(n);
+        // Release pairs with the Acquire in `Fifo::room`: the items were moved out.
+        self.get.count.store(side.head, Ordering::Release);
     }
 
     /// Takes without waiting.
@@ -51,26 +63,24 @@ impl<T> Fifo<T> {
     }
 
     /// Takes up to `max` items that are there, into the spare room of `items`.
-    fn take_many(&self, items: &mut Vec<T>, max: usize) -> Result<usize, usize> {
+    pub(super) fn take_many(&self, items: &mut Vec<T>, max: usize) -> Result<usize, usize> {
         // The room is made before locking; what is put meanwhile has to wait for the next call.
         items.reserve(max.min(self.len()).max(1));
         let room = max.min(items.capacity() - items.len());
+        let mut emptied = Emptied::none();
         let (n, putters) = self.get.side.with(|side| {
-            // Acquire pairs with the Release in `offer`: the items are written.
-            side.tail_seen = self.put.count.load(Ordering::Acquire);
-            let n = side.tail_seen.wrapping_sub(side.head).min(room);
+            let n = self.available(side).min(room);
             if n == 0 && max > 0 {
                 return Err(side.head);
             }
             for _ in 0..n {
                 // SAFETY: this thread holds the get side, and `n` items after `head` are published.
-                items.push(unsafe { self.chain.read(&mut side.cursor) });
+                items.push(unsafe { self.segments.read(&mut side.cursor, &mut emptied) });
             }
-            side.head = side.head.wrapping_add(n);
-            // Release pairs with the Acquire in `offer`: the slots are free.
-            self.get.count.store(side.head, Ordering::Release);
+            self.free(side, n);
             Ok((n, side.putters.pop_many(n)))
         })?;
+        self.segments.recycle(emptied);
         putters.notify_all();
         Ok(n)
     }
@@ -133,28 +143,38 @@ impl<T> Fifo<T> {
     /// Sleeps until an item is put or the queue closes (true), or until the deadline (false).
     fn sleep_until_put(&self, tail: usize, deadline: Option<Instant>) -> bool {
         let waiter = Waiter::new();
-        let listed = self.put.side.with(|side| {
-            let wait = side.tail == tail && !side.closed;
-            if wait {
-                side.getters.push(waiter.clone());
+        let mut entry = Some(Entry::new(waiter.clone()));
+        self.put.side.with(|side| {
+            if side.tail == tail
+                && !side.closed
+                && let Some(entry) = entry.take()
+            {
+                side.getters.push(entry);
             }
-            wait
         });
+        if entry.is_some() || waiter.wait(deadline) {
+            return true;
+        }
         // As in `sleep_until_taken`: the caller tries once more in any case.
-        !listed || waiter.wait(deadline) || !self.put.side.with(|side| side.getters.remove(&waiter))
+        let removed = self.put.side.with(|side| side.getters.remove(&waiter));
+        removed.is_none()
     }
 
-    /// Puts a sleeper on the list of getters; it must look again before it sleeps.
+    /// Enters a waiter into the list of getters. Its thread must look again before it sleeps.
     pub(in crate::queue) fn listen(&self, waiter: Arc<Waiter>) {
-        self.put.side.with(|side| side.getters.push(waiter));
+        let entry = Entry::new(waiter);
+        self.put.side.with(|side| side.getters.push(entry));
     }
 
-    /// Takes a sleeper off the list. If it was woken, the next getter is: the item is still there.
+    /// Takes a waiter off the list. If it was woken, the next getter is: the item is still there.
     pub(in crate::queue) fn unlisten(&self, waiter: &Arc<Waiter>) {
-        let next = self.put.side.with(|side| {
-            let pass_on = !side.getters.remove(waiter) && !self.is_empty();
-            if pass_on { side.getters.pop() } else { None }
+        let (removed, next) = self.put.side.with(|side| {
+            let removed = side.getters.remove(waiter);
+            let pass_on = removed.is_none() && !self.is_empty();
+            let next = if pass_on { side.getters.pop() } else { None };
+            (removed, next)
         });
+        drop(removed);
         if let Some(next) = next {
             next.notify();
         }

@@ -4,23 +4,23 @@
 //! side publishes `head`, the number ever taken. Each keeps the other's last seen number and looks again
 //! only when that one says full or empty, so a busy pair of threads hardly exchanges cache lines.
 //!
-//! A getter that finds nothing goes to sleep *under the put side's lock*, a putter that finds no room
-//! under the get side's: whoever changes the number that is waited for holds the lock of the list. Waking
-//! happens after unlocking, items are dropped after unlocking, and no code of the user runs under a lock.
+//! A getter that finds nothing enters its waiter into a list *under the put side's lock*, a putter that finds no room
+//! under the get side's: the thread that changes the number holds the lock of the list. Waiters are notified, items
+//! dropped, and memory is allocated and freed without a lock: no user code runs under one, the global allocator
+//! included.
 //!
 //! Lock order: get side, then put side.
 
 mod get;
 mod put;
+mod segment;
 
 use super::Shutdown;
-use super::segment::{Chain, Cursor};
 use super::task_count::TaskCount;
-use crate::park::Backoff;
-use crate::park::SideLock;
-use crate::park::WaitList;
 use crate::park::sys::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::park::{Backoff, SideLock, WaitList};
 use crossbeam_utils::CachePadded;
+use segment::{Cursor, Emptied, SegmentList};
 
 struct PutSide<T> {
     cursor: Cursor<T>,
@@ -76,12 +76,12 @@ pub(crate) struct Fifo<T> {
     tasks: CachePadded<TaskCount>,
     capacity: usize,
     closed: AtomicBool,
-    chain: Chain<T>,
+    segments: SegmentList<T>,
 }
 
 impl<T> Fifo<T> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let (chain, writer, reader) = Chain::new(capacity);
+        let (segments, writer, reader) = SegmentList::new(capacity);
         let put = PutSide {
             cursor: writer,
             tail: 0,
@@ -102,7 +102,7 @@ impl<T> Fifo<T> {
             tasks: CachePadded::new(TaskCount::new()),
             capacity,
             closed: AtomicBool::new(false),
-            chain,
+            segments,
         }
     }
 
@@ -153,48 +153,41 @@ impl<T> Fifo<T> {
         }
     }
 
-    /// Closes the queue, wakes everyone, and gives back the items that are dropped with it.
-    pub(super) fn shutdown(&self, how: Shutdown) -> Vec<T> {
-        let (dropped, getters, putters) = self.get.side.with(|get| {
+    /// Closes the queue and wakes every waiter.
+    pub(super) fn close(&self) {
+        let (getters, putters) = self.get.side.with(|get| {
             self.put.side.with(|put| {
                 put.closed = true;
                 get.closed = true;
                 self.closed.store(true, Ordering::Release);
-                let dropped = match how {
-                    Shutdown::Drain => Vec::new(),
-                    Shutdown::Immediate => self.take_all(get, put.tail),
-                };
                 let getters = std::mem::take(&mut put.getters);
-                (dropped, getters, std::mem::take(&mut get.putters))
+                (getters, std::mem::take(&mut get.putters))
             })
         });
         getters.notify_all();
         putters.notify_all();
-        self.tasks.discard(dropped.len(), || self.put_count());
-        dropped
     }
 
-    fn take_all(&self, side: &mut GetSide<T>, tail: usize) -> Vec<T> {
-        let mut items = Vec::with_capacity(tail.wrapping_sub(side.head));
-        while side.head != tail {
-            // SAFETY: the caller holds both sides, so every item up to `tail` is published and visible.
-            items.push(unsafe { self.chain.read(&mut side.cursor) });
-            side.head = side.head.wrapping_add(1);
+    /// Closes the queue, wakes every waiter, and returns the items that are dropped with it.
+    pub(super) fn shutdown(&self, how: Shutdown) -> Vec<T> {
+        self.close();
+        let mut dropped = Vec::new();
+        if how == Shutdown::Immediate {
+            // Nothing is put any more: a batch that finds nothing is the end.
+            while self.take_many(&mut dropped, usize::MAX).is_ok() {}
+            self.tasks.discard(dropped.len(), || self.put_count());
         }
-        side.tail_seen = tail;
-        self.get.count.store(tail, Ordering::Release);
-        items
+        dropped
     }
 }
 
 impl<T> Drop for Fifo<T> {
     fn drop(&mut self) {
-        let tail = self.put.side.with(|put| put.tail);
-        let items = self.get.side.with(|get| self.take_all(get, tail));
+        let mut items = Vec::new();
+        while self.take_many(&mut items, usize::MAX).is_ok() {}
         self.get.side.with(|get| {
             // SAFETY: `&mut self` excludes other users, and every item was read just now.
-            unsafe { self.chain.free(&mut get.cursor) };
+            unsafe { self.segments.free(&mut get.cursor) };
         });
-        drop(items);
     }
 }

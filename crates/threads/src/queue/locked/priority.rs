@@ -1,14 +1,14 @@
 //! A queue that gives the most urgent item first.
 
-use super::Report;
-use super::blocking::{Blocking, Store};
-use super::methods::{handle_traits, shared_methods};
-use super::{Shutdown, TaskGuard};
+use super::Locked;
+use super::heap::Heap;
+use super::store::Store;
 use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
 use crate::park::{self, Waiter};
+use crate::queue::handle::{handle_traits, shared_methods};
+use crate::queue::{NO_ROOM, Report, Shutdown, TaskGuard};
 use crate::sync::{Source, Waitable};
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,9 +19,16 @@ use std::time::{Duration, Instant};
 /// Only priorities are compared, never items; items of equal priority come out in the order in which they
 /// were put. Handles, waiting, task counting and shutdown are those of [`Queue`](crate::Queue).
 ///
-/// The comparison of priorities runs while the queue is locked. If it calls the same queue, a put or get
-/// gives `Reentered`. If it panics, the panic continues in the caller of the put or get, whose item may be
-/// lost.
+/// # Orders that panic, block, or use the queue
+///
+/// The comparison of priorities runs while the queue is locked.
+///
+/// - If it panics, the panic continues in the caller, and the queue is as before. A put drops its item. A
+///   `get_many` keeps what it has taken so far. A `shutdown` has closed the queue, and the items stay for another
+///   call.
+/// - If it blocks, other threads wait for it, but not longer than their time limits.
+/// - If it puts into the same queue or takes from it, the call returns `Reentered`. `close` and `shutdown` close the
+///   queue; no item is handed out.
 ///
 /// # Examples
 ///
@@ -38,11 +45,12 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct PriorityQueue<P, T> {
-    engine: Arc<Blocking<Heap<P, T>>>,
+    engine: Arc<Locked<Priorities<P, T>>>,
 }
 
-struct Heap<P, T> {
-    heap: BinaryHeap<Entry<P, T>>,
+/// The items as a heap.
+struct Priorities<P, T> {
+    heap: Heap<Entry<P, T>>,
     next: u64,
 }
 
@@ -53,59 +61,66 @@ struct Entry<P, T> {
     item: T,
 }
 
-impl<P: Ord, T> Ord for Entry<P, T> {
-    /// The heap gives the greatest first, so the most urgent is the greatest.
-    fn cmp(&self, other: &Self) -> Ordering {
-        let order = other.priority.cmp(&self.priority);
-        order.then_with(|| other.sequence.cmp(&self.sequence))
+impl<P: Ord, T> Entry<P, T> {
+    fn order(&self, other: &Self) -> Ordering {
+        let order = self.priority.cmp(&other.priority);
+        order.then_with(|| self.sequence.cmp(&other.sequence))
+    }
+
+    fn is_less(&self, other: &Self) -> bool {
+        self.order(other) == Ordering::Less
     }
 }
 
-impl<P: Ord, T> PartialOrd for Entry<P, T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<P: Ord, T> PartialEq for Entry<P, T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl<P: Ord, T> Eq for Entry<P, T> {}
-
-impl<P, T> Entry<P, T> {
-    fn into_pair(self) -> (P, T) {
-        (self.priority, self.item)
-    }
-}
-
-impl<P: Ord, T> Store for Heap<P, T> {
+impl<P: Ord, T> Store for Priorities<P, T> {
     type Item = (P, T);
-    const RUNS_FOREIGN_CODE: bool = true;
+    type Slot = Entry<P, T>;
+    const CALLS_USER_CODE: bool = true;
 
-    fn push(&mut self, (priority, item): (P, T)) {
-        self.heap.push(Entry {
-            priority,
-            sequence: self.next,
-            item,
-        });
-        self.next += 1;
+    fn push(&mut self, item: &mut Option<(P, T)>) {
+        let Some((priority, _)) = item else { return };
+        let place = self
+            .heap
+            .place(|other| (*priority).cmp(&other.priority) == Ordering::Less);
+        if let Some((priority, item)) = item.take() {
+            let sequence = self.next;
+            self.next += 1;
+            self.heap.insert(
+                place,
+                Entry {
+                    priority,
+                    sequence,
+                    item,
+                },
+            );
+        }
     }
 
     fn pop(&mut self) -> Option<(P, T)> {
-        self.heap.pop().map(Entry::into_pair)
+        let entry = self.heap.pop(Entry::is_less)?;
+        Some((entry.priority, entry.item))
     }
 
     fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.elements.len()
     }
 
-    fn take_all(&mut self) -> Vec<(P, T)> {
-        let mut entries = std::mem::take(&mut self.heap).into_sorted_vec();
-        entries.reverse();
-        entries.into_iter().map(Entry::into_pair).collect()
+    fn buffer(&mut self) -> &mut Vec<Entry<P, T>> {
+        &mut self.heap.elements
+    }
+
+    fn sort(&self, order: &mut Vec<usize>) {
+        let entries = &self.heap.elements;
+        order.clear();
+        order.extend(0..entries.len());
+        // The unstable sort does not allocate; entries are never equal.
+        order.sort_unstable_by(|&a, &b| entries[a].order(&entries[b]));
+    }
+
+    fn arrange(slots: Vec<Entry<P, T>>, order: &[usize]) -> Vec<(P, T)> {
+        let mut slots: Vec<_> = slots.into_iter().map(Some).collect();
+        let sorted = order.iter().filter_map(|&index| slots[index].take());
+        sorted.map(|entry| (entry.priority, entry.item)).collect()
     }
 }
 
@@ -116,7 +131,7 @@ impl<P: Ord, T> PriorityQueue<P, T> {
     /// If `capacity` is 0: an item could never be put.
     #[must_use]
     pub fn bounded(capacity: usize) -> Self {
-        assert!(capacity > 0, "{}", super::NO_ROOM);
+        assert!(capacity > 0, "{NO_ROOM}");
         Self::with_capacity(capacity)
     }
 
@@ -127,12 +142,12 @@ impl<P: Ord, T> PriorityQueue<P, T> {
     }
 
     fn with_capacity(capacity: usize) -> Self {
-        let heap = Heap {
-            heap: BinaryHeap::new(),
+        let store = Priorities {
+            heap: Heap::new(),
             next: 0,
         };
         Self {
-            engine: Arc::new(Blocking::new(heap, capacity)),
+            engine: Arc::new(Locked::new(store, capacity)),
         }
     }
 

@@ -1,11 +1,11 @@
 //! A queue that gives the newest item first.
 
-use super::Report;
-use super::blocking::{Blocking, Store};
-use super::methods::{drained, handle_traits, put_methods, shared_methods};
-use super::{Shutdown, TaskGuard};
+use super::Locked;
+use super::store::Store;
 use crate::error::{GetError, PutError, TimedOut, TooManyTasksDone};
 use crate::park::{self, Waiter};
+use crate::queue::handle::{drained, handle_traits, put_methods, shared_methods};
+use crate::queue::{NO_ROOM, Report, Shutdown, TaskGuard};
 use crate::sync::{Source, Waitable};
 use std::fmt;
 use std::sync::Arc;
@@ -28,29 +28,40 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), threads::PutError<&str>>(())
 /// ```
 pub struct LifoQueue<T> {
-    engine: Arc<Blocking<Vec<T>>>,
+    engine: Arc<Locked<Stack<T>>>,
 }
 
-impl<T> Store for Vec<T> {
-    type Item = T;
-    const RUNS_FOREIGN_CODE: bool = false;
+/// The items in the order of their puts.
+struct Stack<T>(Vec<T>);
 
-    fn push(&mut self, item: T) {
-        self.push(item);
+impl<T> Store for Stack<T> {
+    type Item = T;
+    type Slot = T;
+    const CALLS_USER_CODE: bool = false;
+
+    fn push(&mut self, item: &mut Option<T>) {
+        if let Some(item) = item.take() {
+            self.0.push(item);
+        }
     }
 
     fn pop(&mut self) -> Option<T> {
-        self.pop()
+        self.0.pop()
     }
 
     fn len(&self) -> usize {
-        self.len()
+        self.0.len()
     }
 
-    fn take_all(&mut self) -> Vec<T> {
-        let mut items = std::mem::take(self);
-        items.reverse();
-        items
+    fn buffer(&mut self) -> &mut Vec<T> {
+        &mut self.0
+    }
+
+    fn sort(&self, _order: &mut Vec<usize>) {}
+
+    fn arrange(mut slots: Vec<T>, _order: &[usize]) -> Vec<T> {
+        slots.reverse();
+        slots
     }
 }
 
@@ -61,9 +72,9 @@ impl<T> LifoQueue<T> {
     /// If `capacity` is 0: an item could never be put.
     #[must_use]
     pub fn bounded(capacity: usize) -> Self {
-        assert!(capacity > 0, "{}", super::NO_ROOM);
+        assert!(capacity > 0, "{NO_ROOM}");
         Self {
-            engine: Arc::new(Blocking::new(Vec::new(), capacity)),
+            engine: Arc::new(Locked::new(Stack(Vec::new()), capacity)),
         }
     }
 
@@ -71,7 +82,7 @@ impl<T> LifoQueue<T> {
     #[must_use]
     pub fn unbounded() -> Self {
         Self {
-            engine: Arc::new(Blocking::new(Vec::new(), usize::MAX)),
+            engine: Arc::new(Locked::new(Stack(Vec::new()), usize::MAX)),
         }
     }
 
