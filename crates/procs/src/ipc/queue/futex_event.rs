@@ -1,17 +1,17 @@
-//! A wake-up in shared memory: threads of several processes sleep until another one notifies them.
+//! An event in shared memory: threads of several processes sleep until another thread notifies them.
 //!
 //! | part | meaning |
 //! |---|---|
 //! | sequence (32 bits) | the futex; incremented by every notification that finds registered waiters |
-//! | epoch and count (32 bits each) | the number of threads that are registered, since the epoch began |
+//! | epoch and count (32 bits each) | number of threads that have registered since the epoch began |
 //!
-//! A waiter registers, reads the sequence, looks for its condition, and sleeps on the sequence. A notifier changes the
-//! condition, passes a full memory barrier, and looks at the count: either it sees the waiter's registration, or the
-//! waiter sees the new condition.
+//! A waiter registers, reads the sequence, checks its condition, and sleeps on the sequence. A notifier changes the
+//! condition, passes a full memory barrier, and reads the count. Either it sees the waiter's registration, or the waiter
+//! sees the new condition.
 //!
-//! Waiters deregister themselves, but a killed one cannot. A notification that wakes no thread although the count is not
-//! zero therefore begins a new epoch with a count of zero, and wakes all threads of the old one, which register again.
-//! So a dead waiter costs two system calls at most.
+//! Waiters deregister themselves, but a killed one cannot. Therefore a notification that wakes no thread although the count
+//! is not zero begins a new epoch with a count of zero. It wakes all threads of the old epoch, which register again. So a
+//! dead waiter costs at most two system calls.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -25,14 +25,14 @@ const REGISTERED: usize = 8;
 const COUNT: u64 = u32::MAX as u64;
 const EPOCH: u64 = COUNT + 1;
 
-/// The event at an offset of a map, which has 16 bytes there, zero at first.
+/// The event at an offset of a map. It takes 16 bytes, which are zero at first.
 #[derive(Clone, Copy)]
 pub(super) struct FutexEvent<'a> {
     map: &'a SharedMap,
     offset: usize,
 }
 
-/// A thread's registration, which ends with this value.
+/// Registration of a waiting thread. Dropping it deregisters.
 pub(super) struct Waiter<'a> {
     event: FutexEvent<'a>,
     epoch: u64,
@@ -48,7 +48,7 @@ impl<'a> FutexEvent<'a> {
         self.map.word(self.offset + REGISTERED)
     }
 
-    /// Registers the calling thread. It looks for its condition afterwards, and sleeps only if that is not met.
+    /// Registers the calling thread. The caller checks its condition afterwards, and sleeps only if that is not met.
     pub(super) fn register(self) -> Waiter<'a> {
         let epoch = self.registered().fetch_add(1, SeqCst) & !COUNT;
         let sequence = self.map.half_word(self.offset + SEQUENCE).load(SeqCst);
@@ -59,7 +59,8 @@ impl<'a> FutexEvent<'a> {
         }
     }
 
-    /// Wakes up to `count` waiters. The caller has changed the condition, and passed a full memory barrier since.
+    /// Wakes up to `count` waiters. Returns whether there were any. The caller has changed the condition, and then passed a
+    /// full memory barrier.
     #[inline]
     pub(super) fn notify(self, count: i32) -> bool {
         self.registered().load(SeqCst) & COUNT != 0 && self.wake(count)
@@ -72,7 +73,7 @@ impl<'a> FutexEvent<'a> {
         if sys::futex_wake_up(sequence, count) > 0 {
             return true;
         }
-        // The registered ones are dead, or awake and about to look again.
+        // The registered threads are dead, or awake and about to check their condition.
         let seen = self.registered().load(SeqCst);
         let next = (seen & !COUNT).wrapping_add(EPOCH);
         if self
@@ -80,7 +81,7 @@ impl<'a> FutexEvent<'a> {
             .compare_exchange(seen, next, SeqCst, Relaxed)
             .is_ok()
         {
-            // One may have fallen asleep before the epoch changed.
+            // A thread may have fallen asleep before the epoch changed.
             sequence.fetch_add(1, SeqCst);
             sys::futex_wake_up(sequence, i32::MAX);
         }
@@ -89,7 +90,7 @@ impl<'a> FutexEvent<'a> {
 }
 
 impl Waiter<'_> {
-    /// Sleeps until a notification that came after the registration, at most for `time`. May return early.
+    /// Sleeps until the first notification after the registration, at most for `time`. May return early.
     pub(super) fn sleep(&self, time: Duration) {
         let sequence = self.event.map.half_word(self.event.offset + SEQUENCE);
         sys::futex_sleep(sequence, self.sequence, time);

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{EncodeError, GetError, PutError, SystemError, WaitError};
-use crate::ipc::queue::ring::{Patience, Ring, RingError};
+use crate::ipc::queue::ring::{Ring, RingError};
+use crate::ipc::queue::timeout::Timeout;
 use crate::ipc::shm::Packed;
 use crate::wire::attachments::{self, Descriptor};
 use crate::wire::codec;
@@ -27,10 +28,10 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends the thread's buffer, with any content. A buffer that has become large is freed afterwards.
-fn with_buffer<R>(use_it: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+/// Calls a function with the thread's buffer, which may have any content. Frees a buffer that has become large.
+fn with_buffer<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let mut buffer = BUFFER.take();
-    let result = use_it(&mut buffer);
+    let result = f(&mut buffer);
     if buffer.capacity() > MAX_KEPT_BUFFER {
         buffer = Vec::new();
     }
@@ -38,20 +39,20 @@ fn with_buffer<R>(use_it: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     result
 }
 
-/// A first-in first-out queue whose writers and readers may be in any process that has it, and in any thread.
+/// A first-in first-out queue whose writers and readers may be in several processes and threads.
 ///
-/// A clone is the same queue. So is what another process receives: among the arguments of [`spawn`](crate::spawn) and of
-/// a pool's initializer, or in a message of a [`Connection`](crate::Connection). Each value goes to one reader. Values of
-/// one writer keep their order.
+/// A clone is the same queue. A queue can be sent to another process: in the arguments of [`spawn`](crate::spawn) and of a
+/// pool's initializer, and in a message of a [`Connection`](crate::Connection). Each value goes to one reader. Values of one
+/// writer keep their order.
 ///
 /// The queue lies in shared memory, and no process serves it: a value that was put stays when its writer ends. Processes
-/// may be killed at any moment, also in the middle of a put or a get. The others go on, and lost is at most the one value
-/// that the dead process was about to put or had just got. (A wait whose wake-up is lost because a process was killed
-/// between its change and the wake-up ends within about 1 second.) A queue does not close by itself: call
-/// [`close`](Self::close), or wait with a time limit, if writers may die.
+/// may be killed at any moment, also in the middle of a put or a get. At most the one value that the dead process was about
+/// to put or had just got is lost. If a process is killed between its change and the wake-up, other waits end up to about
+/// 1 second late. A queue does not close by itself: if writers may die, call [`close`](Self::close) or wait with a time
+/// limit.
 ///
-/// A value that needs more room than there is gets its turn: once it has been overtaken, writers that came later wait
-/// until it is in. If its writer is killed or stopped meanwhile, they wait for 1 second at most.
+/// A value that is too large for the free room takes a turn. Once another value has overtaken it, later writers wait until
+/// it has been put. If its writer is killed or stopped, they wait for at most 1 second.
 ///
 /// Dropping a handle does not close the queue and keeps the values for the other handles. The memory is freed with the
 /// last handle in any process.
@@ -88,20 +89,19 @@ pub struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// Makes a queue for up to `capacity` values of together up to 64 MiB.
+    /// Makes a queue for up to `capacity` values that together take up to 64 MiB.
     ///
     /// # Errors
     ///
-    /// The capacity is zero ([`io::ErrorKind::InvalidInput`]), or the system refuses: too many open files, no address
+    /// When the capacity is zero ([`io::ErrorKind::InvalidInput`]), or the system refuses: too many open files, no address
     /// space, a file-size limit (`RLIMIT_FSIZE`) below 64 MiB.
     pub fn new(capacity: usize) -> Result<Self, SystemError> {
         Self::with_bytes(capacity, DEFAULT_BYTES)
     }
 
-    /// Makes a queue for up to `capacity` values of together up to `bytes` bytes, rounded up to a multiple of 4096.
+    /// Makes a queue for up to `capacity` values that together take up to `bytes` bytes, rounded up to a multiple of 4096.
     ///
-    /// Each value takes the size of its encoding and up to 23 bytes more. A value that needs more than all of the room
-    /// cannot be put.
+    /// Each value takes the size of its encoding and up to 23 bytes more. A value larger than the whole queue cannot be put.
     ///
     /// # Errors
     ///
@@ -134,27 +134,27 @@ impl<T> Queue<T> {
         &self.ring
     }
 
-    /// Returns the number of values that wait at this moment.
+    /// Returns the current number of values.
     pub fn len(&self) -> usize {
         self.ring.count() as usize
     }
 
-    /// Returns whether no value waits at this moment.
+    /// Returns whether the queue is currently empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns the number of values that may wait.
+    /// Returns the largest number of values.
     pub fn capacity(&self) -> usize {
         self.ring.limit()
     }
 
-    /// Closes the queue: no value can be put any more, and those that wait can still be got. Wakes all waiting threads.
-    /// Does nothing if the queue is closed.
+    /// Closes the queue: no more values can be put, and the values in it can still be got. Wakes all waiting threads. Closing
+    /// a closed queue has no effect.
     ///
     /// # Errors
     ///
-    /// [`Broken`](WaitError::Broken): a process has overwritten the queue's memory.
+    /// [`Broken`](WaitError::Broken) when a process has overwritten the queue's memory.
     #[doc(alias = "shutdown")]
     pub fn close(&self) -> Result<(), WaitError> {
         self.ring.close().map_err(|_| WaitError::Broken)
@@ -171,22 +171,22 @@ impl<T: Serialize> Queue<T> {
     ///
     /// # Errors
     ///
-    /// The queue is closed, or the value cannot be encoded or is too large.
+    /// When the queue is closed, or the value cannot be encoded or is too large.
     #[doc(alias = "send")]
     #[doc(alias = "push")]
     pub fn put(&self, value: &T) -> Result<(), PutError> {
-        self.put_with(value, Patience::Forever)
+        self.put_with(value, Timeout::Unlimited)
     }
 
     /// Puts a value if there is room.
     ///
     /// # Errors
     ///
-    /// As [`put`](Self::put), and [`Full`](PutError::Full): there is no room, or another writer has its turn.
+    /// As [`put`](Self::put), and [`Full`](PutError::Full) when there is no room or another writer has the turn.
     #[doc(alias = "put_nowait")]
     #[doc(alias = "try_send")]
     pub fn try_put(&self, value: &T) -> Result<(), PutError> {
-        self.put_with(value, Patience::None)
+        self.put_with(value, Timeout::Immediate)
     }
 
     /// Puts a value. Blocks while the queue is full, for `time` at most.
@@ -196,7 +196,7 @@ impl<T: Serialize> Queue<T> {
     /// As [`put`](Self::put), and [`TimedOut`](PutError::TimedOut).
     #[doc(alias = "send_timeout")]
     pub fn put_for(&self, value: &T, time: Duration) -> Result<(), PutError> {
-        self.put_with(value, Patience::lasting(time))
+        self.put_with(value, Timeout::after(time))
     }
 
     /// Puts a value. Blocks while the queue is full, until `deadline` at most.
@@ -206,10 +206,10 @@ impl<T: Serialize> Queue<T> {
     /// As [`put`](Self::put), and [`TimedOut`](PutError::TimedOut).
     #[doc(alias = "send_deadline")]
     pub fn put_until(&self, value: &T, deadline: Instant) -> Result<(), PutError> {
-        self.put_with(value, Patience::Until(deadline))
+        self.put_with(value, Timeout::Until(deadline))
     }
 
-    fn put_with(&self, value: &T, patience: Patience) -> Result<(), PutError> {
+    fn put_with(&self, value: &T, timeout: Timeout) -> Result<(), PutError> {
         with_buffer(|bytes| {
             bytes.clear();
             codec::encode(value, bytes).map_err(PutError::Encode)?;
@@ -219,8 +219,8 @@ impl<T: Serialize> Queue<T> {
                 let error = EncodeError::new(std::any::type_name::<T>(), reason);
                 return Err(PutError::Encode(error));
             }
-            self.ring.put(bytes, patience).map_err(|error| match error {
-                RingError::TimedOut if matches!(patience, Patience::None) => PutError::Full,
+            self.ring.put(bytes, timeout).map_err(|error| match error {
+                RingError::TimedOut if matches!(timeout, Timeout::Immediate) => PutError::Full,
                 RingError::TimedOut => PutError::TimedOut,
                 RingError::Closed => PutError::Closed,
                 RingError::Broken => PutError::Broken,
@@ -234,12 +234,12 @@ impl<T: DeserializeOwned> Queue<T> {
     ///
     /// # Errors
     ///
-    /// The queue is closed and empty, or the bytes are no value of the type; that value is then lost.
+    /// When the queue is closed and empty, or the value cannot be decoded. That value is then lost.
     #[doc(alias = "recv")]
     #[doc(alias = "receive")]
     #[doc(alias = "pop")]
     pub fn get(&self) -> Result<T, GetError> {
-        self.get_with(Patience::Forever)
+        self.get_with(Timeout::Unlimited)
     }
 
     /// Gets the oldest value if there is one.
@@ -250,7 +250,7 @@ impl<T: DeserializeOwned> Queue<T> {
     #[doc(alias = "get_nowait")]
     #[doc(alias = "try_recv")]
     pub fn try_get(&self) -> Result<T, GetError> {
-        self.get_with(Patience::None)
+        self.get_with(Timeout::Immediate)
     }
 
     /// Gets the oldest value. Blocks while there is none, for `time` at most.
@@ -260,7 +260,7 @@ impl<T: DeserializeOwned> Queue<T> {
     /// As [`get`](Self::get), and [`TimedOut`](GetError::TimedOut).
     #[doc(alias = "recv_timeout")]
     pub fn get_for(&self, time: Duration) -> Result<T, GetError> {
-        self.get_with(Patience::lasting(time))
+        self.get_with(Timeout::after(time))
     }
 
     /// Gets the oldest value. Blocks while there is none, until `deadline` at most.
@@ -270,15 +270,15 @@ impl<T: DeserializeOwned> Queue<T> {
     /// As [`get`](Self::get), and [`TimedOut`](GetError::TimedOut).
     #[doc(alias = "recv_deadline")]
     pub fn get_until(&self, deadline: Instant) -> Result<T, GetError> {
-        self.get_with(Patience::Until(deadline))
+        self.get_with(Timeout::Until(deadline))
     }
 
-    fn get_with(&self, patience: Patience) -> Result<T, GetError> {
+    fn get_with(&self, timeout: Timeout) -> Result<T, GetError> {
         with_buffer(|bytes| {
             self.ring
-                .take(bytes, patience)
+                .take(bytes, timeout)
                 .map_err(|error| match error {
-                    RingError::TimedOut if matches!(patience, Patience::None) => GetError::Empty,
+                    RingError::TimedOut if matches!(timeout, Timeout::Immediate) => GetError::Empty,
                     RingError::TimedOut => GetError::TimedOut,
                     RingError::Closed => GetError::Closed,
                     RingError::Broken => GetError::Broken,
@@ -287,9 +287,9 @@ impl<T: DeserializeOwned> Queue<T> {
         })
     }
 
-    /// Returns an iterator that gets values, and blocks while there is none. It ends when the queue is closed and empty.
+    /// Returns an iterator that gets values and blocks while there is none. It ends when the queue is closed and empty.
     ///
-    /// A value that cannot be decoded is an error among the others. [`Broken`](GetError::Broken) is the last item.
+    /// A value that cannot be decoded gives an error in its place. After [`Broken`](GetError::Broken) the iterator ends.
     ///
     /// ```
     /// #[procs::main]
@@ -309,7 +309,7 @@ impl<T: DeserializeOwned> Queue<T> {
         }
     }
 
-    /// Returns an iterator that gets the values that wait. It ends when the queue is empty.
+    /// Returns an iterator that gets values without blocking. It ends when the queue is empty.
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter {
             queue: self,
@@ -326,7 +326,7 @@ pub struct Iter<'a, T> {
     is_over: bool,
 }
 
-/// Iterator over the values that wait in a [`Queue`]; see [`Queue::try_iter`].
+/// Iterator over the values of a [`Queue`] that does not block; see [`Queue::try_iter`].
 #[derive(Debug)]
 #[must_use = "iterators get nothing unless consumed"]
 pub struct TryIter<'a, T> {
@@ -334,7 +334,7 @@ pub struct TryIter<'a, T> {
     is_over: bool,
 }
 
-/// What an iterator gives for a result; notes whether it is over.
+/// Converts the result of a get into an item, and sets `is_over` if it is the last one.
 fn item<T>(result: Result<T, GetError>, is_over: &mut bool) -> Option<Result<T, GetError>> {
     match result {
         Err(GetError::Closed | GetError::Empty | GetError::TimedOut) => {

@@ -1,4 +1,4 @@
-//! A queue that counts what is done.
+//! A queue that counts which of its values have been processed.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{GetError, PutError, SystemError, TaskDoneError, WaitError};
 use crate::ipc::queue::handle::{Iter, Queue, TryIter};
-use crate::ipc::queue::ring::{Patience, RingError};
+use crate::ipc::queue::ring::RingError;
+use crate::ipc::queue::timeout::Timeout;
 
-/// A [`Queue`] that counts which of its values were processed.
+/// A [`Queue`] that counts which of its values have been processed.
 ///
-/// A reader that has got a value calls [`task_done`](Self::task_done) after the work on it. The value of a reader that
-/// dies before stays undone for ever: wait with a time limit if readers may die. Everything else is as in [`Queue`].
+/// A reader calls [`task_done`](Self::task_done) after it has processed a value. If a reader dies before that, its value
+/// stays undone: wait with a time limit if readers may die. Everything else is as in [`Queue`].
 ///
 /// ```
 /// use procs::JoinableQueue;
@@ -60,17 +61,17 @@ impl<T> JoinableQueue<T> {
         Queue::with_bytes(capacity, bytes).map(Self)
     }
 
-    /// Returns the number of values that wait at this moment. Values that were got and are not done do not count.
+    /// Returns the current number of values. Values that were got and are not done do not count.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns whether no value waits at this moment.
+    /// Returns whether the queue is currently empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns the number of values that may wait.
+    /// Returns the largest number of values.
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
@@ -90,11 +91,12 @@ impl<T> JoinableQueue<T> {
         self.0.is_closed()
     }
 
-    /// Reports that one value that was got is processed.
+    /// Reports that a value that was got has been processed.
     ///
     /// # Errors
     ///
-    /// [`TooMany`](TaskDoneError::TooMany): it was reported for every value that was got.
+    /// [`TooMany`](TaskDoneError::TooMany) when every value that was got has been reported, and
+    /// [`Broken`](TaskDoneError::Broken).
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
         match self.0.ring().done() {
             Ok(true) => Ok(()),
@@ -107,9 +109,9 @@ impl<T> JoinableQueue<T> {
     ///
     /// # Errors
     ///
-    /// [`Broken`](WaitError::Broken): a process has overwritten the queue's memory.
+    /// [`Broken`](WaitError::Broken) when a process has overwritten the queue's memory.
     pub fn join(&self) -> Result<(), WaitError> {
-        self.join_with(Patience::Forever)
+        self.join_with(Timeout::Unlimited)
     }
 
     /// Blocks until every value that was put is reported as done, for `time` at most.
@@ -118,7 +120,7 @@ impl<T> JoinableQueue<T> {
     ///
     /// As [`join`](Self::join), and [`TimedOut`](WaitError::TimedOut).
     pub fn join_for(&self, time: Duration) -> Result<(), WaitError> {
-        self.join_with(Patience::lasting(time))
+        self.join_with(Timeout::after(time))
     }
 
     /// Blocks until every value that was put is reported as done, until `deadline` at most.
@@ -127,11 +129,11 @@ impl<T> JoinableQueue<T> {
     ///
     /// As [`join`](Self::join), and [`TimedOut`](WaitError::TimedOut).
     pub fn join_until(&self, deadline: Instant) -> Result<(), WaitError> {
-        self.join_with(Patience::Until(deadline))
+        self.join_with(Timeout::Until(deadline))
     }
 
-    fn join_with(&self, patience: Patience) -> Result<(), WaitError> {
-        self.0.ring().join(patience).map_err(|error| match error {
+    fn join_with(&self, timeout: Timeout) -> Result<(), WaitError> {
+        self.0.ring().join(timeout).map_err(|error| match error {
             RingError::TimedOut => WaitError::TimedOut,
             RingError::Closed | RingError::Broken => WaitError::Broken,
         })
@@ -223,7 +225,7 @@ impl<T: DeserializeOwned> JoinableQueue<T> {
         self.0.iter()
     }
 
-    /// Returns an iterator that gets the values that wait; see [`Queue::try_iter`].
+    /// Returns an iterator that gets values without blocking; see [`Queue::try_iter`].
     pub fn try_iter(&self) -> TryIter<'_, T> {
         self.0.try_iter()
     }

@@ -1,30 +1,29 @@
 //! The shared memory of a queue: a ring of items between two positions.
 //!
-//! Putting and taking have a lock each, so a putter and a taker do not wait for one another. `TAIL` is stored under the put
-//! lock, `HEAD` under the take lock. Each change takes effect by *one* store: a process that is killed before the store has
-//! done nothing, and after it everything except waking others. The locks are released by the kernel when their owner dies;
-//! the next owner then notifies all waiters. Nothing has to be repaired.
+//! Putters and takers have a lock each, so a putter and a taker do not wait for one another. `TAIL` is stored under the put
+//! lock, `HEAD` under the take lock. Each change takes effect by *one* store. A process that is killed before the store has
+//! changed nothing; one that is killed after it has changed everything, and only the wake-up is missing. The kernel releases
+//! the lock of a dead owner, and the next owner notifies all waiters. Nothing has to be repaired.
 //!
 //! | word | meaning |
 //! |---|---|
-//! | `MAGIC`, `SIZE`, `LIMIT` | identify a ring; size in bytes, greatest number of items |
-//! | `CLOSED` | 1: no item is put any more |
-//! | `TAIL` | position behind the newest item |
+//! | `MAGIC`, `SIZE`, `LIMIT` | identifies a ring; size in bytes; largest number of items |
+//! | `CLOSED` | 1: no more items are put |
+//! | `TAIL` | position after the newest item |
 //! | `HEAD` | position of the oldest item |
-//! | `SEEN_HEAD`, `SEEN_TAIL` | copies that the other side made some time ago: read instead of the word that the others write |
+//! | `SEEN_HEAD`, `SEEN_TAIL` | older copies of `HEAD` for putters and of `TAIL` for takers, so that each side seldom reads a word that the other side writes |
 //! | `TURN_SINCE`, `TURN_UNTIL` | the writer that waits for much room, and until when its turn counts, see [`turn`](super::turn) |
-//! | `DONES` | number of the items that were reported as done |
+//! | `DONE_COUNT` | number of items that were reported as done |
 //!
-//! A *position* is the number of an item in the upper bits, and its place in the ring, in units of [`UNIT`], in the lower
-//! bits. Equal numbers mean an empty ring. An item is a header (upper 24 bits: its number; lower 40 bits: its length in
-//! bytes) and its bytes, rounded up to whole units. It lies in one piece: a header with the length [`SKIP`] sends the taker
-//! to the beginning of the ring.
+//! Positions and headers are encoded as in [`layout`](super::layout). Equal numbers in `HEAD` and `TAIL` mean an empty ring.
+//! An item is a header and its bytes, rounded up to whole units. It is contiguous: where the end of the ring is too short, a
+//! header with the length [`SKIP`] sends the taker to the start.
 //!
 //! # What other processes can do
 //!
-//! Every process that has the queue can write to this memory. Offsets and lengths that are read from it are verified before
-//! they are used, items are copied out before they are decoded, and nothing in it is an address. So an overwritten ring
-//! gives errors ([`RingError::Broken`]), wrong items, or a lost wake-up, but no access outside the ring.
+//! Every process that has the queue can write to this memory. Offsets and lengths are verified before use, items are copied
+//! before they are decoded, and the memory contains no addresses. So an overwritten ring gives errors
+//! ([`RingError::Broken`]), wrong items, or a lost wake-up, but no access outside the ring.
 
 use std::hint;
 use std::io;
@@ -33,16 +32,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::ipc::queue::futex_event::FutexEvent;
+use crate::ipc::queue::layout::{HEADER, Layout, Position, SKIP, UNIT, header_of, room_of};
+use crate::ipc::queue::timeout::Timeout;
 use crate::ipc::queue::turn::{self, Turn};
 use crate::sys::{self, AcquireError, Acquired, SharedMap};
 
 /// Identifies a ring, and the version of its layout.
 const MAGIC_VALUE: u64 = u64::from_le_bytes(*b"procs-q2");
 
-// Written once, and by `close`: all processors keep a copy of this cache line.
+// Written by `new` and `close` only, so every processor can keep this cache line.
 const MAGIC: usize = 0;
 const SIZE: usize = 8;
 const LIMIT: usize = 16;
@@ -57,39 +58,33 @@ const TURN_UNTIL: usize = 160;
 const TAKE_LOCK: usize = 256;
 const HEAD: usize = 264;
 const SEEN_TAIL: usize = 272;
-const DONES: usize = 384;
+const DONE_COUNT: usize = 384;
 const DATA: usize = 4096;
 
-const UNIT: usize = 16;
-const HEADER: usize = 8;
-
-const LENGTH_BITS: u32 = 40;
-const SKIP: u64 = (1 << LENGTH_BITS) - 1;
-
-/// `SEEN_HEAD` holds no position.
+/// Value of `SEEN_HEAD` when it contains no position.
 const UNSEEN: u64 = u64::MAX;
 
-/// An empty ring starts again at its beginning from this place on, so that a short queue stays in the processor's cache.
-const WARM: usize = 64 * 1024 / UNIT;
+/// Place, in units, from which on an empty ring restarts at its beginning, so that a short queue stays in the processor's
+/// cache.
+const CACHED_UNITS: usize = 64 * 1024 / UNIT;
 
-/// Distance, in units, between two looks at `HEAD` behind the warm part.
-const LOOK_DISTANCE: usize = 4096 / UNIT;
+/// Distance, in units, between two reads of `HEAD` beyond that place.
+const HEAD_CHECK_DISTANCE: usize = 4096 / UNIT;
 
 /// Longest single sleep of a waiter. A process that is killed between a change and the wake-up leaves waiters asleep, so
-/// they look again.
+/// they recheck.
 pub(super) const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Upper bound for which a call with a time limit waits for a lock beyond the limit. Locks are held for microseconds
-/// unless their owner is stopped (SIGSTOP, debugger).
-const TRY_LOCK_BUDGET: Duration = Duration::from_millis(100);
-
-/// What threads wait for.
+/// An event that threads wait for, by its offset in the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
+    /// An item was put.
     Items = 512,
+    /// An item was taken.
     Room = 576,
-    /// Room for the writer whose turn it is.
+    /// An item was taken, for the writer that has the turn.
     Turn = 592,
+    /// All items are done.
     Done = 640,
 }
 
@@ -102,46 +97,10 @@ pub(crate) enum RingError {
     Broken,
 }
 
-/// How long an operation may wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
-    Forever,
-    Until(Instant),
-    /// It does not wait for items or room.
-    None,
-}
-
-impl Patience {
-    /// `time` from now; for ever if the clock cannot show that moment.
-    pub(crate) fn lasting(time: Duration) -> Self {
-        Instant::now()
-            .checked_add(time)
-            .map_or(Self::Forever, Self::Until)
-    }
-
-    /// Time that is left; zero when nothing is.
-    fn left(self) -> Duration {
-        match self {
-            Self::Forever => Duration::MAX,
-            Self::Until(deadline) => deadline.saturating_duration_since(Instant::now()),
-            Self::None => Duration::ZERO,
-        }
-    }
-
-    fn lock_deadline(self) -> Option<Instant> {
-        let soonest = Instant::now() + TRY_LOCK_BUDGET;
-        match self {
-            Self::Forever => None,
-            Self::Until(deadline) => Some(deadline.max(soonest)),
-            Self::None => Some(soonest),
-        }
-    }
-}
-
 /// Result of one attempt.
 pub(super) enum Step {
     Done,
-    /// Not possible before this event, or before so much time has passed.
+    /// Not possible before this event, or before this time has passed.
     Wait(Event, Duration),
 }
 
@@ -149,68 +108,6 @@ impl Step {
     fn wait(event: Event) -> Self {
         Self::Wait(event, RECHECK_INTERVAL)
     }
-}
-
-/// The number of an item and its place, in units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Position {
-    number: u64,
-    place: usize,
-}
-
-/// How positions are written as words: depends on the size of the ring only.
-#[derive(Clone, Copy)]
-struct Layout {
-    units: usize,
-    place_bits: u32,
-}
-
-impl Layout {
-    fn new(size: usize) -> Self {
-        let units = size / UNIT;
-        Self {
-            units,
-            place_bits: usize::BITS - (units - 1).leading_zeros(),
-        }
-    }
-
-    fn pack(self, position: Position) -> u64 {
-        position.number << self.place_bits | position.place as u64
-    }
-
-    fn unpack(self, word: u64) -> Result<Position, RingError> {
-        let place = (word & ((1 << self.place_bits) - 1)) as usize;
-        if place >= self.units {
-            return Err(RingError::Broken);
-        }
-        Ok(Position {
-            number: word >> self.place_bits,
-            place,
-        })
-    }
-
-    /// The number of items from one number to the next; numbers begin again at zero.
-    fn distance(self, from: u64, to: u64) -> u64 {
-        to.wrapping_sub(from) & (u64::MAX >> self.place_bits)
-    }
-
-    /// The position behind an item.
-    fn behind(self, number: u64, place: usize, room: usize) -> Position {
-        let end = place + room;
-        Position {
-            number: number.wrapping_add(1) & (u64::MAX >> self.place_bits),
-            place: if end == self.units { 0 } else { end },
-        }
-    }
-}
-
-/// The room of an item of so many bytes, in units.
-fn room_of(length: usize) -> usize {
-    (HEADER + length).div_ceil(UNIT)
-}
-
-fn header_of(number: u64, length: u64) -> u64 {
-    number << LENGTH_BITS | length
 }
 
 /// The shared memory of a queue.
@@ -223,7 +120,7 @@ pub(crate) struct Ring {
 
 struct Shared {
     map: SharedMap,
-    /// A lock was found to be overwritten: nothing is tried any more by this process.
+    /// A lock was overwritten: all later calls of this process fail.
     is_broken: AtomicBool,
 }
 
@@ -242,7 +139,7 @@ impl Drop for LockGuard<'_> {
 }
 
 impl Ring {
-    /// Makes memory for up to `limit` items that together take up to `size` bytes, a multiple of [`UNIT`].
+    /// Makes a ring for up to `limit` items that together take up to `size` bytes, a multiple of [`UNIT`].
     pub(crate) fn new(limit: usize, size: usize) -> io::Result<Self> {
         let length = size.checked_add(DATA).ok_or(io::ErrorKind::OutOfMemory)?;
         if size as u64 >= SKIP {
@@ -256,7 +153,7 @@ impl Ring {
         Ok(Self::of(map, limit as u64, size))
     }
 
-    /// Maps the memory that another process made.
+    /// Maps a ring that another process has made.
     ///
     /// # Errors
     ///
@@ -299,7 +196,7 @@ impl Ring {
         self.limit as usize
     }
 
-    /// The length of the largest item, in bytes.
+    /// Returns the length of the largest item, in bytes.
     pub(crate) fn largest(&self) -> usize {
         self.size() - HEADER
     }
@@ -309,12 +206,17 @@ impl Ring {
     }
 
     fn set(&self, word: usize, value: u64) {
-        // Release: the compiler and the processor keep everything before it there, also for a process that is killed.
+        // Release: all earlier writes take effect first, also when the process is killed.
         self.map().word(word).store(value, Release);
     }
 
+    #[inline]
+    fn unpack(&self, word: u64) -> Result<Position, RingError> {
+        self.layout.unpack(word).ok_or(RingError::Broken)
+    }
+
     fn position(&self, word: usize) -> Result<Position, RingError> {
-        self.layout.unpack(self.get(word))
+        self.unpack(self.get(word))
     }
 
     pub(super) fn event(&self, event: Event) -> FutexEvent<'_> {
@@ -325,11 +227,11 @@ impl Ring {
         Turn::new(self.map().word(TURN_SINCE), self.map().word(TURN_UNTIL))
     }
 
-    /// The number of items at this moment.
+    /// Returns the current number of items.
     pub(crate) fn count(&self) -> u64 {
-        // The head first: items that are put in between make the number too large rather than negative.
-        let head = self.get(HEAD) >> self.layout.place_bits;
-        let tail = self.get(TAIL) >> self.layout.place_bits;
+        // The head is read first: items that are put in between make the number too large rather than negative.
+        let head = self.layout.number(self.get(HEAD));
+        let tail = self.layout.number(self.get(TAIL));
         self.layout.distance(head, tail).min(self.limit)
     }
 
@@ -337,7 +239,7 @@ impl Ring {
         self.get(CLOSED) != 0
     }
 
-    /// Whether it is closed, as putters and takers read it.
+    /// Whether the ring is closed. Verifies the word.
     fn closed(&self) -> Result<bool, RingError> {
         match self.get(CLOSED) {
             0 => Ok(false),
@@ -346,12 +248,12 @@ impl Ring {
         }
     }
 
-    fn lock(&self, lock: usize, patience: Patience) -> Result<LockGuard<'_>, RingError> {
+    fn lock(&self, lock: usize, timeout: Timeout) -> Result<LockGuard<'_>, RingError> {
         if self.shared.is_broken.load(Relaxed) {
             return Err(RingError::Broken);
         }
         let word = self.map().half_word(lock);
-        let acquired = match sys::acquire(word, || patience.lock_deadline()) {
+        let acquired = match sys::acquire(word, || timeout.lock_deadline()) {
             Ok(acquired) => acquired,
             Err(AcquireError::TimedOut) => return Err(RingError::TimedOut),
             Err(AcquireError::Overwritten) => {
@@ -369,7 +271,7 @@ impl Ring {
         Ok(guard)
     }
 
-    /// Wakes all waiters: a dead owner may have changed something without waking them.
+    /// Wakes all waiters. A dead owner may have changed the ring without a wake-up.
     #[cold]
     fn notify_everyone(&self) {
         for event in [Event::Items, Event::Room, Event::Turn] {
@@ -377,12 +279,12 @@ impl Ring {
         }
     }
 
-    /// Puts an item that is not larger than the largest.
-    pub(crate) fn put(&self, bytes: &[u8], patience: Patience) -> Result<(), RingError> {
+    /// Puts an item of at most [`largest`](Self::largest) bytes.
+    pub(crate) fn put(&self, bytes: &[u8], timeout: Timeout) -> Result<(), RingError> {
         let mut writer = Writer::default();
-        let result = self.repeat(patience, |asleep| {
+        let result = self.repeat(timeout, |asleep| {
             writer.has_slept |= asleep;
-            self.try_put(bytes, patience, &mut writer)
+            self.try_put(bytes, timeout, &mut writer)
         });
         if writer.has_slept {
             self.pass_on(&writer);
@@ -393,10 +295,10 @@ impl Ring {
     fn try_put(
         &self,
         bytes: &[u8],
-        patience: Patience,
+        timeout: Timeout,
         writer: &mut Writer,
     ) -> Result<Step, RingError> {
-        let guard = self.lock(PUT_LOCK, patience)?;
+        let guard = self.lock(PUT_LOCK, timeout)?;
         if self.closed()? {
             return Err(RingError::Closed);
         }
@@ -407,10 +309,10 @@ impl Ring {
         let (number, place) = match self.place(room_of(bytes.len()))? {
             Place::Free(number, place) => (number, place),
             Place::TooManyItems => return Ok(Step::wait(Event::Room)),
-            // Items that came later have taken the room.
+            // After the wake-up, items of other writers took the room.
             Place::NoRoom if writer.has_slept => {
-                if turn.take(writer.age()) {
-                    // The writer that has lost its turn waits with the others from now on.
+                if turn.take(writer.waiting_since()) {
+                    // The writer that has lost the turn now waits for room like the others.
                     self.event(Event::Turn).notify(i32::MAX);
                 }
                 return Ok(Step::Wait(Event::Turn, turn::RENEWAL_INTERVAL));
@@ -420,7 +322,7 @@ impl Ring {
         let at = DATA + place * UNIT;
         self.set(at, header_of(number, bytes.len() as u64));
         self.map().write(at + HEADER, bytes);
-        let tail = self.layout.behind(number, place, room_of(bytes.len()));
+        let tail = self.layout.after(number, place, room_of(bytes.len()));
         turn.end(writer.since);
         self.set(TAIL, self.layout.pack(tail));
         drop(guard);
@@ -428,7 +330,7 @@ impl Ring {
         Ok(Step::Done)
     }
 
-    /// Wakes the next writer: the one that has slept may have received a wake-up that another could use.
+    /// Ends the turn of a writer that has slept, and passes a wake-up that it may have consumed on to another writer.
     #[cold]
     fn pass_on(&self, writer: &Writer) {
         self.turn().end(writer.since);
@@ -437,23 +339,23 @@ impl Ring {
         }
     }
 
-    /// Finds the place of an item of so many units.
+    /// Finds a place for an item of `room` units. The caller holds the put lock.
     fn place(&self, room: usize) -> Result<Place, RingError> {
         let tail = self.position(TAIL)?;
         let seen = self.get(SEEN_HEAD);
-        let is_far = tail.place >= WARM && (tail.place % LOOK_DISTANCE) < room;
-        if seen != UNSEEN && !is_far {
-            let place = self.place_between(self.layout.unpack(seen)?, tail, room);
+        let checks_head = tail.place >= CACHED_UNITS && (tail.place % HEAD_CHECK_DISTANCE) < room;
+        if seen != UNSEEN && !checks_head {
+            let place = self.place_between(self.unpack(seen)?, tail, room);
             if let Place::Free(..) = place {
                 return Ok(place);
             }
         }
         let word = self.get(HEAD);
-        let mut head = self.layout.unpack(word)?;
+        let mut head = self.unpack(word)?;
         if head.number == tail.number {
-            // Takers store the head only while there are items, so here it is the putter's to store.
+            // Takers store `HEAD` only while there are items, so here the putter may store it.
             let fits = self.layout.units - tail.place >= room;
-            head.place = if fits && !is_far { tail.place } else { 0 };
+            head.place = if fits && !checks_head { tail.place } else { 0 };
             self.set(SEEN_HEAD, UNSEEN);
             self.set(HEAD, self.layout.pack(head));
             self.set(SEEN_HEAD, self.layout.pack(head));
@@ -463,14 +365,14 @@ impl Ring {
         Ok(self.place_between(head, tail, room))
     }
 
-    /// Finds the place of an item while there are others from `head` to `tail`, or were.
+    /// Finds a place for an item of `room` units while the items from `head` to `tail` take the rest.
     fn place_between(&self, head: Position, tail: Position, room: usize) -> Place {
         let count = self.layout.distance(head.number, tail.number);
         if count >= self.limit {
             return Place::TooManyItems;
         }
         if count == 0 {
-            // The place of the head does not follow from the copy: see `place`.
+            // A copy of `HEAD` does not show where an empty ring restarts: see `place`.
             return Place::NoRoom;
         }
         let at_end = self.layout.units - tail.place;
@@ -487,16 +389,16 @@ impl Ring {
         Place::NoRoom
     }
 
-    /// Takes the oldest item; its bytes replace what is in `bytes`.
-    pub(crate) fn take(&self, bytes: &mut Vec<u8>, patience: Patience) -> Result<(), RingError> {
-        self.repeat(patience, |_| self.try_take(bytes, patience))
+    /// Takes the oldest item. Its bytes replace the content of `bytes`.
+    pub(crate) fn take(&self, bytes: &mut Vec<u8>, timeout: Timeout) -> Result<(), RingError> {
+        self.repeat(timeout, |_| self.try_take(bytes, timeout))
     }
 
-    fn try_take(&self, bytes: &mut Vec<u8>, patience: Patience) -> Result<Step, RingError> {
+    fn try_take(&self, bytes: &mut Vec<u8>, timeout: Timeout) -> Result<Step, RingError> {
         loop {
-            let guard = self.lock(TAKE_LOCK, patience)?;
+            let guard = self.lock(TAKE_LOCK, timeout)?;
             let Some(head) = self.oldest()? else {
-                // In this order: after the mark no item is put.
+                // Read in this order: no item is put after the ring was closed.
                 let is_closed = self.closed()?;
                 self.set(SEEN_TAIL, self.get(TAIL));
                 return match self.oldest()? {
@@ -507,7 +409,7 @@ impl Ring {
             };
             let (place, length) = self.item(head)?;
             if bytes.capacity() < length {
-                // The allocator does not run under the lock.
+                // Code of the user's allocator does not run under the lock.
                 drop(guard);
                 bytes.clear();
                 bytes.reserve(length);
@@ -516,7 +418,7 @@ impl Ring {
             bytes.clear();
             self.map()
                 .append_to(bytes, DATA + place * UNIT + HEADER, length);
-            let next = self.layout.behind(head.number, place, room_of(length));
+            let next = self.layout.after(head.number, place, room_of(length));
             self.set(HEAD, self.layout.pack(next));
             drop(guard);
             if !self.event(Event::Turn).notify(i32::MAX) {
@@ -526,24 +428,24 @@ impl Ring {
         }
     }
 
-    /// The position of the oldest item, if there is one. The caller holds the take lock.
+    /// Returns the position of the oldest item, if there is one. The caller holds the take lock.
     fn oldest(&self) -> Result<Option<Position>, RingError> {
-        let seen = self.get(SEEN_TAIL) >> self.layout.place_bits;
+        let seen = self.layout.number(self.get(SEEN_TAIL));
         let head = self.position(HEAD)?;
         if head.number != seen {
             return Ok(Some(head));
         }
-        // The tail first: a putter moves the head of an empty ring before it stores the tail.
+        // The tail is read first: a putter moves the head of an empty ring before it stores the tail.
         let tail = self.get(TAIL);
         let head = self.position(HEAD)?;
-        if head.number == tail >> self.layout.place_bits {
+        if head.number == self.layout.number(tail) {
             return Ok(None);
         }
         self.set(SEEN_TAIL, tail);
         Ok(Some(head))
     }
 
-    /// The place of an item and its length. Verifies that it lies in the ring.
+    /// Returns the place of an item and its length. Verifies that the item lies in the ring.
     fn item(&self, head: Position) -> Result<(usize, usize), RingError> {
         let number = header_of(head.number, 0);
         for place in [head.place, 0] {
@@ -564,10 +466,10 @@ impl Ring {
         Err(RingError::Broken)
     }
 
-    /// Reports an item that was taken as done. False: none is open.
+    /// Reports an item that was taken as done. False: all of them have been reported.
     pub(crate) fn done(&self) -> Result<bool, RingError> {
-        let dones = self.map().word(DONES);
-        let mut seen = dones.load(SeqCst);
+        let done_count = self.map().word(DONE_COUNT);
+        let mut seen = done_count.load(SeqCst);
         loop {
             if self.get(MAGIC) != MAGIC_VALUE {
                 return Err(RingError::Broken);
@@ -575,8 +477,8 @@ impl Ring {
             if seen == self.position(HEAD)?.number {
                 return Ok(false);
             }
-            let next = self.layout.behind(seen, 0, 0).number;
-            match dones.compare_exchange_weak(seen, next, SeqCst, SeqCst) {
+            let next = self.layout.after(seen, 0, 0).number;
+            match done_count.compare_exchange_weak(seen, next, SeqCst, SeqCst) {
                 Ok(_) if next == self.position(TAIL)?.number => {
                     self.event(Event::Done).notify(i32::MAX);
                     return Ok(true);
@@ -587,19 +489,19 @@ impl Ring {
         }
     }
 
-    /// Waits until every item that was put is reported as done.
-    pub(crate) fn join(&self, patience: Patience) -> Result<(), RingError> {
-        self.repeat(patience, |_| {
+    /// Waits until every item that was put has been reported as done.
+    pub(crate) fn join(&self, timeout: Timeout) -> Result<(), RingError> {
+        self.repeat(timeout, |_| {
             if self.get(MAGIC) != MAGIC_VALUE {
                 return Err(RingError::Broken);
             }
-            // In this order: if they are equal, all was done when the tail was read.
-            let dones = self.map().word(DONES).load(SeqCst);
+            // Read in this order: if they are equal, all items were done when the tail was read.
+            let done_count = self.map().word(DONE_COUNT).load(SeqCst);
             let tail = self.position(TAIL)?;
-            if dones > u64::MAX >> self.layout.place_bits {
+            if done_count > self.layout.max_number() {
                 return Err(RingError::Broken);
             }
-            Ok(if dones == tail.number {
+            Ok(if done_count == tail.number {
                 Step::Done
             } else {
                 Step::wait(Event::Done)
@@ -607,61 +509,61 @@ impl Ring {
         })
     }
 
-    /// Lets no more items in.
+    /// Closes the ring: no more items can be put.
     pub(crate) fn close(&self) -> Result<(), RingError> {
-        let guard = self.lock(PUT_LOCK, Patience::Forever)?;
+        let guard = self.lock(PUT_LOCK, Timeout::Unlimited)?;
         self.set(CLOSED, 1);
         drop(guard);
         self.notify_everyone();
         Ok(())
     }
 
-    /// Repeats `step` until it is done, fails, or runs out of time. Its argument is whether the thread has slept since the
-    /// last one.
+    /// Repeats `step` until it is done, fails, or the timeout has passed. Its argument is whether the thread has slept since
+    /// the last call.
     fn repeat(
         &self,
-        patience: Patience,
+        timeout: Timeout,
         mut step: impl FnMut(bool) -> Result<Step, RingError>,
     ) -> Result<(), RingError> {
         let Step::Wait(mut event, _) = step(false)? else {
             return Ok(());
         };
-        if patience.left().is_zero() {
+        if timeout.left().is_zero() {
             return Err(RingError::TimedOut);
         }
-        self.linger(event);
+        self.spin_for_change(event);
         let mut has_slept = false;
         loop {
             let waiter = self.event(event).register();
-            let Step::Wait(wanted, nap) = step(has_slept)? else {
+            let Step::Wait(wanted, time) = step(has_slept)? else {
                 return Ok(());
             };
-            let left = patience.left();
+            let left = timeout.left();
             if left.is_zero() {
                 return Err(RingError::TimedOut);
             }
             has_slept = wanted == event;
             if has_slept {
-                waiter.sleep(nap.min(left));
+                waiter.sleep(time.min(left));
             }
             event = wanted;
         }
     }
 
-    /// Looks for news for a moment before sleeping: a sleep and a wake-up cost more than most waits.
-    fn linger(&self, event: Event) {
+    /// Spins for a short time until the event's word changes: a sleep and a wake-up cost more than most waits.
+    fn spin_for_change(&self, event: Event) {
         let word = match event {
             Event::Items => TAIL,
             Event::Room | Event::Turn => HEAD,
-            Event::Done => DONES,
+            Event::Done => DONE_COUNT,
         };
         let before = self.get(word);
-        for look in 0..54 {
-            if look < 4 {
-                // Meanwhile the other processor handles several items: passing the memory to and fro takes longer.
+        for attempt in 0..54 {
+            if attempt < 4 {
+                // Reading less often lets the other processor handle several items: each read transfers the cache line.
                 (0..sys::SPINS).for_each(|_| hint::spin_loop());
             } else {
-                // Yielding lets the process run that this one waits for.
+                // With more threads than processors, the process that this one waits for can run.
                 thread::yield_now();
             }
             if self.get(word) != before {
@@ -671,24 +573,24 @@ impl Ring {
     }
 }
 
-/// Where an item can lie.
+/// Result of a search for the place of an item.
 enum Place {
-    /// Its number and place.
+    /// The item's number and place.
     Free(u64, usize),
     TooManyItems,
     NoRoom,
 }
 
-/// A putter that may have to wait.
+/// State of one call of `put`.
 #[derive(Default)]
 struct Writer {
     has_slept: bool,
-    /// When it wanted to have a turn for the first time. Zero: never.
+    /// When it first claimed the turn, in nanoseconds of the monotonic clock. Zero: never.
     since: u64,
 }
 
 impl Writer {
-    fn age(&mut self) -> u64 {
+    fn waiting_since(&mut self) -> u64 {
         if self.since == 0 {
             self.since = sys::monotonic_nanos();
         }

@@ -1,7 +1,7 @@
-//! Turns for writers that wait for much room.
+//! Turns of writers that wait for much room.
 //!
-//! Small items find room sooner than a large one, so without an order a large one could wait for ever. A writer whose item
-//! did not fit after a sleep takes the *turn*: until it has put its item, no other writer puts one, and the room grows
+//! Small items find room sooner than a large one, so without turns a large one could wait for ever. A writer whose item
+//! does not fit after a sleep takes the *turn*. Until it has put its item, no other writer puts one, and the room grows
 //! with every item that is taken. The writer that has waited longest has the turn.
 //!
 //! | state | `since` | `until` |
@@ -11,8 +11,8 @@
 //! | expired | as before | in the past, or too far in the future (overwritten) |
 //!
 //! Times are nanoseconds of the monotonic clock, which all processes share. The writer renews its turn while it waits. A
-//! writer that was killed or stopped does not, so that the others wait for [`LEASE`] at most. Both words are changed under
-//! the put lock, except by `end`.
+//! writer that was killed or stopped does not, so the others wait for at most [`LEASE`]. Both words are changed under the
+//! put lock, except by `end`.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -20,10 +20,10 @@ use std::time::Duration;
 
 use crate::sys;
 
-/// How long a turn counts without being renewed.
+/// Time after which a turn expires if it is not renewed.
 const LEASE: Duration = Duration::from_secs(1);
 
-/// How often the writer renews it.
+/// Time between two renewals.
 pub(super) const RENEWAL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The turn of a ring. Writers are identified by the moment at which they began to wait.
@@ -37,8 +37,8 @@ impl<'a> Turn<'a> {
         Self { since, until }
     }
 
-    /// If it is the turn of a writer other than this one: how long it counts at most. A writer that has waited longer than
-    /// the one with the turn is not hindered.
+    /// Returns the time left of another writer's turn. `None`: no other writer has the turn, or this writer has waited longer
+    /// and may put its item.
     #[inline]
     pub(super) fn is_other_than(&self, writer: u64) -> Option<Duration> {
         match self.since.load(Relaxed) {
@@ -52,11 +52,11 @@ impl<'a> Turn<'a> {
     fn left(&self) -> Option<Duration> {
         let now = sys::monotonic_nanos();
         let left = Duration::from_nanos(self.until.load(Relaxed).saturating_sub(now));
-        // More than the lease was not written by a writer.
+        // No writer stores more than the lease: the word was overwritten.
         (!left.is_zero() && left <= LEASE).then_some(left)
     }
 
-    /// Gives the turn to a writer, or renews it. True: it was another writer's.
+    /// Gives the turn to a writer, or renews it. True: another writer had it.
     #[cold]
     pub(super) fn take(&self, writer: u64) -> bool {
         let until = sys::monotonic_nanos().saturating_add(LEASE.as_nanos() as u64);
