@@ -258,11 +258,14 @@ fn one_worker_that_is_killed_in_its_initializer_does_not_end_the_others() {
     for round in 0..6 {
         signal(victim.pid(), "KILL");
         eventually("another begins", || begun() == 5 + round);
-        let now = pool.workers();
-        victim = now
-            .into_iter()
-            .find(|worker| !healthy.contains(worker))
-            .unwrap();
+        // Its initializer may run before the pool lists it.
+        eventually("it is listed", || {
+            let other = pool
+                .workers()
+                .into_iter()
+                .find(|worker| !healthy.contains(worker) && worker.pid() != victim.pid());
+            other.map(|other| victim = other).is_some()
+        });
     }
     fs::write(path.join("go"), "").unwrap();
     assert_eq!(pool.map_collect_for(square, 0..100, LIMIT).unwrap()[9], 81);
