@@ -8,24 +8,42 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 /// The time limit of a wait passed before what was waited for came about. Nothing else changed.
+///
+/// It says all there is to say, so that it can be written in patterns and comparisons. It gets no fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut;
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time limit passed; wait again or give up")
+        f.write_str("the time limit passed")
     }
 }
 
 impl Error for TimedOut {}
 
-/// More permits would have been free than the semaphore had at its start. Nothing was changed.
+/// A lock or a permit was not free at the moment of a `try_` call, which does not wait.
+///
+/// It says all there is to say, so that it can be written in patterns and comparisons. It gets no fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WouldBlock;
+
+impl fmt::Display for WouldBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another thread holds the lock, or there are not enough permits")
+    }
+}
+
+impl Error for WouldBlock {}
+
+/// More permits would have been free than the semaphore may have. None was released.
+///
+/// It says all there is to say, so that it can be written in patterns and comparisons. It gets no fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverRelease;
 
 impl fmt::Display for OverRelease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("more permits were released than taken; release each permit once")
+        f.write_str("more permits were released than the semaphore may have")
     }
 }
 
@@ -56,6 +74,8 @@ impl fmt::Display for BarrierError {
 impl Error for BarrierError {}
 
 /// `task_done` was called more often than items were taken.
+///
+/// It says all there is to say, so that it can be written in patterns and comparisons. It gets no fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyTasksDone;
 

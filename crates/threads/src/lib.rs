@@ -62,6 +62,7 @@ pub use lock::{
 mod sync;
 pub use sync::{
     Barrier, BoundedSemaphore, Event, Latch, Permit, Semaphore, Waitable, wait_any, wait_any_for,
+    wait_any_until,
 };
 
 mod queue;
@@ -84,5 +85,5 @@ pub use timer::Timer;
 mod error;
 pub use error::{
     BarrierError, GetError, JobError, JoinError, OverRelease, Panic, PutError, SpawnError,
-    TimedOut, TooManyTasksDone,
+    TimedOut, TooManyTasksDone, WouldBlock,
 };

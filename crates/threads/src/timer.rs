@@ -163,7 +163,8 @@ fn run() {
         match schedule.timers.keys().next() {
             None => CHANGED.wait(&mut schedule),
             Some(&(due, _)) if due > Instant::now() => {
-                CHANGED.wait_until(&mut schedule, due);
+                // A timer may be due on either end of the wait.
+                let _ = CHANGED.wait_until(&mut schedule, due);
             }
             Some(&key) => {
                 let entry = schedule.timers.remove(&key);

@@ -190,7 +190,7 @@ fn a_condition_takes_its_lock_after_the_others() {
         let mut guard = state.lock();
         let inner = other.lock();
         // The lock is given up and taken again while `other` is held.
-        assert!(!condition.wait_for(&mut guard, SHORT));
+        assert!(condition.wait_for(&mut guard, SHORT).is_err());
         let waited = line!() - 1;
         drop((guard, inner));
         let cycle = reports.try_get().unwrap();
@@ -200,7 +200,7 @@ fn a_condition_takes_its_lock_after_the_others() {
         let (state, other) = (RLock::new(()), Lock::new(()));
         let mut guard = state.lock();
         let level = state.lock();
-        assert!(!condition.wait_for(&mut guard, SHORT));
+        assert!(condition.wait_for(&mut guard, SHORT).is_err());
         drop(other.lock());
         drop((guard, level));
         drop((other.lock(), state.lock()));

@@ -46,19 +46,19 @@ mod child {
 
     pub const NO_SECCOMP: i32 = 77;
 
-    /// Everything that a signal can do while nobody waits for it.
+    /// All that the primitives can do without waiting threads.
     pub fn uncontended() {
         let (semaphore, bounded) = (Semaphore::new(2), BoundedSemaphore::new(1));
         let (event, latch) = (Event::new(), Latch::new(1_000));
         for _ in 0..1_000 {
             drop(semaphore.acquire());
-            drop(semaphore.try_acquire_many(2));
-            drop(semaphore.acquire_for(Duration::from_secs(1)));
+            drop(semaphore.try_acquire_many(2).ok());
+            drop(semaphore.acquire_for(Duration::from_secs(1)).ok());
             bounded.acquire();
             let _ = bounded.release(1);
             event.set();
             event.wait();
-            event.wait_for(Duration::from_secs(1));
+            let _ = event.wait_for(Duration::from_secs(1));
             event.clear();
             latch.count_down();
         }
@@ -77,7 +77,9 @@ mod child {
     }
 
     pub fn waiting() {
-        Semaphore::new(0).acquire_for(Duration::from_millis(1));
+        let _ = Semaphore::new(0)
+            .acquire_for(Duration::from_millis(1))
+            .is_ok();
     }
 
     /// Runs `f` without system calls and ends the process.

@@ -1,5 +1,6 @@
-//! Waiting, with a lock released, until another thread says that something changed.
+//! Conditions: waiting, with a lock released, until another thread reports a change.
 
+use crate::error::TimedOut;
 use crate::park::sys::Mutex;
 use crate::park::{Entry, WaitList, Waiter, deadline};
 use std::fmt;
@@ -15,18 +16,20 @@ pub trait Guard: Deref {
     fn released<R>(&mut self, internal: Internal, f: impl FnOnce() -> R) -> R;
 }
 
-/// What only this crate can make: other guards of a reentrant lock may be alive, so a release is sound only
-/// while `f` is known not to touch what they protect.
+/// A value that only this crate can make. Other guards of a reentrant lock may be alive, so a release is sound
+/// only while `f` is known not to touch what they protect.
 #[derive(Debug)]
 pub struct Internal(());
 
 /// A place to wait for a change of what a lock protects.
 ///
-/// Whoever waits is on the list before the lock is released, so a notification by a thread that holds the
-/// lock is never missed. `notify(n)` wakes exactly `n` of the waiting threads, the longest waiting first; a
-/// notification without waiters is not remembered. Nobody wakes without cause, but between the
-/// notification and the return another thread may have taken the lock and changed the value again: use
-/// the `wait_while` forms to check.
+/// A waiting thread is on the list before the lock is released, so a notification by a thread that holds the
+/// lock is never missed. `notify(n)` wakes exactly `n` of the waiting threads, the longest waiting first. A
+/// notification without waiting threads is not remembered. There are no spurious wakeups, but between the
+/// notification and the return another thread may have acquired the lock and changed the value again: the
+/// `wait_while` forms check.
+///
+/// Time limits bound the wait for the notification. Acquiring the lock again may take longer.
 ///
 /// # Examples
 ///
@@ -47,88 +50,98 @@ pub struct Internal(());
 /// thread.join()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "Condvar")]
+#[must_use = "a condition does nothing unless its methods are called"]
 pub struct Condition {
     waiters: Mutex<WaitList>,
 }
 
 impl Condition {
-    /// Makes a condition on which nobody waits.
+    /// Makes a condition without waiting threads.
     #[cfg(not(loom))]
-    #[must_use]
     pub const fn new() -> Self {
         Self {
             waiters: Mutex::new(WaitList::new()),
         }
     }
 
-    /// Makes a condition on which nobody waits.
+    /// Makes a condition without waiting threads.
     #[cfg(loom)]
-    #[must_use]
     pub fn new() -> Self {
         Self {
             waiters: Mutex::new(WaitList::new()),
         }
     }
 
-    /// Releases the lock, waits for a notification, and takes the lock again.
+    /// Releases the lock, waits for a notification, and acquires the lock again.
     #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait<G: Guard>(&self, guard: &mut G) {
         self.sleep(guard, None);
     }
 
-    /// Waits for a notification for at most `timeout`. False: none came in time. The lock is held again
-    /// in either case.
+    /// Waits for a notification for at most `timeout`. The lock is held again in either case.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if no notification came in time.
     #[cfg_attr(feature = "lockdep", track_caller)]
-    pub fn wait_for<G: Guard>(&self, guard: &mut G, timeout: Duration) -> bool {
-        self.sleep(guard, deadline(timeout))
+    pub fn wait_for<G: Guard>(&self, guard: &mut G, timeout: Duration) -> Result<(), TimedOut> {
+        notified(self.sleep(guard, deadline(timeout)))
     }
 
-    /// Waits for a notification until `deadline`. False: none came in time.
+    /// Waits for a notification until `deadline`. The lock is held again in either case.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if no notification came in time.
     #[cfg_attr(feature = "lockdep", track_caller)]
-    pub fn wait_until<G: Guard>(&self, guard: &mut G, deadline: Instant) -> bool {
-        self.sleep(guard, Some(deadline))
+    pub fn wait_until<G: Guard>(&self, guard: &mut G, deadline: Instant) -> Result<(), TimedOut> {
+        notified(self.sleep(guard, Some(deadline)))
     }
 
-    /// Waits as long as `condition` holds; it is checked first and after each notification, always with
-    /// the lock held.
+    /// Waits while `predicate` holds. It is called first and after each notification, with the lock held.
     #[cfg_attr(feature = "lockdep", track_caller)]
-    pub fn wait_while<G: Guard>(&self, guard: &mut G, condition: impl FnMut(&G::Target) -> bool) {
-        self.sleep_while(guard, condition, None);
+    pub fn wait_while<G: Guard>(&self, guard: &mut G, predicate: impl FnMut(&G::Target) -> bool) {
+        self.sleep_while(guard, None, predicate);
     }
 
-    /// Waits as long as `condition` holds, at most `timeout`. Returns whether it no longer holds, checked
-    /// a last time when the time is over.
+    /// Waits while `predicate` holds, for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if it still holds then, checked a last time.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use threads::{Condition, Lock};
+    /// use threads::{Condition, Lock, TimedOut};
     ///
     /// let (lock, changed) = (Lock::new(0), Condition::new());
     /// let mut guard = lock.lock();
-    /// assert!(!changed.wait_while_for(&mut guard, |n| *n == 0, Duration::from_millis(1)));
-    /// assert!(changed.wait_while_for(&mut guard, |n| *n == 1, Duration::from_millis(1)));
+    /// let soon = Duration::from_millis(1);
+    /// assert_eq!(changed.wait_while_for(&mut guard, soon, |n| *n == 0), Err(TimedOut));
+    /// assert_eq!(changed.wait_while_for(&mut guard, soon, |n| *n == 1), Ok(()));
     /// ```
     #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait_while_for<G: Guard>(
         &self,
         guard: &mut G,
-        condition: impl FnMut(&G::Target) -> bool,
         timeout: Duration,
-    ) -> bool {
-        self.sleep_while(guard, condition, deadline(timeout))
+        predicate: impl FnMut(&G::Target) -> bool,
+    ) -> Result<(), TimedOut> {
+        notified(self.sleep_while(guard, deadline(timeout), predicate))
     }
 
-    /// Waits as long as `condition` holds, until `deadline`. Returns whether it no longer holds.
+    /// Waits while `predicate` holds, at most until `deadline`.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if it still holds then, checked a last time.
     #[cfg_attr(feature = "lockdep", track_caller)]
     pub fn wait_while_until<G: Guard>(
         &self,
         guard: &mut G,
-        condition: impl FnMut(&G::Target) -> bool,
         deadline: Instant,
-    ) -> bool {
-        self.sleep_while(guard, condition, Some(deadline))
+        predicate: impl FnMut(&G::Target) -> bool,
+    ) -> Result<(), TimedOut> {
+        notified(self.sleep_while(guard, Some(deadline), predicate))
     }
 
     /// Wakes up to `n` of the waiting threads and returns how many.
@@ -149,8 +162,8 @@ impl Condition {
         let waiter = Waiter::new();
         let entry = Entry::new(waiter.clone());
         self.waiters.lock().push(entry);
-        // Whoever is off the list was notified, even if the time ran out at the same moment: the
-        // notifier counted on this thread.
+        // A waiter that is off the list was notified, even if the time ran out at the same moment: the notifier
+        // counted on this thread.
         guard.released(Internal(()), || {
             waiter.wait(deadline) || self.waiters.lock().remove(&waiter).is_none()
         })
@@ -160,16 +173,20 @@ impl Condition {
     fn sleep_while<G: Guard>(
         &self,
         guard: &mut G,
-        mut condition: impl FnMut(&G::Target) -> bool,
         deadline: Option<Instant>,
+        mut predicate: impl FnMut(&G::Target) -> bool,
     ) -> bool {
-        while condition(guard) {
+        while predicate(guard) {
             if !self.sleep(guard, deadline) {
-                return !condition(guard);
+                return !predicate(guard);
             }
         }
         true
     }
+}
+
+fn notified(notified: bool) -> Result<(), TimedOut> {
+    notified.then_some(()).ok_or(TimedOut)
 }
 
 impl Default for Condition {

@@ -245,8 +245,9 @@ impl<T> Source for Job<T> {
         let _ = self.task.state().watch(Watcher::Waiter(waiter.clone()));
     }
 
-    fn unlisten(&self, waiter: &Arc<Waiter>) {
+    fn unlisten(&self, waiter: &Arc<Waiter>) -> bool {
         self.task.state().unwatch(waiter);
+        false
     }
 
     fn help(&self) {

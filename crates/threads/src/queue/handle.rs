@@ -253,8 +253,9 @@ macro_rules! handle_traits {
                 self.engine.listen(waiter.clone());
             }
 
-            fn unlisten(&self, waiter: &Arc<Waiter>) {
+            fn unlisten(&self, waiter: &Arc<Waiter>) -> bool {
                 self.engine.unlisten(waiter);
+                false
             }
         }
 

@@ -124,8 +124,9 @@ impl<T> Source for SimpleQueue<T> {
         self.engine.listen(waiter.clone());
     }
 
-    fn unlisten(&self, waiter: &Arc<Waiter>) {
+    fn unlisten(&self, waiter: &Arc<Waiter>) -> bool {
         self.engine.unlisten(waiter);
+        false
     }
 }
 

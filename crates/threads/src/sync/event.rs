@@ -1,5 +1,6 @@
 //! A flag that threads wait for.
 
+use crate::error::TimedOut;
 use crate::park::sys::atomic::{AtomicBool, Ordering};
 use crate::park::{WaitQueue, Waiter, deadline};
 use crate::sync::{Source, Waitable};
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 
 /// A flag that one thread sets and others wait for.
 ///
-/// [`set`](Self::set) wakes everyone who waits at that moment, even if the flag is cleared before they have
-/// woken up. Without waiters no call enters the system.
+/// [`set`](Self::set) wakes every thread that waits at that moment, even if the flag is cleared before they run.
+/// Without waiting threads no call enters the system.
 ///
 /// # Examples
 ///
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 /// thread.join()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "an event does nothing unless its methods are called"]
 pub struct Event {
     flag: AtomicBool,
     waiters: WaitQueue,
@@ -32,7 +34,6 @@ pub struct Event {
 
 impl Event {
     /// Makes an event whose flag is not set.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             flag: AtomicBool::new(false),
@@ -40,7 +41,7 @@ impl Event {
         }
     }
 
-    /// Sets the flag and wakes everyone who waits.
+    /// Sets the flag and wakes every waiting thread.
     #[inline]
     pub fn set(&self) {
         // Release pairs with the Acquire in `is_set`.
@@ -48,13 +49,13 @@ impl Event {
         self.waiters.notify(usize::MAX);
     }
 
-    /// Clears the flag: who comes now waits.
+    /// Clears the flag. Later waits block.
     #[inline]
     pub fn clear(&self) {
         self.flag.store(false, Ordering::Release);
     }
 
-    /// Whether the flag is set.
+    /// Returns whether the flag is set.
     #[inline]
     #[must_use]
     pub fn is_set(&self) -> bool {
@@ -69,14 +70,34 @@ impl Event {
         }
     }
 
-    /// Waits for at most `timeout` until the flag is set, and returns whether it was.
-    pub fn wait_for(&self, timeout: Duration) -> bool {
-        self.is_set() || self.sleep(deadline(timeout))
+    /// Waits for at most `timeout` until the flag is set.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if it was not set in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use threads::{Event, TimedOut};
+    ///
+    /// let event = Event::new();
+    /// assert_eq!(event.wait_for(Duration::from_millis(1)), Err(TimedOut));
+    /// event.set();
+    /// assert_eq!(event.wait_for(Duration::ZERO), Ok(()));
+    /// ```
+    pub fn wait_for(&self, timeout: Duration) -> Result<(), TimedOut> {
+        let set = self.is_set() || self.sleep(deadline(timeout));
+        set.then_some(()).ok_or(TimedOut)
     }
 
-    /// Waits until the flag is set or the deadline passes, and returns whether it was set.
-    pub fn wait_until(&self, deadline: Instant) -> bool {
-        self.is_set() || self.sleep(Some(deadline))
+    /// Waits until the flag is set, at most until `deadline`.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if it was not set in time.
+    pub fn wait_until(&self, deadline: Instant) -> Result<(), TimedOut> {
+        let set = self.is_set() || self.sleep(Some(deadline));
+        set.then_some(()).ok_or(TimedOut)
     }
 
     #[cold]
@@ -87,7 +108,7 @@ impl Event {
             self.waiters.unregister(&waiter);
             return true;
         }
-        // Whoever was taken off the list was woken by a `set`, whatever the flag says since.
+        // A waiter that is off the list was woken by a `set`, whatever the flag says since.
         waiter.wait(deadline) || !self.waiters.unregister(&waiter) || self.is_set()
     }
 }
@@ -115,11 +136,12 @@ impl Source for Event {
         self.waiters.register(waiter.clone());
     }
 
-    fn unlisten(&self, waiter: &Arc<Waiter>) {
-        // Setting wakes everyone, so there is nobody to pass a wake-up on to.
-        self.waiters.unregister(waiter);
+    fn unlisten(&self, waiter: &Arc<Waiter>) -> bool {
+        // A waiter that is off the list was woken by a `set`, whatever the flag says since. Setting wakes every
+        // waiter, so there is none to pass a wake-up on to.
+        !self.waiters.unregister(waiter)
     }
 }
 
-/// Ready when the flag is set.
+/// Ready when the flag is set, or was set during the wait.
 impl Waitable for Event {}

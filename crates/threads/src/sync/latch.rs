@@ -1,5 +1,6 @@
-//! A gate that opens once, after a number of steps.
+//! A latch: a count down to zero, once.
 
+use crate::error::TimedOut;
 use crate::park::sys::atomic::{AtomicUsize, Ordering};
 use crate::park::{WaitQueue, Waiter, deadline};
 use crate::sync::{Source, Waitable};
@@ -7,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A count that goes down to zero and stays there; threads wait for that.
+/// A count that goes down to zero and stays there, for which threads wait.
 ///
 /// # Examples
 ///
@@ -24,14 +25,15 @@ use std::time::{Duration, Instant};
 /// assert!(ready.is_open());
 /// # Ok::<(), threads::SpawnError>(())
 /// ```
+#[doc(alias = "CountDownLatch")]
+#[must_use = "a latch does nothing unless its methods are called"]
 pub struct Latch {
     count: AtomicUsize,
     waiters: WaitQueue,
 }
 
 impl Latch {
-    /// Makes a latch that opens after `count` steps; one of 0 is open.
-    #[must_use]
+    /// Makes a latch that opens after `count` steps. One of 0 steps is open.
     pub fn new(count: usize) -> Self {
         Self {
             count: AtomicUsize::new(count),
@@ -39,7 +41,7 @@ impl Latch {
         }
     }
 
-    /// Takes one step; the last one wakes everyone who waits. An open latch stays open.
+    /// Takes one step. The last one wakes every waiting thread. An open latch stays open.
     pub fn count_down(&self) {
         let down = |count: usize| count.checked_sub(1);
         // AcqRel: a waiter that sees zero sees what every thread did before its step.
@@ -51,13 +53,13 @@ impl Latch {
         }
     }
 
-    /// How many steps are missing.
+    /// Returns how many steps are missing.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Whether every step was taken.
+    /// Returns whether every step was taken.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.count() == 0
@@ -68,14 +70,20 @@ impl Latch {
         self.sleep(None);
     }
 
-    /// Waits for at most `timeout` until every step was taken, and returns whether it was.
-    pub fn wait_for(&self, timeout: Duration) -> bool {
-        self.sleep(deadline(timeout))
+    /// Waits for at most `timeout` until every step was taken.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if steps are missing then.
+    pub fn wait_for(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.sleep(deadline(timeout)).then_some(()).ok_or(TimedOut)
     }
 
-    /// Waits until every step was taken or the deadline passes, and returns whether every step was.
-    pub fn wait_until(&self, deadline: Instant) -> bool {
-        self.sleep(Some(deadline))
+    /// Waits until every step was taken, at most until `deadline`.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if steps are missing then.
+    pub fn wait_until(&self, deadline: Instant) -> Result<(), TimedOut> {
+        self.sleep(Some(deadline)).then_some(()).ok_or(TimedOut)
     }
 
     fn sleep(&self, deadline: Option<Instant>) -> bool {
@@ -101,9 +109,9 @@ impl Source for Latch {
         self.waiters.register(waiter.clone());
     }
 
-    fn unlisten(&self, waiter: &Arc<Waiter>) {
-        // Opening wakes everyone, so there is nobody to pass a wake-up on to.
-        self.waiters.unregister(waiter);
+    fn unlisten(&self, waiter: &Arc<Waiter>) -> bool {
+        // Opening wakes every waiter, so there is none to pass a wake-up on to.
+        !self.waiters.unregister(waiter)
     }
 }
 

@@ -10,4 +10,4 @@ pub use barrier::Barrier;
 pub use event::Event;
 pub use latch::Latch;
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
-pub use wait_any::{Source, Waitable, wait_any, wait_any_for};
+pub use wait_any::{Source, Waitable, wait_any, wait_any_for, wait_any_until};

@@ -1,45 +1,48 @@
-//! Counting permits.
+//! Semaphores.
 
-use crate::error::OverRelease;
+use crate::error::{OverRelease, TimedOut, WouldBlock};
 use crate::park::sys::atomic::{AtomicUsize, Ordering};
 use crate::park::{WaitQueue, deadline};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// A number of permits that threads take and give back.
+/// A number of permits that threads acquire and release.
 ///
-/// Any thread may [`release`](Self::release) any number of permits, also more than there were; a
-/// [`BoundedSemaphore`] counts that as an error. Who waits is woken in the order of arrival, but a thread
-/// that comes at the right moment may be served first, and one that asks for many permits may have to
-/// watch others take a few. Without waiters no call enters the system.
+/// Any thread may [`release`](Self::release) any number of permits, also more than there were at the start. A
+/// [`BoundedSemaphore`] refuses that. Waiting threads are woken in the order of arrival. A thread that arrives at
+/// the right moment may acquire a permit before them, and one that waits for many may see others acquire a few.
+/// Without waiting threads no call enters the system.
+///
+/// Dropping a semaphore needs no release of its permits. A [`Permit`] borrows it.
 ///
 /// # Examples
 ///
 /// ```
-/// use threads::Semaphore;
+/// use threads::{Semaphore, WouldBlock};
 ///
 /// let connections = Semaphore::new(2);
 /// let a = connections.acquire();
 /// let b = connections.acquire();
-/// assert!(connections.try_acquire().is_none());
+/// assert_eq!(connections.try_acquire().err(), Some(WouldBlock));
 /// drop(a);
-/// assert!(connections.try_acquire().is_some());
+/// assert!(connections.try_acquire().is_ok());
 /// # drop(b);
 /// ```
+#[must_use = "a semaphore does nothing unless its methods are called"]
 pub struct Semaphore {
-    /// Twice the number of free permits, plus `WAITED` while somebody may be on the list: one word, so that
-    /// giving a permit back and looking for waiters is one step.
+    /// Twice the number of free permits, plus `WAITED` while the list of waiters may not be empty: one word, so
+    /// that releasing a permit and looking for waiters is one step.
     state: AtomicUsize,
     waiters: WaitQueue,
-    /// Waiters that want several permits at once. While there are any, a release wakes everyone: one permit
+    /// Waiters that want several permits at once. While there are any, a release wakes every waiter: one permit
     /// may be of no use to the first in the queue and of use to the next.
-    greedy: AtomicUsize,
+    multi_waiters: AtomicUsize,
 }
 
 const WAITED: usize = 1;
 const PERMIT: usize = 2;
 
-/// Permits taken from a [`Semaphore`]; given back when dropped, also by a panic.
+/// Permits acquired from a [`Semaphore`]. They are released when it is dropped, also by a panic.
 #[must_use = "a permit that is dropped at once permits nothing"]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
@@ -47,76 +50,112 @@ pub struct Permit<'a> {
 }
 
 impl Semaphore {
-    /// Makes a semaphore with `permits` free permits.
-    ///
-    /// # Panics
-    /// If `permits` is more than half of `usize::MAX`.
-    #[must_use]
+    /// The greatest number of free permits: an eighth of `usize::MAX`.
+    pub const MAX_PERMITS: usize = usize::MAX / 8;
+
+    /// Makes a semaphore with `permits` free permits, at most [`MAX_PERMITS`](Self::MAX_PERMITS).
     pub fn new(permits: usize) -> Self {
         Self {
-            state: AtomicUsize::new(permits.checked_mul(PERMIT).expect("too many permits")),
+            state: AtomicUsize::new(permits.min(Self::MAX_PERMITS) * PERMIT),
             waiters: WaitQueue::new(),
-            greedy: AtomicUsize::new(0),
+            multi_waiters: AtomicUsize::new(0),
         }
     }
 
-    /// Waits for a permit and takes it.
+    /// Waits for a permit and acquires it.
     #[inline]
+    #[doc(alias = "wait")]
     pub fn acquire(&self) -> Permit<'_> {
         self.acquire_many(1)
     }
 
-    /// Waits until `n` permits are free at once and takes them.
+    /// Waits until `n` permits are free at once and acquires them.
+    ///
+    /// For more than [`MAX_PERMITS`](Self::MAX_PERMITS) it waits for ever.
     #[inline]
     pub fn acquire_many(&self, n: usize) -> Permit<'_> {
-        // Without a deadline the wait ends only with the permits taken.
+        // Without a deadline the wait ends only with the permits acquired.
         self.take(n, || None);
         self.permit(n)
     }
 
-    /// Takes a permit if one is free at this moment.
+    /// Acquires a permit if one is free at this moment.
+    ///
+    /// # Errors
+    /// [`WouldBlock`], if none is.
     #[inline]
-    pub fn try_acquire(&self) -> Option<Permit<'_>> {
+    pub fn try_acquire(&self) -> Result<Permit<'_>, WouldBlock> {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if as many are free at this moment.
+    /// Acquires `n` permits if as many are free at this moment.
+    ///
+    /// # Errors
+    /// [`WouldBlock`], if fewer are.
     #[inline]
-    pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
-        self.try_take(n).then(|| self.permit(n))
+    pub fn try_acquire_many(&self, n: usize) -> Result<Permit<'_>, WouldBlock> {
+        self.try_take(n).then(|| self.permit(n)).ok_or(WouldBlock)
     }
 
-    /// Waits for a permit for at most `timeout`. `None`: none was free in time.
-    pub fn acquire_for(&self, timeout: Duration) -> Option<Permit<'_>> {
+    /// Waits for a permit for at most `timeout` and acquires it.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if none was free in time.
+    pub fn acquire_for(&self, timeout: Duration) -> Result<Permit<'_>, TimedOut> {
         self.acquire_many_for(1, timeout)
     }
 
-    /// Waits for a permit until `deadline`. `None`: none was free in time.
-    pub fn acquire_until(&self, deadline: Instant) -> Option<Permit<'_>> {
-        self.take(1, || Some(deadline)).then(|| self.permit(1))
-    }
-
-    /// Waits for `n` permits for at most `timeout`. `None`: they were not free at once in time.
-    pub fn acquire_many_for(&self, n: usize, timeout: Duration) -> Option<Permit<'_>> {
-        self.take(n, || deadline(timeout)).then(|| self.permit(n))
-    }
-
-    /// Adds `n` permits and wakes as many waiters.
+    /// Waits for a permit until `deadline` and acquires it.
     ///
-    /// # Panics
-    /// If there would be more than half of `usize::MAX` free permits.
-    #[inline]
-    pub fn release(&self, n: usize) {
-        let added = n.checked_mul(PERMIT).expect("too many permits");
-        // Release: what was done under the permit is seen by whoever takes it.
-        let before = self.state.fetch_add(added, Ordering::Release);
-        assert!(before.checked_add(added).is_some(), "too many permits");
-        if before & WAITED != 0 {
-            self.wake(n);
-        }
+    /// # Errors
+    /// [`TimedOut`], if none was free in time.
+    pub fn acquire_until(&self, deadline: Instant) -> Result<Permit<'_>, TimedOut> {
+        self.acquire_many_until(1, deadline)
     }
 
-    /// How many permits are free at this moment.
+    /// Waits for `n` permits for at most `timeout` and acquires them.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if as many were not free at once in time.
+    pub fn acquire_many_for(&self, n: usize, timeout: Duration) -> Result<Permit<'_>, TimedOut> {
+        self.take(n, || deadline(timeout))
+            .then(|| self.permit(n))
+            .ok_or(TimedOut)
+    }
+
+    /// Waits for `n` permits until `deadline` and acquires them.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if as many were not free at once in time.
+    pub fn acquire_many_until(&self, n: usize, deadline: Instant) -> Result<Permit<'_>, TimedOut> {
+        self.take(n, || Some(deadline))
+            .then(|| self.permit(n))
+            .ok_or(TimedOut)
+    }
+
+    /// Adds `n` permits and wakes as many waiting threads.
+    ///
+    /// # Errors
+    /// [`OverRelease`], if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be free. None is added then.
+    #[inline]
+    pub fn release(&self, n: usize) -> Result<(), OverRelease> {
+        if n != 1 {
+            return self.release_within(n, Self::MAX_PERMITS);
+        }
+        // One instruction that reads nothing before. The room above `MAX_PERMITS` is enough for as many threads
+        // as there can be. Release: what was done under the permit is visible to whichever thread acquires it.
+        let before = self.state.fetch_add(PERMIT, Ordering::Release);
+        if before / PERMIT >= Self::MAX_PERMITS {
+            self.state.fetch_sub(PERMIT, Ordering::Relaxed);
+            return Err(OverRelease);
+        }
+        if before & WAITED != 0 {
+            self.wake(1);
+        }
+        Ok(())
+    }
+
+    /// Returns how many permits are free at this moment.
     #[must_use]
     pub fn available(&self) -> usize {
         self.state.load(Ordering::Acquire) / PERMIT
@@ -129,10 +168,27 @@ impl Semaphore {
         }
     }
 
+    /// Adds `n` permits unless more than `bound` would be free.
+    fn release_within(&self, n: usize, bound: usize) -> Result<(), OverRelease> {
+        let add = |state: usize| {
+            let free = (state / PERMIT).checked_add(n)?;
+            (free <= bound).then(|| state + n * PERMIT)
+        };
+        // Release: as in `release`.
+        let before = self
+            .state
+            .fetch_update(Ordering::Release, Ordering::Relaxed, add)
+            .map_err(|_| OverRelease)?;
+        if before & WAITED != 0 {
+            self.wake(n);
+        }
+        Ok(())
+    }
+
     #[cold]
     fn wake(&self, n: usize) {
-        // Read under the list's lock: who is on the list has been counted.
-        let count = || match self.greedy.load(Ordering::Relaxed) {
+        // Read under the list's lock: each waiter on the list has been counted.
+        let count = || match self.multi_waiters.load(Ordering::Relaxed) {
             0 => n,
             _ => usize::MAX,
         };
@@ -171,21 +227,21 @@ impl Semaphore {
 
     #[cold]
     fn take_slowly(&self, n: usize, deadline: Option<Instant>) -> bool {
-        let greedy = usize::from(n > 1);
+        let several = usize::from(n > 1);
         // Before the registration, under whose lock it is read.
-        self.greedy.fetch_add(greedy, Ordering::Relaxed);
+        self.multi_waiters.fetch_add(several, Ordering::Relaxed);
         let poll = || self.try_take(n).then_some(());
         // AcqRel: a release that comes before finds its permits taken by the poll that follows, one that
         // comes after sees the flag.
         let mark = || _ = self.state.fetch_or(WAITED, Ordering::AcqRel);
         let taken = self.waiters.wait_marked(deadline, mark, poll).is_some();
-        self.greedy.fetch_sub(greedy, Ordering::Relaxed);
+        self.multi_waiters.fetch_sub(several, Ordering::Relaxed);
         taken
     }
 }
 
 impl Permit<'_> {
-    /// Keeps the permits taken for good: give them back by [`Semaphore::release`], from any thread.
+    /// Gives up the obligation to release the permits. [`Semaphore::release`] releases them, from any thread.
     pub fn forget(self) {
         std::mem::forget(self);
     }
@@ -193,7 +249,8 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.semaphore.release(self.count);
+        // Fails only if other releases have filled the semaphore: then there is nothing to add.
+        let _ = self.semaphore.release(self.count);
     }
 }
 
@@ -213,21 +270,22 @@ impl fmt::Debug for Semaphore {
 
 /// A semaphore that never has more free permits than at its start.
 ///
-/// Its permits are plain [`release`](Self::release) calls, made by any thread; one too many is an error
-/// and changes nothing.
+/// Its permits have no guard: any thread may [`release`](Self::release) what any thread has acquired. One too many
+/// is an error and changes nothing.
 ///
 /// # Examples
 ///
 /// ```
-/// use threads::BoundedSemaphore;
+/// use threads::{BoundedSemaphore, OverRelease};
 ///
 /// let slots = BoundedSemaphore::new(1);
 /// slots.acquire();
 /// slots.release(1)?;
-/// assert!(slots.release(1).is_err());
+/// assert_eq!(slots.release(1), Err(OverRelease));
 /// # Ok::<(), threads::OverRelease>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "a semaphore does nothing unless its methods are called"]
 pub struct BoundedSemaphore {
     inner: Semaphore,
     bound: usize,
@@ -235,59 +293,53 @@ pub struct BoundedSemaphore {
 
 impl BoundedSemaphore {
     /// Makes a semaphore with `permits` free permits, which is also its bound.
-    #[must_use]
+    ///
+    /// It is at most [`Semaphore::MAX_PERMITS`].
     pub fn new(permits: usize) -> Self {
         Self {
             inner: Semaphore::new(permits),
-            bound: permits,
+            bound: permits.min(Semaphore::MAX_PERMITS),
         }
     }
 
-    /// Waits for a permit and takes it.
+    /// Waits for a permit and acquires it.
     pub fn acquire(&self) {
         self.inner.acquire().forget();
     }
 
-    /// Takes a permit if one is free at this moment, and returns whether it did.
-    #[must_use]
-    pub fn try_acquire(&self) -> bool {
-        self.inner.try_take(1)
-    }
-
-    /// Waits for a permit for at most `timeout`, and returns whether it was taken.
-    #[must_use]
-    pub fn acquire_for(&self, timeout: Duration) -> bool {
-        self.inner.take(1, || deadline(timeout))
-    }
-
-    /// Waits for a permit until `deadline`, and returns whether it was taken.
-    #[must_use]
-    pub fn acquire_until(&self, deadline: Instant) -> bool {
-        self.inner.take(1, || Some(deadline))
-    }
-
-    /// Gives `n` permits back and wakes as many waiters.
+    /// Acquires a permit if one is free at this moment.
     ///
     /// # Errors
-    /// [`OverRelease`], if more would be free than at the start; none is given back then.
-    pub fn release(&self, n: usize) -> Result<(), OverRelease> {
-        let add = |state: usize| {
-            let free = (state / PERMIT).checked_add(n)?;
-            (free <= self.bound).then(|| state + n * PERMIT)
-        };
-        // Release: as in `Semaphore::release`.
-        let before = self
-            .inner
-            .state
-            .fetch_update(Ordering::Release, Ordering::Relaxed, add)
-            .map_err(|_| OverRelease)?;
-        if before & WAITED != 0 {
-            self.inner.wake(n);
-        }
-        Ok(())
+    /// [`WouldBlock`], if none is.
+    pub fn try_acquire(&self) -> Result<(), WouldBlock> {
+        self.inner.try_acquire().map(Permit::forget)
     }
 
-    /// How many permits are free at this moment.
+    /// Waits for a permit for at most `timeout` and acquires it.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if none was free in time.
+    pub fn acquire_for(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.inner.acquire_for(timeout).map(Permit::forget)
+    }
+
+    /// Waits for a permit until `deadline` and acquires it.
+    ///
+    /// # Errors
+    /// [`TimedOut`], if none was free in time.
+    pub fn acquire_until(&self, deadline: Instant) -> Result<(), TimedOut> {
+        self.inner.acquire_until(deadline).map(Permit::forget)
+    }
+
+    /// Releases `n` permits and wakes as many waiting threads.
+    ///
+    /// # Errors
+    /// [`OverRelease`], if more would be free than at the start. None is released then.
+    pub fn release(&self, n: usize) -> Result<(), OverRelease> {
+        self.inner.release_within(n, self.bound)
+    }
+
+    /// Returns how many permits are free at this moment.
     #[must_use]
     pub fn available(&self) -> usize {
         self.inner.available()

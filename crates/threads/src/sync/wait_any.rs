@@ -5,15 +5,18 @@ use crate::park::{Waiter, deadline};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How `wait_any` looks at a thing; sealed, since it shows the crate's inside.
+/// What `wait_any` needs of a thing; sealed, since it shows the crate's inside.
 pub trait Source {
+    /// Returns whether the thing is ready.
     fn is_ready(&self) -> bool;
 
-    /// Wakes `waiter` once the thing becomes ready. The caller looks again afterwards.
+    /// Has `waiter` woken once the thing becomes ready. The caller looks again afterwards.
     fn listen(&self, waiter: &Arc<Waiter>);
 
-    /// Forgets `waiter`. A wake-up that it took from someone else is passed on.
-    fn unlisten(&self, waiter: &Arc<Waiter>);
+    /// Undoes `listen`. Returns whether the thing became ready in between, though it may not be any more.
+    ///
+    /// A wake-up that was meant for one thread is passed on, and does not count.
+    fn unlisten(&self, waiter: &Arc<Waiter>) -> bool;
 
     /// Does what makes the thing ready, if that is for the calling thread to do.
     fn help(&self) {}
@@ -24,9 +27,9 @@ pub trait Waitable: Source {}
 
 /// Waits until one of `things` is ready and returns its index, the smallest if there are several.
 ///
-/// Nothing is taken: a queue is ready when it has an item or is shut down, and another thread may be faster
-/// to take the item, so follow up with a `try_get`. A worker that waits for queued jobs of its own pool runs
-/// one of them. Without things there is nothing to wait for: the call waits for ever.
+/// Nothing is taken: a queue is ready when it has an item or is shut down. Another thread may be faster to take
+/// the item, so follow up with a `try_get`. An event that is set and cleared during the wait was ready. A worker
+/// that waits for queued jobs of its own pool runs one of them. Without things the call waits for ever.
 ///
 /// # Examples
 ///
@@ -40,6 +43,7 @@ pub trait Waitable: Source {}
 /// assert_eq!(wait_any(&[&stop, &orders]), 0);
 /// # Ok::<(), threads::PutError<&str>>(())
 /// ```
+#[doc(alias = "select")]
 pub fn wait_any(things: &[&dyn Waitable]) -> usize {
     loop {
         // Without a deadline the wait ends with something ready.
@@ -50,6 +54,8 @@ pub fn wait_any(things: &[&dyn Waitable]) -> usize {
 }
 
 /// Waits as [`wait_any`], for at most `timeout`.
+///
+/// A job that the calling worker runs itself is not cut short.
 ///
 /// # Errors
 /// [`TimedOut`], if none was ready in time.
@@ -67,26 +73,44 @@ pub fn wait_any_for(things: &[&dyn Waitable], timeout: Duration) -> Result<usize
     wait(things, deadline(timeout)).ok_or(TimedOut)
 }
 
+/// Waits as [`wait_any`], at most until `deadline`.
+///
+/// # Errors
+/// As [`wait_any_for`].
+pub fn wait_any_until(things: &[&dyn Waitable], deadline: Instant) -> Result<usize, TimedOut> {
+    wait(things, Some(deadline)).ok_or(TimedOut)
+}
+
 fn ready(things: &[&dyn Waitable]) -> Option<usize> {
     things.iter().position(|thing| thing.is_ready())
 }
 
+/// Looks at each thing once, and helps those in front of the first that is ready.
+fn ready_with_help(things: &[&dyn Waitable]) -> Option<usize> {
+    if let Some(index) = ready(things) {
+        return Some(index);
+    }
+    things.iter().position(|thing| {
+        thing.help();
+        thing.is_ready()
+    })
+}
+
 fn wait(things: &[&dyn Waitable], deadline: Option<Instant>) -> Option<usize> {
-    for thing in things {
-        if ready(things).is_none() {
-            thing.help();
-        }
+    if let Some(index) = ready_with_help(things) {
+        return Some(index);
     }
     loop {
-        if let Some(index) = ready(things) {
-            return Some(index);
-        }
         let waiter = Waiter::new();
         things.iter().for_each(|thing| thing.listen(&waiter));
         let woken = ready(things).is_some() || waiter.wait(deadline);
-        things.iter().for_each(|thing| thing.unlisten(&waiter));
-        if !woken {
-            return ready(things);
+        // Each is asked, so that none keeps the waiter.
+        let became_ready =
+            |(index, thing): (usize, &&dyn Waitable)| thing.unlisten(&waiter).then_some(index);
+        let passing = things.iter().enumerate().filter_map(became_ready).min();
+        let index = ready(things).into_iter().chain(passing).min();
+        if index.is_some() || !woken {
+            return index;
         }
     }
 }

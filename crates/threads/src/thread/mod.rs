@@ -183,9 +183,9 @@ impl<T> Source for Thread<T> {
         self.info().joiners().register(waiter.clone());
     }
 
-    fn unlisten(&self, waiter: &Arc<Waiter>) {
-        // The end wakes everyone, so there is nobody to pass a wake-up on to.
-        self.info().joiners().unregister(waiter);
+    fn unlisten(&self, waiter: &Arc<Waiter>) -> bool {
+        // The end wakes every waiter, so there is none to pass a wake-up on to.
+        !self.info().joiners().unregister(waiter)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::common::{LONG, SHORT, within_limit};
 use std::sync::Arc;
 use std::time::Instant;
-use threads::{Condition, Lock, Queue, Thread, spawn};
+use threads::{Condition, Lock, Queue, Thread, TimedOut, spawn};
 
 #[derive(Default)]
 struct Shared {
@@ -58,7 +58,7 @@ fn a_surplus_notification_is_not_remembered() {
     let (lock, changed) = (Lock::new(()), Condition::new());
     assert_eq!(changed.notify(3), 0);
     assert_eq!(changed.notify_all(), 0);
-    assert!(!changed.wait_for(&mut lock.lock(), SHORT));
+    assert_eq!(changed.wait_for(&mut lock.lock(), SHORT), Err(TimedOut));
 }
 
 #[test]
@@ -66,13 +66,21 @@ fn a_timed_wait_returns_with_the_lock_held_and_not_early() {
     let (lock, changed) = (Lock::new(1), Condition::new());
     let mut guard = lock.lock();
     let start = Instant::now();
-    assert!(!changed.wait_for(&mut guard, SHORT));
+    assert_eq!(changed.wait_for(&mut guard, SHORT), Err(TimedOut));
     assert!(start.elapsed() >= SHORT);
-    assert!(!changed.wait_until(&mut guard, start));
+    assert_eq!(changed.wait_until(&mut guard, start), Err(TimedOut));
     assert!(lock.try_lock().is_none());
     *guard = 2;
-    assert!(!changed.wait_while_until(&mut guard, |n| *n == 2, start));
-    assert!(changed.wait_while_until(&mut guard, |n| *n == 1, start));
+    assert!(
+        changed
+            .wait_while_until(&mut guard, start, |n| *n == 2)
+            .is_err()
+    );
+    assert!(
+        changed
+            .wait_while_until(&mut guard, start, |n| *n == 1)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -107,7 +115,7 @@ fn a_predicate_is_checked_again_after_each_notification() {
         let other = shared.clone();
         let mut thread = spawn(move || {
             let mut n = other.0.lock();
-            assert!(other.1.wait_while_for(&mut n, |n| *n < 3, LONG));
+            assert!(other.1.wait_while_for(&mut n, LONG, |n| *n < 3).is_ok());
             *n
         })
         .unwrap();
@@ -146,8 +154,8 @@ fn a_condition_serves_again_and_again() {
 fn one_condition_serves_several_locks() {
     let changed = Condition::new();
     let (a, b) = (Lock::new('a'), Lock::new(1));
-    assert!(!changed.wait_for(&mut a.lock(), SHORT));
-    assert!(!changed.wait_for(&mut b.lock(), SHORT));
+    assert_eq!(changed.wait_for(&mut a.lock(), SHORT), Err(TimedOut));
+    assert_eq!(changed.wait_for(&mut b.lock(), SHORT), Err(TimedOut));
 }
 
 #[test]

@@ -41,7 +41,8 @@ fn a_condition_releases_every_level_of_a_reentrant_lock() {
         assert!(
             shared
                 .1
-                .wait_while_for(&mut inner, |ready| !ready.get(), LONG)
+                .wait_while_for(&mut inner, LONG, |ready| !ready.get())
+                .is_ok()
         );
         assert!(outer.get());
         setter.join().unwrap();
@@ -67,7 +68,7 @@ fn a_fair_lock_passes_from_hand_to_hand() {
         assert!(lock.try_lock().is_none() && lock.lock_for(SHORT).is_none());
         drop(held);
         let changed = Condition::new();
-        assert!(!changed.wait_for(&mut lock.lock(), SHORT));
+        assert!(changed.wait_for(&mut lock.lock(), SHORT).is_err());
     });
 }
 

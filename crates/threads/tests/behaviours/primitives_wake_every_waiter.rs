@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
-use threads::{BoundedSemaphore, Event, Latch, OverRelease, Semaphore, spawn};
+use threads::{
+    BoundedSemaphore, Event, Latch, OverRelease, Semaphore, TimedOut, WouldBlock, spawn,
+};
 
 #[test]
 fn a_semaphore_admits_as_many_as_it_has_permits() {
@@ -38,10 +40,10 @@ fn release_frees_as_many_as_asked_even_above_the_start() {
             .map(|_| semaphore.clone())
             .map(|semaphore| spawn(move || semaphore.acquire().forget()).unwrap())
             .collect();
-        semaphore.release(3);
+        semaphore.release(3).unwrap();
         until(|| threads.iter().filter(|thread| !thread.is_alive()).count() == 3);
-        assert!(semaphore.try_acquire().is_none());
-        semaphore.release(7);
+        assert!(semaphore.try_acquire().is_err());
+        semaphore.release(7).unwrap();
         threads
             .into_iter()
             .for_each(|mut thread| thread.join().unwrap());
@@ -55,9 +57,9 @@ fn a_permit_may_be_given_back_by_another_thread() {
         // What Python's plain lock allows, and a guard does not.
         let semaphore = Arc::new(Semaphore::new(1));
         semaphore.acquire().forget();
-        assert!(semaphore.try_acquire().is_none());
+        assert!(semaphore.try_acquire().is_err());
         let other = semaphore.clone();
-        let mut thread = spawn(move || other.release(1)).unwrap();
+        let mut thread = spawn(move || other.release(1).unwrap()).unwrap();
         semaphore.acquire().forget();
         thread.join().unwrap();
         assert_eq!(semaphore.available(), 0);
@@ -72,7 +74,7 @@ fn a_permit_comes_back_after_a_panic() {
         panic!("with a permit");
     }));
     assert!(outcome.is_err());
-    assert!(semaphore.try_acquire().is_some());
+    assert!(semaphore.try_acquire().is_ok());
 }
 
 #[test]
@@ -80,12 +82,13 @@ fn a_timed_acquire_takes_nothing_and_is_not_early() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.acquire();
     let start = Instant::now();
-    assert!(semaphore.acquire_for(SHORT).is_none());
+    assert_eq!(semaphore.acquire_for(SHORT).err(), Some(TimedOut));
     assert!(start.elapsed() >= SHORT);
-    assert!(semaphore.acquire_until(start).is_none());
+    assert!(semaphore.acquire_until(start).is_err());
     drop(held);
-    assert!(semaphore.acquire_many_for(2, SHORT).is_none());
-    assert!(semaphore.try_acquire_many(1).is_some());
+    assert!(semaphore.acquire_many_for(2, SHORT).is_err());
+    assert!(semaphore.acquire_many_until(2, start).is_err());
+    assert!(semaphore.try_acquire_many(1).is_ok());
 }
 
 #[test]
@@ -95,10 +98,10 @@ fn a_large_request_does_not_hold_up_a_small_one() {
         let (large, small) = (semaphore.clone(), semaphore.clone());
         let mut large = spawn(move || large.acquire_many(3).forget()).unwrap();
         let mut small = spawn(move || small.acquire().forget()).unwrap();
-        semaphore.release(1);
+        semaphore.release(1).unwrap();
         small.join().unwrap();
-        semaphore.release(1);
-        semaphore.release(2);
+        semaphore.release(1).unwrap();
+        semaphore.release(2).unwrap();
         large.join().unwrap();
         assert_eq!(semaphore.available(), 0);
     });
@@ -109,8 +112,10 @@ fn a_bounded_semaphore_refuses_one_release_too_many() {
     let semaphore = BoundedSemaphore::new(2);
     assert_eq!(semaphore.release(1), Err(OverRelease));
     semaphore.acquire();
-    assert!(semaphore.try_acquire() && !semaphore.try_acquire());
-    assert!(!semaphore.acquire_for(SHORT) && !semaphore.acquire_until(Instant::now()));
+    assert_eq!(semaphore.try_acquire(), Ok(()));
+    assert_eq!(semaphore.try_acquire(), Err(WouldBlock));
+    assert_eq!(semaphore.acquire_for(SHORT), Err(TimedOut));
+    assert_eq!(semaphore.acquire_until(Instant::now()), Err(TimedOut));
     assert_eq!(semaphore.release(3), Err(OverRelease));
     assert_eq!(semaphore.release(2), Ok(()));
     assert_eq!(semaphore.available(), 2);
@@ -143,14 +148,14 @@ fn set_wakes_all_even_if_cleared_at_once() {
 }
 
 #[test]
-fn a_timed_wait_tells_the_flag() {
+fn a_timed_wait_returns_the_flag() {
     let event = Event::new();
     let start = Instant::now();
-    assert!(!event.wait_for(SHORT));
+    assert_eq!(event.wait_for(SHORT), Err(TimedOut));
     assert!(start.elapsed() >= SHORT);
-    assert!(!event.wait_until(start));
+    assert_eq!(event.wait_until(start), Err(TimedOut));
     event.set();
-    assert!(event.is_set() && event.wait_for(SHORT) && event.wait_until(start));
+    assert!(event.is_set() && event.wait_for(SHORT).is_ok() && event.wait_until(start).is_ok());
     event.wait();
     event.clear();
     assert!(!event.is_set());
@@ -160,10 +165,38 @@ fn a_timed_wait_tells_the_flag() {
 fn a_latch_opens_once_and_stays_open() {
     let latch = Latch::new(2);
     latch.count_down();
-    assert!(!latch.is_open() && !latch.wait_for(SHORT) && !latch.wait_until(Instant::now()));
+    assert!(!latch.is_open());
+    assert_eq!(latch.wait_for(SHORT), Err(TimedOut));
+    assert_eq!(latch.wait_until(Instant::now()), Err(TimedOut));
     latch.count_down();
     latch.count_down();
     assert_eq!(latch.count(), 0);
     latch.wait();
-    assert!(latch.wait_for(SHORT));
+    assert_eq!(latch.wait_for(SHORT), Ok(()));
+}
+
+#[test]
+fn absurd_numbers_of_permits_are_bounded_and_refused() {
+    const MOST: usize = Semaphore::MAX_PERMITS;
+    let semaphore = Semaphore::new(usize::MAX);
+    assert_eq!(semaphore.available(), MOST);
+    for n in [1, 2, MOST, usize::MAX / 2, usize::MAX / 2 + 1, usize::MAX] {
+        assert_eq!(semaphore.release(n), Err(OverRelease));
+        assert_eq!(semaphore.available(), MOST);
+    }
+    assert!(semaphore.try_acquire_many(usize::MAX).is_err());
+    assert!(semaphore.acquire_many_for(MOST + 1, SHORT).is_err());
+    let all = semaphore.acquire_many(MOST);
+    assert_eq!(semaphore.release(MOST), Ok(()));
+    // There is no room for what the permit gives back.
+    drop(all);
+    assert_eq!(semaphore.available(), MOST);
+
+    let bounded = BoundedSemaphore::new(usize::MAX);
+    assert_eq!(bounded.release(1), Err(OverRelease));
+    bounded.acquire();
+    assert_eq!(bounded.release(usize::MAX), Err(OverRelease));
+    assert_eq!(bounded.release(1), Ok(()));
+    assert_eq!(bounded.available(), MOST);
+    assert_eq!(Latch::new(usize::MAX).count(), usize::MAX);
 }

@@ -1,6 +1,6 @@
 //! One wait over several kinds of things: the first is found, and nobody else's wake-up is lost.
 
-use crate::common::{LONG, SHORT, within_limit};
+use crate::common::{LONG, SHORT, until, within_limit};
 use std::sync::Arc;
 use std::time::Instant;
 use threads::{
@@ -96,5 +96,33 @@ fn a_worker_waits_for_its_own_pools_jobs_without_blocking_it() {
             wait_any(&[&a, &b])
         });
         assert_eq!(job.result().unwrap(), 0);
+    });
+}
+
+/// Whether the system has put the thread to sleep.
+#[cfg(target_os = "linux")]
+fn is_asleep(thread: &threads::ThreadInfo) -> bool {
+    let Some(id) = thread.native_id() else {
+        return false;
+    };
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| rest.starts_with('S'))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_event_that_is_set_and_cleared_at_once_was_ready() {
+    within_limit(|| {
+        for _ in 0..20 {
+            let (event, other) = (Arc::new(Event::new()), Queue::<()>::unbounded());
+            let pulsed = event.clone();
+            let mut waiter = spawn(move || wait_any_for(&[&other, &*pulsed], LONG / 4)).unwrap();
+            until(|| is_asleep(waiter.info()));
+            event.set();
+            event.clear();
+            assert_eq!(waiter.join().unwrap(), Ok(1));
+        }
     });
 }
