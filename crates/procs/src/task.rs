@@ -44,7 +44,7 @@ pub trait Task: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     /// The types of the arguments and of the result, as they are written.
     const SIGNATURE: &'static str;
-    /// Where the function is written: distinguishes functions of one name in several function bodies.
+    /// Place of the function in the source: distinguishes functions of one name in several function bodies.
     #[doc(hidden)]
     const PLACE: &'static str;
     /// Calls the function in this process.
@@ -70,7 +70,7 @@ const fn hash(mut state: u64, bytes: &[u8]) -> u64 {
     (state ^ 0xff).wrapping_mul(0x0100_0000_01b3)
 }
 
-/// Why a call on bytes gave no bytes.
+/// Error of a call on bytes.
 pub(crate) enum CallError {
     Arguments(DecodeError),
     Output(EncodeError),
@@ -126,7 +126,7 @@ pub(crate) fn find(id: u64) -> Option<&'static Entry> {
         .copied()
 }
 
-/// Whether two tasks answer to one id (a macro wrote both in one place): then neither can be meant.
+/// Returns whether two tasks answer to one id (a macro wrote both in one place): then neither can be meant.
 pub(crate) fn is_ambiguous(id: u64) -> bool {
     TASKS.iter().filter(|entry| entry.id == id).count() > 1
 }

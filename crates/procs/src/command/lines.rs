@@ -12,7 +12,7 @@ impl<'a> LineSplitter<'a> {
         Self { each, searched: 0 }
     }
 
-    /// Hands over the complete lines, while `goes_on` returns true, and removes them from the buffer.
+    /// Passes the complete lines to the closure, while `goes_on` returns true, and removes them from the buffer.
     ///
     /// Each byte is searched once and moved at most once a call.
     pub(super) fn take_lines(&mut self, bytes: &mut Vec<u8>, mut goes_on: impl FnMut() -> bool) {
@@ -34,7 +34,7 @@ impl<'a> LineSplitter<'a> {
         self.searched = self.searched.saturating_sub(start);
     }
 
-    /// Hands over what is left: a last line without an end.
+    /// Passes the rest to the closure: a last line without a line break.
     pub(super) fn take_rest(&mut self, bytes: &mut Vec<u8>) {
         if !bytes.is_empty() {
             (self.each)(&String::from_utf8_lossy(bytes));

@@ -134,7 +134,7 @@ impl Drop for Program {
     }
 }
 
-/// What failed, in the words of the error.
+/// Describes the failed step for an error's text.
 fn describe(step: FailedStep, options: &ProgramOptions) -> String {
     let program = &options.program;
     match (step, &options.cwd) {
@@ -146,7 +146,7 @@ fn describe(step: FailedStep, options: &ProgramOptions) -> String {
     }
 }
 
-/// The options in the form that the system takes.
+/// Returns the options in the form that the system takes.
 fn execution(options: &ProgramOptions) -> Result<Execution, InvalidOption> {
     let program = c_string(&options.program)
         .ok_or_else(|| InvalidOption::Program(options.program.clone()))?;
@@ -179,7 +179,7 @@ fn c_string(text: &OsStr) -> Option<CString> {
     CString::new(text.as_bytes()).ok()
 }
 
-/// The environment of this process with changes, as `KEY=value`.
+/// Returns the environment of this process with changes, as `KEY=value`.
 fn environment(changes: &[(OsString, OsString)]) -> Result<Vec<CString>, InvalidOption> {
     for (name, value) in changes {
         check_variable(name, Some(value))?;

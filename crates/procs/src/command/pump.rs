@@ -28,7 +28,7 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// Maximum number of bytes that are moved at once.
 const STEP: usize = 64 * 1024;
 
-/// How the run of a program came to its end.
+/// Reason for which the run of a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// By itself, or by a signal that this process did not send.
@@ -55,7 +55,7 @@ pub(super) struct Pump<'a> {
     program: Program,
     bounds: Bounds,
     state: State,
-    /// Why its tree, or a part of it, goes on.
+    /// The error for which its tree, or a part of it, was not killed.
     not_killed: Option<SignalError>,
     input: Input,
     outputs: [Captured; 2],
@@ -145,7 +145,7 @@ impl<'a> Pump<'a> {
         Ok(matches!(self.state, State::Running) && polled[0].revents != 0)
     }
 
-    /// Hands over the lines that are complete. The deadline is that of the program: one that has ended is not late.
+    /// Passes the complete lines to the closure. The deadline applies to the program only: it is not checked after its end.
     fn hand_over_lines(&mut self) {
         let Some(lines) = &mut self.lines else { return };
         let (program, deadline) = (&self.program, self.bounds.deadline);
@@ -205,7 +205,8 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// The end, once both outputs are closed, or the time to read them is over and nothing of the program's is left there.
+    /// Returns the end, once both outputs are closed, or the time to read them is over and nothing of the program's is
+    /// left there.
     fn drained(&self, now: Instant) -> Option<End> {
         let State::Draining { end, until } = &self.state else {
             return None;
@@ -230,7 +231,7 @@ impl<'a> Pump<'a> {
         };
     }
 
-    /// Collects the program and hands over the last line, which has no end.
+    /// Collects the program and passes on the last line, which has no line break.
     fn finish(mut self, end: End) -> Output {
         let status = self.program.collect();
         if let (Some(lines), End::Exited) = (&mut self.lines, end) {
@@ -320,7 +321,7 @@ impl Captured {
     }
 }
 
-/// Whether the same call may succeed later.
+/// Returns whether the same call may succeed later.
 fn is_temporary(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

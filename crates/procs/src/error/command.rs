@@ -24,9 +24,9 @@ pub enum CommandError {
     /// The program exceeded a limit, and it or a process that it has started could not be killed: it goes on.
     #[non_exhaustive]
     NotKilled {
-        /// Why the signal was refused.
+        /// The reason for which the signal was refused.
         error: SignalError,
-        /// What the program wrote until then.
+        /// The output of the program until then.
         output: Box<Output>,
     },
     /// The program exited with a code other than 0, or was killed by a signal.
@@ -34,7 +34,7 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// The output and the exit status of the program, if it was started.
+    /// Returns the output and the exit status of the program, if it was started.
     pub fn output(&self) -> Option<&Output> {
         match self {
             Self::TimedOut(output) | Self::OutputLimit(output) | Self::Failed(output) => {

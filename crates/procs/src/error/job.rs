@@ -34,7 +34,7 @@ pub enum JobError {
     WorkerDied {
         /// The worker's process id.
         pid: u32,
-        /// How it ended: the code with which it exited, or the signal that killed it.
+        /// The code with which it exited, or the signal that killed it.
         status: ExitStatus,
         /// The resources that it used. A high peak memory beside SIGKILL suggests that it was killed for lack of memory.
         usage: ResourceUsage,
@@ -126,7 +126,7 @@ pub enum SubmitError<A> {
 }
 
 impl<A> SubmitError<A> {
-    /// The arguments.
+    /// Returns the arguments.
     pub fn into_args(self) -> A {
         match self {
             Self::Full(args) | Self::TimedOut(args) => args,

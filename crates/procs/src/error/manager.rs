@@ -13,17 +13,17 @@ pub enum ManagerError {
     ServerDied,
     /// No reply came within the proxy's time limit. The operation may have been done or not.
     TimedOut,
-    /// The object was freed, because its last proxy was dropped while this one was on its way; or it never was this
+    /// The object was freed, because its last proxy was dropped while this one was in transit; or it never was this
     /// manager's.
     Gone,
     /// The list has no such element.
     OutOfRange,
-    /// The proxy was turned into one of another kind on its way: the object is no dictionary, list, counter or value, as the
+    /// The proxy was turned into one of another kind in transit: the object is no dictionary, list, counter or value, as the
     /// method needs. It is unchanged.
     TypeMismatch,
     /// The value could not be encoded.
     Encode(EncodeError),
-    /// What is there is no value of the type.
+    /// The stored value is not of the type.
     Decode(DecodeError),
     /// A system call failed: too many open files.
     System(SystemError),

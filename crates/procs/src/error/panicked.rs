@@ -24,17 +24,17 @@ impl Panicked {
         }
     }
 
-    /// The message of the panic.
+    /// Returns the message of the panic.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The place in the source, as `file:line:column`.
+    /// Returns the place in the source, as `file:line:column`.
     pub fn location(&self) -> Option<&str> {
         self.location.as_deref()
     }
 
-    /// The stack of the other process at the panic. `None` unless `RUST_BACKTRACE` is set, and not to 0.
+    /// Returns the stack of the other process at the panic. `None` unless `RUST_BACKTRACE` is set, and not to 0.
     pub fn backtrace(&self) -> Option<&str> {
         self.backtrace.as_deref()
     }

@@ -18,7 +18,7 @@ pub enum ProcessError {
     Died {
         /// Its process id.
         pid: u32,
-        /// How it ended: the code with which it exited, or the signal that killed it.
+        /// The code with which it exited, or the signal that killed it.
         status: ExitStatus,
         /// The resources that it used. A high peak memory beside SIGKILL suggests that it was killed for lack of memory.
         usage: ResourceUsage,

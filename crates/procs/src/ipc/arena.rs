@@ -54,7 +54,7 @@ const KEPT: usize = 8;
 
 pub(super) struct Arena(SharedMap);
 
-/// Where a message lies.
+/// Location of a message in an arena.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     slot: u64,
@@ -65,7 +65,7 @@ impl Place {
     /// Size of a place in a packet, in bytes.
     pub(super) const SIZE: usize = 16;
 
-    /// The place as bytes of a packet; all zero for a message that is in no arena.
+    /// Returns the place as bytes of a packet; all zero for a message that is in no arena.
     pub(super) fn to_bytes(place: Option<Self>) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
         if let Some(place) = place {
@@ -75,7 +75,7 @@ impl Place {
         bytes
     }
 
-    /// The place in a packet. A message's number is never zero.
+    /// Returns the place in a packet. A message's number is never zero.
     pub(super) fn from_bytes(bytes: [u8; Self::SIZE]) -> Option<Self> {
         let (slot, number) = bytes.split_at(8);
         let number = u64::from_le_bytes(number.try_into().ok()?);
@@ -163,7 +163,7 @@ pub(super) struct Outgoing(Mutex<State>);
 struct State {
     arena: Option<Arc<Arena>>,
     misses: u32,
-    /// How often a slot had been freed when none was found.
+    /// The count of freed slots when none was found.
     freed: u32,
 }
 
@@ -202,7 +202,7 @@ impl Outgoing {
         state.arena.clone()
     }
 
-    /// Notes that no slot came free. Forgets the arena when none comes free any more.
+    /// Counts a wait in vain. Drops the arena when no slot has come free during several of them.
     fn miss(&self, arena: &Arc<Arena>) {
         let freed = arena.0.half_word(FREED).load(Relaxed);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,7 +264,7 @@ pub(super) struct Incoming(Mutex<Vec<(FileId, Arc<Arena>)>>);
 type FileId = (u64, u64);
 
 impl Incoming {
-    /// The arena of a descriptor that came with a message.
+    /// Returns the arena of a descriptor that came with a message.
     pub(super) fn arena(&self, file: OwnedFd) -> io::Result<Arc<Arena>> {
         let file = std::fs::File::from(file);
         let metadata = file.metadata()?;

@@ -440,7 +440,7 @@ fn make_room(packet: &mut Vec<u8>, length: usize) {
     }
 }
 
-/// The length and the place of a packet's value.
+/// Returns the length and the place of a packet's value.
 fn parse_header(packet: &[u8]) -> Option<(u64, Option<Place>)> {
     let (length, rest) = packet.split_first_chunk::<LENGTH>()?;
     let (place, _) = rest.split_first_chunk::<{ Place::SIZE }>()?;
@@ -476,7 +476,7 @@ pub struct TryReceiveIter<'a, T, U> {
     has_ended: bool,
 }
 
-/// The item for a result of `receive`, and whether no other follows.
+/// Returns the item for a result of `receive`, and whether no other follows.
 fn item<U>(result: Result<U, ReceiveError>) -> (Option<Result<U, ReceiveError>>, bool) {
     match result {
         Err(ReceiveError::Closed | ReceiveError::TimedOut) => (None, true),

@@ -35,7 +35,7 @@ use supervisor::caller_runs::DriverLock;
 /// Longest time for which a drop waits for killed workers. Only a process that the kernel cannot end takes longer.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
-/// How a pool is shut down. See [`Pool::shutdown`].
+/// Mode of a pool's shutdown. See [`Pool::shutdown`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shutdown {
@@ -365,7 +365,7 @@ impl Pool {
         self.shared.stop(Stop::WhenDone);
     }
 
-    /// Whether the pool is closed.
+    /// Returns whether the pool is closed.
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
     }

@@ -50,7 +50,7 @@ impl Reporter {
         }
     }
 
-    /// Whether tasks have ended since the last report.
+    /// Returns whether tasks have ended since the last report.
     pub(in crate::pool) fn has_news(&self, counters: &Counters) -> bool {
         self.progress.is_some() && counters.ended() != self.last_reported
     }

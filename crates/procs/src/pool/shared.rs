@@ -20,7 +20,7 @@ use crate::pool::callbacks::Callbacks;
 use crate::pool::job::batch::BatchSlice;
 use crate::pool::stats::Counters;
 
-/// How a pool ends. Of two requests the later variant wins.
+/// Mode of a pool's end. Of two requests the later variant wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::pool) enum Stop {
     /// No end was requested.
@@ -68,7 +68,7 @@ struct PoolStatus {
     ended: bool,
 }
 
-/// Why a slice was not enqueued.
+/// Reason for which a slice was not enqueued.
 pub(in crate::pool) enum Refused {
     /// The pool is closed. The slice has ended in that error.
     Closed,
@@ -172,7 +172,7 @@ impl Shared {
         self.notifier.wake();
     }
 
-    /// Whether the pool is closed.
+    /// Returns whether the pool is closed.
     pub(in crate::pool) fn is_closed(&self) -> bool {
         self.queue().refusal.is_some()
     }
@@ -231,7 +231,7 @@ impl Shared {
         }
     }
 
-    /// Whether `build` still waits for the workers.
+    /// Returns whether `build` still waits for the workers.
     pub(in crate::pool) fn is_starting(&self) -> bool {
         self.status().starting
     }

@@ -18,7 +18,7 @@ use crate::wire::Role;
 use crate::wire::attachments;
 use crate::wire::marker;
 
-/// What a new process is to be like. Made by [`Process::builder`].
+/// Configuration of a new process. Made by [`Process::builder`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing before spawn"]
 pub struct ProcessBuilder {
@@ -28,7 +28,7 @@ pub struct ProcessBuilder {
 }
 
 impl ProcessBuilder {
-    /// The name that [`current`](crate::current) gives in the process and that tools show (its first 15 bytes).
+    /// Sets the name that [`current`](crate::current) gives in the process and that tools show (its first 15 bytes).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -54,25 +54,25 @@ impl ProcessBuilder {
         self
     }
 
-    /// The working directory of the process.
+    /// Sets the working directory of the process.
     pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
         self.options.cwd = Some(directory.into());
         self
     }
 
-    /// The standard input of the process: nothing, if this is not called.
+    /// Sets the standard input of the process. Default: empty.
     pub fn stdin(mut self, stdin: Stdio) -> Self {
         self.options.streams.0[0] = Some(stdin);
         self
     }
 
-    /// The standard output of the process: this process's, if this is not called.
+    /// Sets the standard output of the process. Default: this process's.
     pub fn stdout(mut self, stdout: Stdio) -> Self {
         self.options.streams.0[1] = Some(stdout);
         self
     }
 
-    /// The standard error of the process: this process's, if this is not called.
+    /// Sets the standard error of the process. Default: this process's.
     pub fn stderr(mut self, stderr: Stdio) -> Self {
         self.options.streams.0[2] = Some(stderr);
         self
@@ -84,7 +84,7 @@ impl ProcessBuilder {
         self
     }
 
-    /// How the process comes to be: from the fork server, if this is not called.
+    /// Sets the start method. Default: [`StartMethod::ForkServer`].
     pub fn start_method(mut self, method: StartMethod) -> Self {
         self.options.method = method;
         self

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::thread;
 
-/// How many CPUs this process may use: at least 1.
+/// Returns the number of CPUs that this process may use: at least 1.
 ///
 /// Counts what the affinity mask allows, and no more than the CPU quota of the control group (version 1 or 2), so that
 /// a container limited to two CPUs of sixty-four gets 2.

@@ -18,7 +18,7 @@ use crate::sys::{self, SIGKILL, SIGSTOP};
 /// Upper bound of the looks for new processes in a tree. The second look of an ordinary tree finds nothing new.
 const MAX_LOOKS: u32 = 100;
 
-/// How long killed processes may take to end before the last look.
+/// Time limit for killed processes to end before the last look.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Kills a process and all its descendants. The caller holds a pidfd of the process, which must be a subreaper.
@@ -101,7 +101,7 @@ fn open_child(parent: u32, child: u32) -> Option<OwnedFd> {
     (parent_of(child)? == parent).then_some(pidfd)
 }
 
-/// The children of a process, those that have ended but are not collected included.
+/// Returns the children of a process, those that have ended but are not collected included.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
@@ -121,14 +121,14 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     children
 }
 
-/// The children of a process, by a look at every process.
+/// Returns the children of a process, by a look at every process.
 fn scan_for_children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
 }
 
-/// The parent of a process, as `/proc` has it.
+/// Returns the parent of a process, from `/proc`.
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything; the state and the parent follow it.

@@ -26,10 +26,10 @@ pub enum Fork {
 /// Children whose handles were dropped while they ran. Collected whenever another one is forked or dropped.
 static DETACHED: Mutex<Vec<OwnedFd>> = Mutex::new(Vec::new());
 
-/// How often this memory was duplicated.
+/// Number of times that this memory was duplicated.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// Another number in a forked child than in its parent, for what belongs to one process only.
+/// Returns a number that differs between a process and its forked children.
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Relaxed)
 }
@@ -130,7 +130,7 @@ pub struct ForkedChild {
 }
 
 impl ForkedChild {
-    /// The child's process id.
+    /// Returns the child's process id.
     pub fn pid(&self) -> u32 {
         self.pid
     }
@@ -153,7 +153,7 @@ impl ForkedChild {
         self.join_until(Instant::now().checked_add(time))
     }
 
-    /// How the child ended; `None` while it runs.
+    /// Returns the exit status of the child, or `None` while it runs.
     pub fn try_join(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             self.status = match sys::reap(self.pidfd.as_fd()) {

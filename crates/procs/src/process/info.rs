@@ -16,12 +16,13 @@ impl ProcessInfo {
         Self { pid, name }
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// The name: `MainProcess` for a program that this crate has not started; otherwise the one given to the builder, or
+    /// Returns the name: `MainProcess` for a program that this crate has not started; otherwise the one given to the
+    /// builder, or
     /// `Process-N` or `Worker-N`.
     pub fn name(&self) -> &str {
         &self.name

@@ -34,7 +34,7 @@ pub(crate) type Outcome = Result<Vec<u8>, ProcessError>;
 /// Upper bound of the time between the end of a process and its publication by the monitor.
 const PUBLICATION_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the handle and the monitor share about a process.
+/// State of a process, shared by its handle and the monitor.
 pub(crate) struct ProcessState {
     pid: u32,
     pidfd: OwnedFd,
@@ -141,7 +141,7 @@ pub struct Process<R> {
 }
 
 impl Process<()> {
-    /// A process with a name, options or a tie to its handle.
+    /// Returns a builder for a process with a name, options or a tie to its handle.
     ///
     /// ```
     /// use procs::Process;
@@ -174,13 +174,14 @@ impl<R> Process<R> {
         }
     }
 
-    /// The process id. After the end the system may give the number to another process; signals sent through this
+    /// Returns the process id. After the end the system may give the number to another process; signals sent through
+    /// this
     /// handle do not reach that one.
     pub fn pid(&self) -> u32 {
         self.state.pid
     }
 
-    /// The name: the builder's, or `Process-N`.
+    /// Returns the name: the builder's, or `Process-N`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -224,19 +225,19 @@ impl<R> Process<R> {
         self.pipes.stderr.take()
     }
 
-    /// How the process ended, or `None` while it runs.
+    /// Returns the exit status of the process, or `None` while it runs.
     #[doc(alias = "exitcode")]
     #[doc(alias = "returncode")]
     pub fn exit_status(&self) -> Option<ExitStatus> {
         self.wait_until(Some(Instant::now())).status
     }
 
-    /// Whether the process runs.
+    /// Returns whether the process runs.
     pub fn is_alive(&self) -> bool {
         self.exit_status().is_none()
     }
 
-    /// Whether the pidfd is readable: the process has ended.
+    /// Returns whether the pidfd is readable: the process has ended.
     fn has_ended(&self) -> bool {
         sys::is_readable(self.state.as_fd())
     }
@@ -297,7 +298,7 @@ impl<R: DeserializeOwned> Process<R> {
             .unwrap_or(Err(ProcessError::TimedOut))
     }
 
-    /// What [`join`](Self::join) returns, if the process has ended; `None` while it runs.
+    /// Returns what [`join`](Self::join) returns if the process has ended, or `None` while it runs.
     #[doc(alias = "try_wait")]
     pub fn try_join(&mut self) -> Option<Result<R, ProcessError>> {
         self.join_until(Some(Instant::now()))

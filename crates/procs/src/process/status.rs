@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How a process ended: with an exit code, or by a signal.
+/// Exit status of a process: an exit code, or the signal that killed it.
 ///
 /// If another part of the program collected the child first (a `waitpid(-1)`, or SIGCHLD set to "ignore"), the kernel keeps
 /// no status, and both [`code`](Self::code) and [`signal`](Self::signal) are `None`.
@@ -44,17 +44,17 @@ impl ExitStatus {
         }
     }
 
-    /// The exit code, if the process exited.
+    /// Returns the exit code, if the process exited.
     pub fn code(&self) -> Option<i32> {
         self.code
     }
 
-    /// The number of the signal that killed the process, if one did.
+    /// Returns the number of the signal that killed the process, if one did.
     pub fn signal(&self) -> Option<i32> {
         self.signal
     }
 
-    /// Whether the process exited with code 0.
+    /// Returns whether the process exited with code 0.
     pub fn success(&self) -> bool {
         self.code == Some(0)
     }
@@ -76,7 +76,7 @@ impl fmt::Display for ExitStatus {
     }
 }
 
-/// The usual name of a signal.
+/// Returns the usual name of a signal.
 fn signal_name(signal: i32) -> &'static str {
     match signal {
         libc::SIGABRT => "SIGABRT: aborted",
@@ -107,17 +107,17 @@ pub struct ResourceUsage {
 }
 
 impl ResourceUsage {
-    /// CPU time spent in its own code.
+    /// Returns the CPU time that the process spent in user mode.
     pub fn user_time(&self) -> Duration {
         self.user
     }
 
-    /// CPU time that the kernel spent for it.
+    /// Returns the CPU time that the kernel spent for the process.
     pub fn system_time(&self) -> Duration {
         self.system
     }
 
-    /// The peak of its resident memory, in bytes.
+    /// Returns the peak of the process's resident memory, in bytes.
     pub fn peak_memory(&self) -> u64 {
         self.peak_memory
     }

@@ -41,24 +41,25 @@ enum Kind {
 }
 
 impl Stdio {
-    /// The stream that this process has at the moment of the start.
+    /// Uses the stream that this process has at the moment of the start.
     pub fn inherit() -> Self {
         Self(Kind::Inherit)
     }
 
-    /// The null device: reads return end of file, writes are discarded.
+    /// Uses the null device: reads return end of file, writes are discarded.
     pub fn null() -> Self {
         Self(Kind::Null)
     }
 
-    /// A pipe, whose other end is on the handle: [`Process::take_stdin`](crate::Process::take_stdin) and the like.
+    /// Makes a pipe, whose other end is on the handle: [`Process::take_stdin`](crate::Process::take_stdin) and the
+    /// like.
     ///
     /// The process blocks once the pipe (64 KiB) is full: read to end of file before joining.
     pub fn piped() -> Self {
         Self(Kind::Piped)
     }
 
-    /// A file, a socket or another owner of a descriptor. Processes that are made with it share its position.
+    /// Uses a file, a socket or another owner of a descriptor. Processes that are made with it share its position.
     pub fn file(owner: impl Into<OwnedFd>) -> Self {
         Self(Kind::File(Arc::new(owner.into())))
     }

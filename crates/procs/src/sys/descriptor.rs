@@ -59,7 +59,8 @@ pub(crate) fn await_hang_up(socket: BorrowedFd<'_>, process: Option<BorrowedFd<'
     while !matches!(poll(&mut descriptors, None), Ok(1..)) {}
 }
 
-/// Whether a descriptor is readable now. A pidfd is readable once its process has ended. Returns false if the kernel has no
+/// Returns whether a descriptor is readable now. A pidfd is readable once its process has ended. Returns false if the
+/// kernel has no
 /// memory for the poll.
 pub(crate) fn is_readable(descriptor: BorrowedFd<'_>) -> bool {
     await_readable(descriptor, Duration::ZERO)
@@ -133,7 +134,7 @@ fn socket_option(socket: BorrowedFd<'_>, option: libc::c_int) -> Option<libc::c_
     (result == 0).then_some(value)
 }
 
-/// Whether a descriptor is a stream socket of the Unix domain.
+/// Returns whether a descriptor is a stream socket of the Unix domain.
 pub(crate) fn is_unix_stream(descriptor: BorrowedFd<'_>) -> bool {
     is_unix(descriptor, libc::SOCK_STREAM)
 }
@@ -200,7 +201,7 @@ pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(raw[0]), OwnedFd::from_raw_fd(raw[1])) })
 }
 
-/// Whether a descriptor is a socket of the kind that [`packet_pair`] makes.
+/// Returns whether a descriptor is a socket of the kind that [`packet_pair`] makes.
 pub(crate) fn is_unix_packet(descriptor: BorrowedFd<'_>) -> bool {
     is_unix(descriptor, libc::SOCK_SEQPACKET)
 }
@@ -226,7 +227,7 @@ pub(crate) fn replace_stream(target: RawFd, descriptor: BorrowedFd<'_>) -> io::R
     owned(unsafe { libc::dup2(descriptor.as_raw_fd(), target) }).map(drop)
 }
 
-/// Whether a standard stream is open.
+/// Returns whether a standard stream is open.
 pub(crate) fn is_open(descriptor: BorrowedFd<'_>) -> bool {
     // SAFETY: F_GETFD touches no memory.
     unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFD) >= 0 }

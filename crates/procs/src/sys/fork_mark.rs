@@ -22,7 +22,7 @@ impl ForkMark {
         Self::Word(word)
     }
 
-    /// Whether this is the process that was marked, and not a copy of it.
+    /// Returns whether this is the process that was marked, and not a copy of it.
     pub(crate) fn is_original(&self) -> bool {
         match self {
             Self::Word(word) => word.load(Relaxed) != 0,

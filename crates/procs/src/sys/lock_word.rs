@@ -63,7 +63,7 @@ thread_local! {
     };
 }
 
-/// The word of the process's generation, a number that differs between a process and its forked copies.
+/// Returns the word of the process's generation, a number that differs between a process and its forked copies.
 fn generation_word() -> &'static AtomicU64 {
     static WORD: OnceLock<&'static AtomicU64> = OnceLock::new();
     // Used where the kernel cannot clear the word in copies: a copy then has its parent's generation.
@@ -228,7 +228,7 @@ pub(crate) fn release(word: &AtomicU32) -> bool {
     seen & OWNER == record.id
 }
 
-/// A full memory barrier after a sequentially consistent swap, which on x86 is one by itself.
+/// Full memory barrier after a sequentially consistent swap, which on x86 is one by itself.
 #[inline]
 fn full_barrier_after_swap() {
     if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {

@@ -121,17 +121,17 @@ pub(super) fn send_at_once(socket: BorrowedFd<'_>, bytes: &[u8], passed: Borrowe
     usize::try_from(sent) == Ok(bytes.len())
 }
 
-/// Whether the kernel refuses a message because too many descriptors are in flight (`ETOOMANYREFS`).
+/// Returns whether the kernel refuses a message because too many descriptors are in flight (`ETOOMANYREFS`).
 pub(crate) fn is_crowded(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }
 
-/// Whether the kernel had no memory for a message. The same call may succeed a little later.
+/// Returns whether the kernel had no memory for a message. The same call may succeed a little later.
 pub(crate) fn is_out_of_memory(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
 }
 
-/// Whether a packet is too long for its socket's buffer.
+/// Returns whether a packet is too long for its socket's buffer.
 pub(crate) fn is_too_long(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EMSGSIZE)
 }

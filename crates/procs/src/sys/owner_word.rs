@@ -29,14 +29,14 @@ pub(super) fn thread_id() -> u32 {
     unsafe { libc::gettid() }.cast_unsigned()
 }
 
-/// Whether a thread with this id exists. Threads of other process-id namespaces seem not to exist.
+/// Returns whether a thread with this id exists. Threads of other process-id namespaces seem not to exist.
 pub(crate) fn thread_exists(id: u32) -> bool {
     // SAFETY: kill takes two integers, and signal 0 is never delivered.
     let result = unsafe { libc::kill(id.cast_signed(), 0) };
     result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }
 
-/// Whether a thread of this process has this id.
+/// Returns whether a thread of this process has this id.
 pub(super) fn is_thread_of_this_process(id: u32) -> bool {
     // SAFETY: getpid has no arguments; tgkill takes three integers, and signal 0 is never delivered.
     let result = unsafe {
@@ -50,12 +50,12 @@ pub(super) fn is_thread_of_this_process(id: u32) -> bool {
     result == 0
 }
 
-/// Whether the word is that of a dead owner. Other processes may have overwritten it.
+/// Returns whether the word is that of a dead owner. Other processes may have overwritten it.
 pub(crate) fn says_owner_died(word: &AtomicU32) -> bool {
     word.load(Acquire) & OWNER_DIED != 0
 }
 
-/// Whether no thread owns the lock, or its owner has died.
+/// Returns whether no thread owns the lock, or its owner has died.
 pub(crate) fn says_unowned(word: &AtomicU32) -> bool {
     matches!(word.load(Acquire), 0) || says_owner_died(word)
 }

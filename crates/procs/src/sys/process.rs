@@ -193,7 +193,7 @@ pub(crate) fn become_subreaper() {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, one, zero, zero, zero) };
 }
 
-/// Whether this process has children, including those that have ended and were not collected.
+/// Returns whether this process has children, including those that have ended and were not collected.
 pub(crate) fn has_children() -> bool {
     // SAFETY: siginfo_t is plain C data, for which all zeroes is a valid value.
     let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
@@ -233,7 +233,7 @@ pub(crate) fn kill_group_of_ended(pid: u32, pidfd: BorrowedFd<'_>) {
     }
 }
 
-/// Whether a child has ended and still waits for its collection.
+/// Returns whether a child has ended and still waits for its collection.
 fn has_ended_uncollected(pidfd: BorrowedFd<'_>) -> bool {
     // SAFETY: siginfo_t is plain C data, for which all zeroes is a valid value.
     let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
@@ -265,7 +265,7 @@ pub(crate) fn name_process(name: &str) {
     let _ = std::fs::write("/proc/self/comm", &name.as_bytes()[..name.len().min(15)]);
 }
 
-/// Whether the calling thread is the main thread of the process.
+/// Returns whether the calling thread is the main thread of the process.
 pub(crate) fn is_main_thread() -> bool {
     // SAFETY: gettid has no preconditions and never fails.
     let thread = unsafe { libc::gettid() };

@@ -179,7 +179,7 @@ fn change_signal_mask(how: c_int, mask: u64) -> u64 {
     previous
 }
 
-/// The child's code. It allocates nothing, locks nothing and does not unwind.
+/// Returns the child's code. It allocates nothing, locks nothing and does not unwind.
 extern "C" fn child(task: *mut c_void) -> c_int {
     // SAFETY: the pointer is to the parent's task, which nothing else uses until this function has ended.
     let task = unsafe { &mut *task.cast::<ChildTask<'_>>() };

@@ -283,7 +283,7 @@ impl<'a> RobustLock<'a> {
         is_intact
     }
 
-    /// Whether the calling thread owns the lock.
+    /// Returns whether the calling thread owns the lock.
     #[inline]
     pub(crate) fn is_owned(&self) -> bool {
         self.owner.load(Relaxed) == this_thread().id
@@ -374,7 +374,7 @@ impl LockPage {
         unsafe { AtomicU32::from_ptr(self.start.add(self.size - distance).as_ptr().cast()) }
     }
 
-    /// Whether a thread of this process owns a lock of the page, or died while it owned one.
+    /// Returns whether a thread of this process owns a lock of the page, or died while it owned one.
     pub(crate) fn is_listed(&self) -> bool {
         (0..LOCKS_PER_PAGE).any(|number| self.lock(number).owner.load(Relaxed) != 0)
     }

@@ -33,7 +33,7 @@ pub(crate) enum Tag {
 }
 
 impl Tag {
-    /// Whether the record ends a task.
+    /// Returns whether the record ends a task.
     pub(crate) fn is_result(self) -> bool {
         matches!(
             self,
@@ -83,7 +83,7 @@ pub(crate) struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// Whether the record is whole and belongs to the job of this number.
+    /// Returns whether the record is whole and belongs to the job of this number.
     pub(crate) fn is_of(&self, job: u64) -> bool {
         self.checksum == checksum(job, self.tag, self.payload)
     }

@@ -1,4 +1,4 @@
-//! The way to a manager's process: connections, which the proxies of this process share.
+//! The client's side of a manager: connections to its process, which the proxies of this process share.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -22,24 +22,24 @@ use super::protocol::{
 };
 use super::random;
 
-/// How long a manager that lives may not answer a new connection.
+/// Time limit for a running manager to answer a new connection.
 const ACCEPTANCE: Duration = Duration::from_secs(10);
 
-/// How long the drop of a proxy waits for a manager that stands still.
+/// Time limit of a proxy's drop for a manager that does not answer.
 const RELEASE: Duration = Duration::from_millis(100);
 
-/// How many connections nobody uses are kept for the next calls.
+/// Maximum number of idle connections that are kept for the next calls.
 const KEPT: usize = 64;
 
-/// Where a manager's process is, and how to show that one may talk to it. The name is one that only Linux has: no file, and
-/// gone with the process.
+/// The address of a manager's process, and the secret that authenticates a client. The name is in Linux's abstract
+/// namespace: it is no file, and ends with the process.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Server {
     name: [u8; 16],
     secret: [u8; 16],
 }
 
-/// Omits the secret: it is the only thing that keeps others from the manager's objects.
+/// Omits the secret, which alone protects the manager's objects from other programs.
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
@@ -48,7 +48,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// A connection that nobody uses, and the process that made it: a forked child has it too.
+/// An idle connection, and the process that made it. A forked child inherits it, and must not use it.
 struct Idle {
     server: Server,
     generation: u32,
@@ -71,7 +71,7 @@ impl Server {
     }
 
     pub(super) fn is_secret(&self, secret: [u8; 16]) -> bool {
-        // Without a look at how far it is right.
+        // In constant time: the duration does not tell how many bytes are equal.
         let difference = |(a, b): (&u8, &u8)| a ^ b;
         self.secret
             .iter()
@@ -94,7 +94,7 @@ impl Server {
         self.forget();
     }
 
-    /// Forgets the connections that nobody uses.
+    /// Closes the idle connections.
     fn forget(&self) {
         idle().retain(|idle| idle.server != *self);
     }
@@ -118,12 +118,11 @@ impl Server {
         Some(idle.swap_remove(index).stream)
     }
 
-    /// Makes a connection. An error means that the process has ended, that it does not answer in time, or that the system
-    /// refuses.
+    /// Connects to the process. Fails if the process has ended, does not answer in time, or if a system call fails.
     fn connect(&self, deadline: Instant) -> io::Result<UnixStream> {
         loop {
             let retry = match sys::connect_to_abstract(self.name().as_bytes()) {
-                // The queue of the process is full: it is busy or stands still.
+                // The process's backlog is full: it is busy or stopped.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => true,
                 Err(error) => return Err(error),
                 Ok(socket) => {
@@ -134,7 +133,7 @@ impl Server {
                         .and_then(|()| timed.read_exact(&mut [0]));
                     match greeted.and_then(|()| unlimited(&stream)) {
                         Ok(()) => return Ok(stream),
-                        // It has ended, or has no room for one more at this moment.
+                        // The process has ended, or serves as many connections as it can at this moment.
                         Err(error) => !is_late(&error),
                     }
                 }
@@ -146,7 +145,7 @@ impl Server {
         }
     }
 
-    /// Sends a request and waits for the reply, at most for `time`: the connection is a part of it.
+    /// Sends a request and waits for the reply. Connecting, sending and receiving together take at most `time`.
     fn ask(&self, request: &Request, time: Option<Duration>) -> Result<Reply, ManagerError> {
         let now = Instant::now();
         let deadline = time.and_then(|time| now.checked_add(time));
@@ -165,7 +164,7 @@ impl Server {
                 }
                 Ok(reply)
             }
-            // The reply may still come: the connection is of no use any more.
+            // The reply may still arrive, so the connection is not used again.
             Err(error) if is_late(&error) => Err(ManagerError::TimedOut),
             Err(error) => {
                 self.forget();
@@ -175,7 +174,7 @@ impl Server {
     }
 }
 
-/// A stream whose reads and writes together end at a deadline.
+/// A stream with one deadline for all reads and writes.
 struct Timed<'a> {
     stream: &'a UnixStream,
     deadline: Option<Instant>,
@@ -242,7 +241,7 @@ fn refused(error: io::Error) -> ManagerError {
     }
 }
 
-/// A process as the managers know it whose objects it uses: its references end when the connection closes.
+/// The registration of this process at a manager. The manager drops its references when the connection closes.
 struct Client {
     server: Server,
     generation: u32,
@@ -257,7 +256,7 @@ fn clients() -> std::sync::MutexGuard<'static, Vec<Client>> {
 }
 
 impl Server {
-    /// The number of this process at the manager.
+    /// Returns the number of this process at the manager.
     fn client(&self) -> Result<u64, ManagerError> {
         let known = |clients: &Vec<Client>| {
             let ours = |client: &&Client| {
@@ -268,7 +267,7 @@ impl Server {
         if let Some(number) = known(&clients()) {
             return Ok(number);
         }
-        // Outside the lock: a manager that stands still holds up nobody else's.
+        // Outside the lock: a manager that does not answer delays only its own callers.
         let deadline = Instant::now() + ACCEPTANCE;
         let life = self.connect(deadline).map_err(refused)?;
         let mut timed = Timed::new(&life, Some(deadline));
@@ -279,11 +278,11 @@ impl Server {
             return Err(unexpected(&reply));
         };
         let mut clients = clients();
-        // Another thread may have been faster; then this connection closes.
+        // If another thread has registered meanwhile, this connection closes.
         if let Some(number) = known(&clients) {
             return Ok(number);
         }
-        // Nothing can be read there but the end.
+        // The manager sends nothing here: a read returns only at the end of the connection.
         clients.retain(|client| !sys::is_readable(client.life.as_fd()));
         clients.push(Client {
             server: *self,
@@ -294,7 +293,7 @@ impl Server {
         Ok(number)
     }
 
-    /// Sends what has no reply. Without success the reference ends with this process.
+    /// Sends a request that has no reply. If it fails, the reference ends with this process.
     fn release(&self, client: u64, object: u64) {
         let deadline = Instant::now() + RELEASE;
         let Some(stream) = self.take().or_else(|| self.connect(deadline).ok()) else {
@@ -320,7 +319,7 @@ impl Server {
 struct Reference {
     server: Server,
     object: u64,
-    /// This process at the manager. `None`: the manager has not counted the reference.
+    /// The registration of this process. `None`: the manager has not counted the reference.
     client: Option<u64>,
     generation: u32,
 }
@@ -338,7 +337,7 @@ impl Reference {
 
 impl Drop for Reference {
     fn drop(&mut self) {
-        // A forked child has the reference too, but the manager has counted one.
+        // A forked child inherits the reference, but the manager has counted one.
         if let Some(client) = self.client
             && self.generation == fork::generation()
         {
@@ -355,7 +354,7 @@ pub(super) struct Proxy<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// A proxy on its way. The token is its reference meanwhile; zero: the manager has ended, or the object is freed.
+/// An encoded proxy. The token is its reference in transit. Zero: the manager has ended, or the object is freed.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Proxy")]
 struct SentProxy {
@@ -395,7 +394,7 @@ impl<'de, K> Deserialize<'de> for Proxy<K> {
             token,
             time,
         } = SentProxy::deserialize(deserializer)?;
-        // Without success the first call of the proxy says why.
+        // If it fails, the first call of the proxy returns the reason.
         let client = server.client().ok().filter(|client| {
             let request = Request::Receive {
                 client: *client,
@@ -449,7 +448,7 @@ impl<K: ObjectKind> Proxy<K> {
         }
     }
 
-    /// Does what has no result.
+    /// Performs an operation without a result.
     pub(super) fn run(&self, operation: Operation) -> Result<(), ManagerError> {
         self.ask(operation).map(drop)
     }
@@ -490,7 +489,7 @@ impl<K: ObjectKind> Proxy<K> {
         }
     }
 
-    /// Whether a value was as expected, and was replaced.
+    /// Returns whether the value was as expected, and so was replaced.
     pub(super) fn exchange(&self, operation: Operation) -> Result<bool, ManagerError> {
         match self.ask(operation)? {
             Reply::Done(done) => Ok(done),
@@ -499,7 +498,7 @@ impl<K: ObjectKind> Proxy<K> {
     }
 }
 
-/// The error of a reply that does not belong to the request.
+/// Returns the error of a reply that does not belong to the request.
 fn unexpected(reply: &Reply) -> ManagerError {
     let text = format!("the manager's process sent an unexpected reply: {reply:?}");
     ManagerError::Decode(DecodeError::from_text(text))

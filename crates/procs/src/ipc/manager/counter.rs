@@ -37,7 +37,7 @@ impl Counter {
         Self { proxy }
     }
 
-    /// The same counter, but each call waits for its answer no longer than `time`.
+    /// Returns the same counter with a limit: each call waits at most `time` for its reply.
     pub fn timeout(self, time: Duration) -> Self {
         Self::new(self.proxy.timed(time))
     }
@@ -51,7 +51,7 @@ impl Counter {
         self.proxy.number(Operation::Add(more))
     }
 
-    /// What the number is.
+    /// Returns the number.
     ///
     /// # Errors
     ///

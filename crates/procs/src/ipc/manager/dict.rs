@@ -46,12 +46,12 @@ impl<K, V> Dict<K, V> {
         }
     }
 
-    /// The same dictionary, but each call waits for its answer no longer than `time`.
+    /// Returns the same dictionary with a limit: each call waits at most `time` for its reply.
     pub fn timeout(self, time: Duration) -> Self {
         Self::new(self.proxy.timed(time))
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl<K, V> Dict<K, V> {
         Ok(length as usize)
     }
 
-    /// Whether there are no entries.
+    /// Returns whether there are no entries.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl<K, V> Dict<K, V> {
 }
 
 impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V> {
-    /// The value at a key.
+    /// Returns the value at a key.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
         self.proxy.value(Operation::Get(encoded(key)?))
     }
 
-    /// Whether there is a value at a key.
+    /// Returns whether there is a value at a key.
     ///
     /// # Errors
     ///
@@ -144,7 +144,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
         }
     }
 
-    /// All entries, in the order in which their keys came.
+    /// Returns all entries, in the order in which their keys were inserted.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
         pairs.iter().map(pair).collect()
     }
 
-    /// All keys, in the order in which they came.
+    /// Returns all keys, in the order in which they were inserted.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl<K: Serialize + DeserializeOwned, V: Serialize + DeserializeOwned> Dict<K, V
         Ok(items.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// All values, in the order of their keys.
+    /// Returns all values, in the order of their keys.
     ///
     /// # Errors
     ///

@@ -46,12 +46,12 @@ impl<T> List<T> {
         }
     }
 
-    /// The same list, but each call waits for its answer no longer than `time`.
+    /// Returns the same list with a limit: each call waits at most `time` for its reply.
     pub fn timeout(self, time: Duration) -> Self {
         Self::new(self.proxy.timed(time))
     }
 
-    /// How many elements there are.
+    /// Returns the number of elements.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl<T> List<T> {
         self.count(Operation::Length)
     }
 
-    /// Whether there are no elements.
+    /// Returns whether there are no elements.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl<T> List<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> List<T> {
-    /// The element at an index, if there is one.
+    /// Returns the element at an index, if there is one.
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl<T: Serialize + DeserializeOwned> List<T> {
         self.proxy.value(Operation::Pop)
     }
 
-    /// All elements.
+    /// Returns all elements.
     ///
     /// # Errors
     ///

@@ -32,8 +32,8 @@ use protocol::{Bytes, NewObject, encoded};
 
 /// A process that holds objects: [`Dict`], [`List`], [`Counter`], [`Value`].
 ///
-/// What it gives out are proxies. They are small values that serde can serialize, so that they travel wherever values do:
-/// in the arguments and results of processes and of a pool's jobs, in messages, in each other. A call of a proxy is a
+/// Programs use the objects through proxies. A proxy is a small value that serde can serialize: it can be part of the
+/// arguments and results of processes and of a pool's jobs, of messages, and of other objects. A call of a proxy is a
 /// message to the manager's process and its answer (some ten microseconds); calls of all processes happen one after the
 /// other, each as a whole.
 ///
@@ -42,12 +42,11 @@ use protocol::{Bytes, NewObject, encoded};
 /// | proxy | keeps the object |
 /// |---|---|
 /// | in a process, with its clones | until the last one is dropped, or the process ends |
-/// | on its way | from the moment when it is sent until it is received for the first time; for ever, if it is never received |
+/// | in transit | from the moment when it is sent until it is received for the first time; for ever, if it is never received |
 /// | stored in another object of the manager | as long as that one lives |
 ///
-/// What is read more than once (a task that a pool tries again, an untagged enum) finds the object only if another proxy
-/// has kept it. A call
-/// of an object that was freed is [`ManagerError::Gone`]. Objects that are stored in each other in a circle stay.
+/// A proxy that is decoded more than once (a task that a pool retries, an untagged enum) finds the object only if another
+/// proxy has kept it. A call of an object that was freed is [`ManagerError::Gone`]. Objects that are stored in each other in a circle stay.
 ///
 /// Dropping the manager ends the process, and its objects with it; so does the end of the program, in whatever way.
 /// Calls then fail with [`ManagerError::ServerDied`]. Numbers and arrays are far faster in a
@@ -80,7 +79,7 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Starts the process, and waits until it is there.
+    /// Starts the process, and waits until it is ready.
     ///
     /// # Errors
     ///
@@ -105,7 +104,7 @@ impl Manager {
         }
     }
 
-    /// A new dictionary, empty.
+    /// Creates an empty dictionary.
     ///
     /// # Errors
     ///
@@ -114,7 +113,7 @@ impl Manager {
         self.make(NewObject::Dict).map(Dict::new)
     }
 
-    /// A new list, empty.
+    /// Creates an empty list.
     ///
     /// # Errors
     ///
@@ -123,7 +122,7 @@ impl Manager {
         self.make(NewObject::List).map(List::new)
     }
 
-    /// A new counter.
+    /// Creates a counter.
     ///
     /// # Errors
     ///
@@ -132,7 +131,7 @@ impl Manager {
         self.make(NewObject::Counter(number)).map(Counter::new)
     }
 
-    /// A new value.
+    /// Creates a value.
     ///
     /// # Errors
     ///
@@ -149,7 +148,7 @@ impl Manager {
         Proxy::make(self.server, new)
     }
 
-    /// The number of objects that are not freed.
+    /// Returns the number of objects that are not freed.
     ///
     /// # Errors
     ///
@@ -171,7 +170,7 @@ impl Manager {
         self.server.count()
     }
 
-    /// The process id of the manager's process.
+    /// Returns the process id of the manager's process.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -187,15 +186,16 @@ impl fmt::Debug for Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        // A drop has no caller to tell. A manager that goes on, because this process has changed its user, ends with it.
+        // A drop cannot return an error. A manager that cannot be killed, because this process has changed its user, ends
+        // with this process.
         let _ = self.process.kill();
-        // Only the kernel may take its time.
+        // The process was killed: only the kernel's clean-up remains.
         let _ = self.process.join_for(Duration::from_secs(2));
         self.server.close();
     }
 }
 
-/// Bytes that nobody can guess.
+/// Returns random bytes of the kernel's.
 fn random() -> std::io::Result<[u8; 16]> {
     let mut bytes = [0; 16];
     sys::fill_random(&mut bytes)?;

@@ -1,6 +1,6 @@
 //! The protocol of proxies and a manager's process: a request and its reply, each with its length before it.
 //!
-//! Keys and values are bytes here: only the proxies know their types. Equal values have equal bytes.
+//! Keys and values are bytes here; their types exist in the proxies only. Equal values have equal bytes.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de};
 use crate::error::{EncodeError, ManagerError};
 use crate::wire::codec::{self, MAX_BYTES};
 
-/// A message is little larger than the values in it.
+/// Maximum length of a message in bytes: two of the largest values. What else it holds is small beside them.
 const MAX_MESSAGE: u64 = 2 * MAX_BYTES as u64;
 
 thread_local! {
@@ -42,7 +42,7 @@ impl Drop for Restore {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Bytes(
     #[serde(with = "plain")] pub(super) Vec<u8>,
-    /// Tokens of the proxies in it, on its way to the manager.
+    /// Tokens of the proxies in it, in transit to the manager.
     pub(super) Vec<u64>,
 );
 
@@ -142,11 +142,11 @@ pub(super) enum NewObject {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// Begins the life of a client, which ends with the connection. Its references end with it.
+    /// Registers a client. It ends with the connection, and so do its references.
     Begin,
     /// Makes an object, with one reference, of this client.
     Make(u64, NewObject),
-    /// Makes a token: the reference of a proxy on its way.
+    /// Makes a token: the reference of a proxy in transit.
     Send(u64),
     /// Makes a reference of this client to the object. Uses up the token, unless that is stored in another object.
     Receive {
@@ -185,7 +185,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// Takes the tokens out of the values that it may store.
+    /// Removes and returns the tokens of the values that it may store.
     pub(super) fn take_tokens(&mut self) -> Vec<u64> {
         let value = match self {
             Self::Append(values) => {

@@ -17,14 +17,14 @@ use super::protocol::{
 /// Time limit for a new connection to authenticate.
 const AUTHENTICATION_LIMIT: Duration = Duration::from_secs(5);
 
-/// The life of a manager's process, which ends when it is killed.
+/// Runs a manager's process until it is killed.
 #[procs::task]
 pub(super) fn serve(listener: Descriptor, server: Server) {
     let listener = UnixListener::from(listener.into_inner());
     let objects = Arc::new(Mutex::new(Objects::default()));
     loop {
         let Ok((stream, _)) = listener.accept() else {
-            // Too many are connected; one of them may go.
+            // No descriptor is left: wait until a client disconnects.
             thread::sleep(Duration::from_millis(10));
             continue;
         };
@@ -32,7 +32,7 @@ pub(super) fn serve(listener: Descriptor, server: Server) {
         let handler = thread::Builder::new()
             .name("handler".to_owned())
             .stack_size(256 * 1024);
-        // Without a thread the connection is closed, and its maker tries again.
+        // If no thread can be made, the connection is closed and the client tries again.
         let _ = handler.spawn(move || serve_connection(&stream, server, &objects));
     }
 }
@@ -63,7 +63,7 @@ fn serve_connection(
     }
 }
 
-/// One connection, and the client whose life it is, if any.
+/// One connection, and the client that is registered by it, if any.
 struct Client<'a> {
     objects: &'a Mutex<Objects>,
     number: Option<u64>,
@@ -74,7 +74,7 @@ impl Client<'_> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what is asked. `None`: there is no reply.
+    /// Executes a request. `None`: the request has no reply.
     fn dispatch(&mut self, request: Request) -> Option<Reply> {
         let mut objects = self.objects();
         Some(match request {
@@ -101,7 +101,7 @@ impl Client<'_> {
     }
 }
 
-/// However a process ends, its connections close.
+/// Drops the client's references. The kernel closes the connections of a process however it ends.
 impl Drop for Client<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
@@ -110,20 +110,20 @@ impl Drop for Client<'_> {
     }
 }
 
-/// The objects, and who refers to them.
+/// The objects, and the references to them.
 ///
 /// | reference | begins | ends |
 /// |---|---|---|
 /// | of a client | with an object, or with a proxy that is received | with the proxy, or with the client's process |
-/// | token, on its way | with a proxy that is sent | when it is received for the first time |
+/// | token, in transit | with a proxy that is sent | when it is received for the first time |
 /// | token, stored | with a value that is put into an object | with that object |
 ///
-/// A token on its way outlives its sender: a process may end before its result is read. An object without references is
+/// A token in transit outlives its sender: a process may end before its result is read. An object without references is
 /// freed. No number is used again.
 #[derive(Default)]
 struct Objects {
     entries: HashMap<u64, Entry>,
-    /// How often each client refers to each object.
+    /// Number of references of each client to each object.
     clients: HashMap<u64, HashMap<u64, u64>>,
     /// The object of each token, and whether the token is stored.
     tokens: HashMap<u64, (u64, bool)>,
@@ -190,14 +190,14 @@ impl Objects {
         };
         *references.entry(object).or_default() += 1;
         match self.tokens.get(&token) {
-            // It becomes the client's.
+            // The token's reference becomes the client's.
             Some((sent, false)) if *sent == object => drop(self.tokens.remove(&token)),
             _ => entry.references += 1,
         }
         Reply::Made(object)
     }
 
-    /// Proxies were stored in an object: what they refer to lives as long as that.
+    /// Marks tokens as stored in an object: their objects are kept as long as that object.
     fn store(&mut self, container: u64, tokens: Vec<u64>) {
         let Some(entry) = self.entries.get_mut(&container) else {
             return;
@@ -308,7 +308,7 @@ impl Object {
     }
 }
 
-/// A dictionary that knows in which order its keys came.
+/// A dictionary that keeps the order in which its keys were inserted.
 #[derive(Default)]
 struct Table {
     entries: HashMap<Bytes, (u64, Bytes)>,

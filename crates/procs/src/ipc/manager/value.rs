@@ -41,14 +41,14 @@ impl<T> Value<T> {
         }
     }
 
-    /// The same value, but each call waits for its answer no longer than `time`.
+    /// Returns the same value with a limit: each call waits at most `time` for its reply.
     pub fn timeout(self, time: Duration) -> Self {
         Self::new(self.proxy.timed(time))
     }
 }
 
 impl<T: Serialize + DeserializeOwned> Value<T> {
-    /// What it is.
+    /// Returns the value.
     ///
     /// # Errors
     ///

@@ -239,7 +239,7 @@ impl Ring {
         self.get(CLOSED) != 0
     }
 
-    /// Whether the ring is closed. Verifies the word.
+    /// Returns whether the ring is closed. Verifies the word.
     fn closed(&self) -> Result<bool, RingError> {
         match self.get(CLOSED) {
             0 => Ok(false),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// their owner is stopped (SIGSTOP, debugger).
 const TRY_LOCK_BUDGET: Duration = Duration::from_millis(100);
 
-/// How long an operation waits for items or room.
+/// Time limit of a wait for items or room.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Timeout {
     Unlimited,

@@ -44,7 +44,7 @@ pub struct SharedArray<T> {
 }
 
 impl<T: Plain> SharedArray<T> {
-    /// A new array of so many zeroes.
+    /// Creates an array of `length` zeroes.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl<T: Plain> SharedArray<T> {
         })
     }
 
-    /// A new array of these numbers.
+    /// Creates an array of these numbers.
     ///
     /// # Errors
     ///
@@ -70,17 +70,18 @@ impl<T: Plain> SharedArray<T> {
         Ok(array)
     }
 
-    /// How many elements.
+    /// Returns the number of elements.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are no elements.
+    /// Returns whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Where an element lies: aligned, since the map begins at a page, and in the map as long as self lives.
+    /// Returns the address of an element: aligned, since the map begins at a page, and in the map as long as self
+    /// lives.
     fn at(&self, index: usize) -> *mut u8 {
         assert!(
             index < self.length,
@@ -90,7 +91,7 @@ impl<T: Plain> SharedArray<T> {
         self.map.at(index * size_of::<T>(), size_of::<T>())
     }
 
-    /// An element.
+    /// Returns an element.
     ///
     /// # Panics
     ///
@@ -121,12 +122,12 @@ impl<T: Plain> SharedArray<T> {
         unsafe { T::update(self.at(index), change) }
     }
 
-    /// A copy of all elements.
+    /// Returns a copy of all elements.
     pub fn to_vec(&self) -> Vec<T> {
         (0..self.length).map(|index| self.get(index)).collect()
     }
 
-    /// The elements themselves.
+    /// Returns the elements as a slice.
     ///
     /// # Safety
     ///
@@ -138,7 +139,7 @@ impl<T: Plain> SharedArray<T> {
         unsafe { slice::from_raw_parts(start, self.length) }
     }
 
-    /// The elements themselves, to be changed.
+    /// Returns the elements as a slice that can be changed.
     ///
     /// # Safety
     ///

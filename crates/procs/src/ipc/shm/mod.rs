@@ -1,8 +1,8 @@
 //! Memory that processes share: bytes, an array, one value.
 //!
 //! It is anonymous: it has no name that could be left behind, and goes with its last user, however that ends. All safe
-//! access is atomic, a word or an element at a time, so that whatever the other processes do, a read finds values that
-//! somebody wrote. Order between accesses comes from what the processes use to take turns: a connection, a queue, a lock.
+//! access is atomic, a word or an element at a time, so that a read returns values that were
+//! written, whatever the other processes do at that time. Order between accesses comes from what the processes use to take turns: a connection, a queue, a lock.
 
 use std::fmt;
 use std::io;
@@ -26,7 +26,7 @@ pub use value::SharedValue;
 
 const WORD: usize = size_of::<u64>();
 
-/// New memory for so many elements of a size.
+/// Creates memory for `count` elements of `size` bytes.
 fn allocate(count: usize, size: usize) -> Result<Arc<SharedMap>, SystemError> {
     let too_much = || io::Error::from_raw_os_error(libc::ENOMEM);
     count
@@ -108,7 +108,7 @@ pub struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// New memory of so many bytes, all zero.
+    /// Creates memory of `length` bytes, all zero.
     ///
     /// # Errors
     ///
@@ -118,12 +118,12 @@ impl SharedMemory {
         Ok(Self { map, length })
     }
 
-    /// How many bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether there are no bytes.
+    /// Returns whether the length is zero.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -160,7 +160,7 @@ impl SharedMemory {
         self.map.write(offset, bytes);
     }
 
-    /// The bytes themselves.
+    /// Returns the bytes as a slice.
     ///
     /// # Safety
     ///
@@ -170,7 +170,7 @@ impl SharedMemory {
         unsafe { slice::from_raw_parts(self.map.at(0, self.length), self.length) }
     }
 
-    /// The bytes themselves, to be changed.
+    /// Returns the bytes as a slice that can be changed.
     ///
     /// # Safety
     ///

@@ -38,7 +38,7 @@ use crate::error::SystemError;
 pub struct SharedValue<T>(SharedArray<T>);
 
 impl<T: Plain> SharedValue<T> {
-    /// A new number.
+    /// Creates a number.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl<T: Plain> SharedValue<T> {
         SharedArray::from_slice(&[value]).map(Self)
     }
 
-    /// What it is now.
+    /// Returns the value.
     pub fn get(&self) -> T {
         self.0.get(0)
     }

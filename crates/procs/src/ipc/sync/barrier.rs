@@ -197,24 +197,24 @@ impl Barrier {
         }
     }
 
-    /// Whether the barrier is broken.
+    /// Returns whether the barrier is broken.
     pub fn is_broken(&self) -> bool {
         self.0.word(BROKEN).load(Relaxed) != 0 || !self.0.is_intact()
     }
 
-    /// The number of threads that must come.
+    /// Returns the number of threads that must come.
     pub fn parties(&self) -> usize {
         (self.0.word(PARTIES).load(Relaxed) as usize).clamp(1, SLOT_LIMIT)
     }
 
-    /// The number of threads that wait at this moment. A dead one among them breaks the barrier.
+    /// Returns the number of threads that wait at this moment. A dead one among them breaks the barrier.
     pub fn waiting(&self) -> usize {
         self.break_if(has_dead);
         self.0.waiting()
     }
 }
 
-/// Whether a waiting thread has died.
+/// Returns whether a waiting thread has died.
 fn has_dead(state: &StateGuard<'_>) -> bool {
     state
         .waiting_slots()

@@ -166,7 +166,7 @@ impl BoundedSemaphore {
         Ok(())
     }
 
-    /// The number of permits that can be acquired at this moment.
+    /// Returns the number of permits that can be acquired at this moment.
     pub fn available(&self) -> usize {
         (self.0.half_word(COUNT).load(SeqCst) / ONE) as usize
     }

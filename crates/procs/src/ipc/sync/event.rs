@@ -68,7 +68,7 @@ impl Event {
         self.0.half_word(FLAG).fetch_and(!SET, SeqCst);
     }
 
-    /// Whether the event is set.
+    /// Returns whether the event is set.
     pub fn is_set(&self) -> bool {
         self.0.half_word(FLAG).load(SeqCst) & SET != 0
     }

@@ -178,7 +178,7 @@ impl Lock {
         }
     }
 
-    /// The guard of the lock that this thread has just acquired.
+    /// Returns the guard of the lock that this thread has just acquired.
     #[inline]
     fn guard(&self, must_be_consistent: bool) -> Result<LockGuard<'_>, LockError> {
         let guard = LockGuard {
@@ -226,7 +226,7 @@ pub struct LockGuard<'a> {
 }
 
 impl LockGuard<'_> {
-    /// Whether a thread died while it owned the lock, and no thread has repaired since.
+    /// Returns whether a thread died while it owned the lock, and no thread has repaired since.
     pub fn is_inconsistent(&self) -> bool {
         !self.memory.is_consistent()
     }

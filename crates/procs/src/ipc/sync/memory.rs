@@ -83,7 +83,7 @@ fn slot_locks_start() -> usize {
     sys::page_size() + (SLOT_LIMIT * SLOT_SIZE).next_multiple_of(sys::page_size())
 }
 
-/// Why the internal lock was not acquired.
+/// Reason for which the internal lock was not acquired.
 #[derive(Debug)]
 pub(super) enum LockFailure {
     TimedOut,
@@ -151,7 +151,7 @@ impl Memory {
         }
     }
 
-    /// The memory of a file that another process has made. `None`: it is another kind's.
+    /// Returns the memory of a file that another process has made. `None`: it is another kind's.
     fn attach(file: OwnedFd, kind: Kind) -> io::Result<Option<Arc<Self>>> {
         let file = File::from(file);
         let id = file_id(&file)?;
@@ -173,13 +173,13 @@ impl Memory {
         self.first_page.word_before_end(STATUS)
     }
 
-    /// Whether the memory is still that of this kind of primitive.
+    /// Returns whether the memory is still that of this kind of primitive.
     #[inline]
     pub(super) fn is_intact(&self) -> bool {
         self.status().load(Relaxed) & !INCONSISTENT == self.kind as u32
     }
 
-    /// Whether the memory is intact, and no thread died while it owned the lock.
+    /// Returns whether the memory is intact, and no thread died while it owned the lock.
     #[inline]
     pub(super) fn is_consistent(&self) -> bool {
         self.status().load(Relaxed) == self.kind as u32
@@ -199,7 +199,7 @@ impl Memory {
         self.status().store(0, Relaxed);
     }
 
-    /// The lock at the end of the first page.
+    /// Returns the lock at the end of the first page.
     #[inline]
     pub(super) fn lock(&self) -> RobustLock<'_> {
         self.first_page.lock(STATE_LOCK)
@@ -230,7 +230,7 @@ impl Memory {
         Ok(page.lock(number))
     }
 
-    /// The word of a slot's lock, to be looked at.
+    /// Returns the word of a slot's lock, to be looked at.
     pub(super) fn slot_lock_word(&self, slot: usize) -> &AtomicU32 {
         let page = slot_locks_start() + slot / LOCKS_PER_PAGE * sys::page_size();
         self.map
@@ -331,7 +331,7 @@ impl Recheck {
         Self(FIRST_RECHECK)
     }
 
-    /// The next sleep, which ends at the deadline at the latest. `None`: the deadline has passed.
+    /// Returns the next sleep, which ends at the deadline at the latest. `None`: the deadline has passed.
     pub(super) fn next_sleep(&mut self, deadline: Option<Instant>) -> Option<Duration> {
         let sleep = self.0;
         self.0 = (2 * sleep).min(LONGEST_RECHECK);

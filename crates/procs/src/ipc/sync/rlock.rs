@@ -118,7 +118,7 @@ impl RLock {
         self.lock_by(Some(deadline), false)
     }
 
-    /// Whether this thread owns the lock.
+    /// Returns whether this thread owns the lock.
     pub fn is_owned(&self) -> bool {
         self.0.lock().is_owned()
     }
@@ -187,7 +187,7 @@ pub struct RLockGuard<'a> {
 }
 
 impl RLockGuard<'_> {
-    /// Whether a thread died while it owned the lock, and no thread has repaired since.
+    /// Returns whether a thread died while it owned the lock, and no thread has repaired since.
     pub fn is_inconsistent(&self) -> bool {
         !self.memory.is_consistent()
     }

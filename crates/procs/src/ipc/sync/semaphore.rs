@@ -59,7 +59,7 @@ const ONE_RELEASE: u32 = 2;
 #[must_use = "a primitive does nothing unless its methods are called"]
 pub struct Semaphore(Arc<Memory>);
 
-/// Which permits a call takes.
+/// The permits that a call may take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Accept {
     Consistent,
@@ -237,7 +237,7 @@ impl Semaphore {
         Ok(())
     }
 
-    /// The number of permits that no thread holds at this moment. Those of dead threads do not count.
+    /// Returns the number of permits that no thread holds at this moment. Those of dead threads do not count.
     pub fn available(&self) -> usize {
         self.0.word(COUNT).load(Relaxed) as usize
     }
@@ -304,7 +304,7 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Whether a thread died while it held this permit, and no thread has repaired since.
+    /// Returns whether a thread died while it held this permit, and no thread has repaired since.
     pub fn is_inconsistent(&self) -> bool {
         self.semaphore.0.state(self.slot) == ORPHANED
     }

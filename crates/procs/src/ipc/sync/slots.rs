@@ -114,12 +114,12 @@ impl Memory {
         }
     }
 
-    /// The number of slots in state [`WAITING`].
+    /// Returns the number of slots in state [`WAITING`].
     pub(super) fn waiting(&self) -> usize {
         self.length(List::Waiting)
     }
 
-    /// The number of threads that were notified and have not returned yet.
+    /// Returns the number of threads that were notified and have not returned yet.
     pub(super) fn notified(&self) -> usize {
         self.length(List::Notified)
     }
@@ -128,7 +128,7 @@ impl Memory {
         (self.half_word(list.length()).load(Relaxed) as usize).min(SLOT_LIMIT)
     }
 
-    /// Whether it is time to search for dead threads again. The caller does so when it is.
+    /// Returns whether it is time to search for dead threads again. The caller does so when it is.
     pub(super) fn sweep_is_due(&self) -> bool {
         let now = sys::monotonic_nanos() / 1_000_000;
         let last = self.word(LAST_SWEEP);
@@ -137,12 +137,12 @@ impl Memory {
             && last.compare_exchange(seen, now, Relaxed, Relaxed).is_ok()
     }
 
-    /// Whether the thread that owned a slot has died.
+    /// Returns whether the thread that owned a slot has died.
     pub(super) fn is_dead(&self, slot: usize) -> bool {
         sys::says_owner_died(self.slot_lock_word(slot))
     }
 
-    /// Whether no living thread owns a slot.
+    /// Returns whether no living thread owns a slot.
     pub(super) fn is_unowned(&self, slot: usize) -> bool {
         sys::says_unowned(self.slot_lock_word(slot))
     }
@@ -158,7 +158,7 @@ impl Memory {
 }
 
 impl StateGuard<'_> {
-    /// The number of slots that have been used so far.
+    /// Returns the number of slots that have been used so far.
     pub(super) fn slots_in_use(&self) -> usize {
         (self.half_word(SLOTS_IN_USE).load(Relaxed) as usize).min(SLOT_LIMIT)
     }
@@ -246,17 +246,17 @@ impl StateGuard<'_> {
         is_dead
     }
 
-    /// The thread that has waited longest.
+    /// Returns the thread that has waited longest.
     pub(super) fn first_waiting(&self) -> Option<usize> {
         self.first(List::Waiting)
     }
 
-    /// The slots in state [`WAITING`].
+    /// Returns the slots in state [`WAITING`].
     pub(super) fn waiting_slots(&self) -> Vec<usize> {
         self.slots(List::Waiting)
     }
 
-    /// The slots in state [`NOTIFIED`].
+    /// Returns the slots in state [`NOTIFIED`].
     pub(super) fn notified_slots(&self) -> Vec<usize> {
         self.slots(List::Notified)
     }
@@ -277,7 +277,7 @@ impl StateGuard<'_> {
         self.link_at(list.first())
     }
 
-    /// The slot to which a link leads, if there is such a slot.
+    /// Returns the slot to which a link leads, if there is such a slot.
     fn link_at(&self, offset: usize) -> Option<usize> {
         let slot = (self.half_word(offset).load(Relaxed) as usize).checked_sub(1)?;
         (slot < self.slots_in_use()).then_some(slot)

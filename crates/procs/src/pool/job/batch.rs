@@ -249,7 +249,7 @@ impl Drop for BatchSlice {
     }
 }
 
-/// The position after `count` items.
+/// Returns the position after `count` items.
 fn skip_items(items: &[u8], mut at: usize, count: usize) -> usize {
     for _ in 0..count {
         // This process has encoded the items, so only their end stops the loop early.

@@ -231,17 +231,17 @@ impl<R> Job<R> {
         }
     }
 
-    /// Whether the job has ended, in a result or in an error.
+    /// Returns whether the job has ended, in a result or in an error.
     pub fn is_done(&self) -> bool {
         self.state.is_done()
     }
 
-    /// Whether a worker holds the job and it has not ended. It may still wait there behind another one.
+    /// Returns whether a worker holds the job and it has not ended. It may still wait there behind another one.
     pub fn is_running(&self) -> bool {
         self.state.phase.load(Acquire) == ASSIGNED && !self.is_done()
     }
 
-    /// Whether the job has ended in an error that has not been taken.
+    /// Returns whether the job has ended in an error that has not been taken.
     pub(in crate::pool) fn has_failed(&self) -> bool {
         match &*self.state.lock() {
             End::Done(Err(_)) => true,

@@ -122,7 +122,7 @@ impl Supervisor {
         !self.is_finished()
     }
 
-    /// Whether the only possible events are commands and deaths of workers.
+    /// Returns whether the only possible events are commands and deaths of workers.
     pub(in crate::pool) fn is_quiet(&self) -> bool {
         matches!(self.mode, Mode::Running)
             && self.pending.is_empty()
@@ -131,7 +131,7 @@ impl Supervisor {
             && self.workers.iter().all(WorkerHandle::is_quiet)
     }
 
-    /// Whether no report is due, so that the pool's thread may sleep without a timeout.
+    /// Returns whether no report is due, so that the pool's thread may sleep without a timeout.
     pub(in crate::pool) fn has_no_timer(&self) -> bool {
         self.reporter.due().is_none() && !self.reporter.has_news(&self.shared.counters)
     }
@@ -318,7 +318,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether a worker takes tasks, or was started before the first failure of the row.
+    /// Returns whether a worker takes tasks, or was started before the first failure of the row.
     fn has_healthy_worker(&self) -> bool {
         self.workers.iter().any(|worker| {
             worker.takes_tasks()

@@ -46,7 +46,7 @@ impl PollSet {
         }
     }
 
-    /// Whether the notifier's descriptor is ready.
+    /// Returns whether the notifier's descriptor is ready.
     pub(in crate::pool) fn has_commands(&self) -> bool {
         self.descriptors[0].revents != 0
     }

@@ -51,7 +51,7 @@ impl WorkerHandle {
         unbegun
     }
 
-    /// Whether it has begun nothing since the last call although tasks wait behind the one that it runs.
+    /// Returns whether it has begun nothing since the last call although tasks wait behind the one that it runs.
     pub(in crate::pool) fn is_stalled(&mut self) -> bool {
         let stalled = self.in_flight.is_stalled_at(self.journal.next());
         let revocable = matches!(

@@ -42,7 +42,7 @@ impl InFlight {
         self.answered
     }
 
-    /// Whether the worker has answered an item.
+    /// Returns whether the worker has answered an item.
     pub(super) fn has_answered(&self) -> bool {
         self.answered != self.first
     }

@@ -65,7 +65,7 @@ enum Phase {
     Ending(Ending),
 }
 
-/// Why a worker ends without a STOP frame.
+/// Reason for which a worker ends without a STOP frame.
 #[derive(Debug)]
 enum Ending {
     /// It did not become ready.
@@ -200,7 +200,7 @@ impl WorkerHandle {
         self.is_quiet().then(|| self.last_progress + limit)
     }
 
-    /// Whether it is idle: it takes tasks, holds none, and no bytes wait to be sent to it.
+    /// Returns whether it is idle: it takes tasks, holds none, and no bytes wait to be sent to it.
     pub(in crate::pool) fn is_quiet(&self) -> bool {
         matches!(self.phase, Phase::Ready { revoking: false })
             && self.outstanding() == 0
@@ -208,7 +208,7 @@ impl WorkerHandle {
             && !self.socket.is_closed()
     }
 
-    /// Whether it has been started and does not take tasks yet.
+    /// Returns whether it has been started and does not take tasks yet.
     pub(in crate::pool) fn is_early(&self) -> bool {
         matches!(
             self.phase,
@@ -216,12 +216,12 @@ impl WorkerHandle {
         )
     }
 
-    /// Whether it has called `init`.
+    /// Returns whether it has called `init`.
     pub(in crate::pool) fn has_reported(&self) -> bool {
         self.has_been_ready() || matches!(self.phase, Phase::Initializing { .. })
     }
 
-    /// Whether it takes tasks, or did so before its end.
+    /// Returns whether it takes tasks, or did so before its end.
     pub(in crate::pool) fn has_been_ready(&self) -> bool {
         match &self.phase {
             Phase::Starting { .. } | Phase::Initializing { .. } => false,
@@ -230,7 +230,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Whether it takes tasks, or finishes the last of them.
+    /// Returns whether it takes tasks, or finishes the last of them.
     pub(in crate::pool) fn takes_tasks(&self) -> bool {
         matches!(self.phase, Phase::Ready { .. } | Phase::Draining { .. })
     }
@@ -357,7 +357,7 @@ impl WorkerHandle {
         ended
     }
 
-    /// Whether it runs tasks that take less than `SHORT_NANOS`.
+    /// Returns whether it runs tasks that take less than `SHORT_NANOS`.
     pub(in crate::pool) fn is_short(&self) -> bool {
         self.outstanding() > 0
             && self

@@ -203,7 +203,7 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// Whether a type is `u8`, or a reference to it.
+/// Returns whether a type is `u8`, or a reference to it.
 #[inline]
 fn is_byte<T>() -> bool {
     matches!(type_name::<T>(), "u8" | "&u8")
