@@ -11,7 +11,7 @@ use std::time::Duration;
 use procs::{JobError, Pool, command};
 use serde::{Deserialize, Serialize};
 
-use crate::orphans::is_running;
+use crate::orphans::{End, is_running};
 use crate::{LIMIT, SCENARIO, eventually};
 
 /// Holds the folder of a program that is to be ended.
@@ -207,11 +207,11 @@ fn of_a_program(is_killed: bool) {
             .all(|part| part.exists() && !pids(part).is_empty())
     });
     if is_killed {
-        victim.kill().expect("it runs");
+        End::Killed.expect(&mut victim);
     } else {
         fs::write(folder.join("exit"), "").expect("the folder exists");
+        End::Returned.expect(&mut victim);
     }
-    victim.wait().expect("it is our child");
     for part in parts() {
         expect_nothing_left(&part.display().to_string(), &part);
     }
@@ -247,8 +247,7 @@ pub fn of_a_programs_command() {
             .iter()
             .all(|part| part.exists() && !pids(part).is_empty())
     });
-    victim.kill().expect("it runs");
-    victim.wait().expect("it is our child");
+    End::Killed.expect(&mut victim);
     for part in parts() {
         expect_nothing_left(&part.display().to_string(), &part);
     }
@@ -289,8 +288,7 @@ pub fn of_a_programs_command_after_a_stop() {
     let ready = folder.with_extension("ready");
     let mut victim = start_victim(&folder);
     eventually("the server is replaced", LIMIT, || ready.exists());
-    victim.kill().expect("it runs");
-    victim.wait().expect("it is our child");
+    End::Killed.expect(&mut victim);
     fs::remove_file(ready).expect("it exists");
     expect_nothing_left("stopped", &folder);
 }
@@ -323,8 +321,7 @@ pub fn of_a_program_with_a_copy() {
     let mut victim = start_victim(&folder);
     let copy = || fs::read_to_string(&file).ok()?.parse::<u32>().ok();
     eventually("it has a copy", LIMIT, || copy().is_some());
-    victim.kill().expect("it runs");
-    victim.wait().expect("it is our child");
+    End::Killed.expect(&mut victim);
     expect_nothing_left("copied", &folder);
     crate::fork_server::signal(copy().expect("it was written"), "KILL");
     fs::remove_file(file).expect("it exists");

@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::thread;
@@ -43,8 +44,33 @@ fn note(folder: &Path) {
     fs::write(folder.join(process::id().to_string()), "").expect("the folder is there");
 }
 
+/// How a victim ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is killed.
+    Killed,
+    /// It leaves `main` by itself.
+    Returned,
+}
+
+impl End {
+    /// Ends the victim in this way and collects it. A victim that ended in another way, such as by a panic, fails the
+    /// scenario.
+    pub fn expect(self, victim: &mut process::Child) {
+        if self == Self::Killed {
+            victim.kill().expect("it is our child");
+        }
+        let status = victim.wait().expect("it is our child");
+        let as_expected = match self {
+            Self::Killed => status.signal() == Some(libc::SIGKILL),
+            Self::Returned => status.success(),
+        };
+        assert!(as_expected, "the victim ended otherwise: {status}");
+    }
+}
+
 /// Plays the victim, or starts it, waits for its `count` processes, has it end, and looks whether all are gone.
-pub fn scenario(count: usize, play: fn(PathBuf), end: fn(&mut process::Child)) {
+pub fn scenario(count: usize, play: fn(PathBuf), end: End) {
     procs::init();
     if let Some(folder) = env::var_os(VICTIM) {
         return play(folder.into());
@@ -65,8 +91,7 @@ pub fn scenario(count: usize, play: fn(PathBuf), end: fn(&mut process::Child)) {
             .collect()
     };
     eventually("all processes have begun", LIMIT, || pids().len() == count);
-    end(&mut victim);
-    victim.wait().expect("it is our child");
+    end.expect(&mut victim);
     let pids = pids();
     eventually("every process is gone", SECOND, || {
         pids.iter().all(|pid| !is_running(*pid))
@@ -81,10 +106,6 @@ pub fn is_running(pid: u32) -> bool {
         .is_some_and(|(_, rest)| !rest.starts_with(" Z") && !rest.starts_with(" X"))
 }
 
-fn kill(victim: &mut process::Child) {
-    victim.kill().expect("it runs");
-}
-
 pub fn pool() {
     scenario(
         3,
@@ -92,7 +113,7 @@ pub fn pool() {
             let pool = Pool::new(3).expect("it starts");
             let _ = pool.map_collect(be_busy, [folder.clone(), folder.clone(), folder]);
         },
-        kill,
+        End::Killed,
     );
 }
 
@@ -110,7 +131,7 @@ pub fn nested() {
             thread::spawn(start(folder)).join().expect("it ends");
             thread::sleep(LIMIT);
         },
-        kill,
+        End::Killed,
     );
 }
 
@@ -125,7 +146,7 @@ pub fn detached() {
             });
             thread::sleep(Duration::from_millis(50));
         },
-        |_| {},
+        End::Returned,
     );
 }
 
@@ -229,8 +250,7 @@ pub fn random() {
         // From before its first process to some rounds of them.
         let delay = u64::from(round).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 47;
         thread::sleep(Duration::from_micros(delay));
-        kill(&mut victim);
-        victim.wait().expect("it is our child");
+        End::Killed.expect(&mut victim);
         places.expect_nothing_left();
     }
 }

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use procs::{CommandError, command};
+use procs::{CommandError, JobError, command};
 
-use crate::orphans::{is_running, scenario};
+use crate::orphans::{End, is_running, scenario};
 use crate::{LIMIT, eventually};
 
 /// Runs programs that end by themselves and programs that exceed their limits.
@@ -137,7 +137,7 @@ fn run_alone(place: PathBuf) {
 
 /// A program ends with the process that runs it.
 pub fn killed_host() {
-    scenario(1, run_alone, |victim| victim.kill().expect("it runs"));
+    scenario(1, run_alone, End::Killed);
 }
 
 /// Another thread leaves `main` while the program runs.
@@ -149,7 +149,7 @@ pub fn exited_host() {
             thread::spawn(|| run_alone(theirs));
             eventually("it has begun", LIMIT, || pids_in(&place).len() == 1);
         },
-        |_| {},
+        End::Returned,
     );
 }
 
@@ -168,11 +168,15 @@ pub fn killed_worker() {
                 .task_timeout(Duration::from_secs(3))
                 .build()
                 .expect("it starts");
-            assert!(pool.apply(run_alone_in_task, place.clone()).is_err());
+            let error = pool.apply(run_alone_in_task, place.clone());
+            assert!(
+                matches!(error, Err(JobError::TaskTimedOut { .. })),
+                "{error:?}"
+            );
             eventually("the program is gone", LIMIT, || {
                 pids_in(&place).iter().all(|pid| !is_running(*pid))
             });
         },
-        |_| {},
+        End::Returned,
     );
 }

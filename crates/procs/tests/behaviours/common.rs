@@ -73,6 +73,14 @@ impl Drop for Folder {
     }
 }
 
+/// Runs a program that leaves a file when it has begun. Returns when the program has ended, by a kill for example.
+#[procs::task]
+pub fn run_program(mark: PathBuf) {
+    let script = "touch \"$MARK\"; exec sleep 600";
+    let program = procs::command("sh").args(["-c", script]);
+    let _ = program.env("MARK", mark).run();
+}
+
 /// Makes a file, so that others know that it has begun, and never returns.
 #[procs::task]
 pub fn mark_and_sleep(mark: PathBuf) {

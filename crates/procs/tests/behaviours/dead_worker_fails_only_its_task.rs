@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use procs::{JobError, Limit, Pool, StartError};
 use serde::{Deserialize, Serialize};
 
-use crate::common::{Folder, LIMIT, eventually, mark_and_sleep, signal, stop};
+use crate::common::{Folder, LIMIT, eventually, mark_and_sleep, run_program, signal, stop};
 
 #[procs::task]
 fn square(n: u64) -> u64 {
@@ -229,6 +229,28 @@ fn a_task_that_takes_too_long_is_killed_alone() {
         matches!(error, JobError::TaskTimedOut { limit, .. } if limit == Duration::from_millis(300))
     );
     assert_eq!(pool.apply(square, 4).unwrap(), 16);
+}
+
+/// The kill ends the program first, so that the task returns before its worker dies.
+#[test]
+fn a_task_that_returns_because_its_program_was_killed_has_timed_out() {
+    let folder = Folder::new();
+    let pool = Pool::builder()
+        .workers(1)
+        .task_timeout(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    for round in 0..5 {
+        let mark = folder.path(&round.to_string());
+        let mut job = pool.submit(run_program, mark);
+        let mut behind = pool.submit(square, round);
+        let result = job.result_for(LIMIT);
+        assert!(
+            matches!(result, Err(JobError::TaskTimedOut { .. })),
+            "{result:?}"
+        );
+        assert_eq!(behind.result_for(LIMIT), Ok(round * round));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use procs::{Job, JobError, Pool, Shutdown, SpawnError, StartError, TimedOut};
 
-use crate::common::{Folder, LIMIT, eventually, is_running, mark_and_sleep, signal};
+use crate::common::{Folder, LIMIT, eventually, is_running, mark_and_sleep, run_program, signal};
 
 #[procs::task]
 fn square(n: u64) -> u64 {
@@ -98,6 +98,22 @@ fn terminate_drop_and_shutdown_fail_what_is_left_and_leave_no_process() {
             assert_eq!(job.result_for(LIMIT), Err(JobError::Closed));
         }
         assert!(workers.iter().all(|worker| !is_running(worker.pid())));
+    }
+}
+
+/// The kill ends the program first, so that the task returns before its worker dies.
+#[test]
+fn a_task_that_returns_because_its_program_was_killed_by_terminate_has_no_result() {
+    let folder = Folder::new();
+    for round in 0..5 {
+        let pool = Pool::new(1).unwrap();
+        let mark = folder.path(&round.to_string());
+        let done = pool.submit(square, round);
+        let mut job = pool.submit(run_program, mark.clone());
+        eventually("the program runs", || mark.exists());
+        pool.terminate();
+        assert_eq!(job.result_for(LIMIT), Err(JobError::Closed));
+        assert_eq!(done.result(), Ok(round * round));
     }
 }
 

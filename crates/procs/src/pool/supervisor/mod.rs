@@ -160,17 +160,19 @@ impl Supervisor {
                     kill_at: now + TERM_GRACE,
                 };
             }
-            (Stop::Kill, Mode::Running | Mode::Draining | Mode::Terminating { .. }) => self.kill(),
+            (Stop::Kill, Mode::Running | Mode::Draining | Mode::Terminating { .. }) => {
+                self.kill(now);
+            }
             _ => {}
         }
         if matches!(self.mode, Mode::Terminating { kill_at } if kill_at <= now) {
-            self.kill();
+            self.kill(now);
         }
     }
 
-    fn kill(&mut self) {
+    fn kill(&mut self, now: Instant) {
         self.mode = Mode::Killing;
-        self.kill_all();
+        self.kill_all(now);
     }
 
     /// Cancels the tasks that no worker has begun: in the queue, and in workers behind the task that each runs.
@@ -182,8 +184,9 @@ impl Supervisor {
         }
     }
 
-    fn kill_all(&self) {
-        self.workers.iter().for_each(WorkerHandle::kill);
+    fn kill_all(&mut self, now: Instant) {
+        let workers = self.workers.iter_mut();
+        workers.for_each(|worker| worker.kill_for_pool_end(now));
     }
 
     fn is_stopping(&self) -> bool {
@@ -314,7 +317,7 @@ impl Supervisor {
         // `build` also reports a worker that never reaches `init`, whatever the others do.
         let hopeless = starting && before_init;
         if at_once || (enough && (hopeless || !self.has_healthy_worker())) {
-            self.break_pool(error);
+            self.break_pool(error, now);
         }
     }
 
@@ -327,10 +330,10 @@ impl Supervisor {
     }
 
     /// Circuit breaker: fails every pending job instead of restarting workers for ever.
-    fn break_pool(&mut self, error: StartError) {
+    fn break_pool(&mut self, error: StartError, now: Instant) {
         self.shared.set_broken(error.clone());
         self.mode = Mode::Broken(error);
-        self.kill_all();
+        self.kill_all(now);
     }
 
     // Tasks.

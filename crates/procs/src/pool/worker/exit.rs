@@ -78,7 +78,7 @@ impl WorkerHandle {
         let lost = in_flight.next();
         // Only an overwritten journal leaves more than one: which of them have begun is unknown.
         in_flight.for_each(|slice| slice.fail(&error));
-        let stalled = matches!(self.phase, Phase::Ending(Ending::Stalled));
+        let stalled = matches!(self.phase, Phase::Ending(Ending::Stalled { .. }));
         let limit = if stalled {
             MAX_UNBEGUN_STALLS
         } else {
@@ -106,13 +106,15 @@ impl WorkerHandle {
 
     /// Returns the error of the task that it was running.
     fn task_error(&self, status: ExitStatus, usage: ResourceUsage) -> JobError {
-        if let (Phase::Ending(Ending::Overdue | Ending::Stalled), Some(limit)) =
-            (&self.phase, self.limits.task)
-        {
-            return JobError::TaskTimedOut {
-                limit,
-                pid: self.pid,
-            };
+        match (&self.phase, self.limits.task) {
+            (Phase::Ending(Ending::Overdue { .. } | Ending::Stalled { .. }), Some(limit)) => {
+                return JobError::TaskTimedOut {
+                    limit,
+                    pid: self.pid,
+                };
+            }
+            (Phase::Ending(Ending::PoolEnded { .. }), _) => return JobError::Closed,
+            _ => {}
         }
         let panic = self
             .journal

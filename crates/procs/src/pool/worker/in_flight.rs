@@ -52,6 +52,13 @@ impl InFlight {
         self.answered + self.count as u64
     }
 
+    /// Returns the number of the item that was begun last and not answered, or of the oldest one if none was begun. `next`: the
+    /// next item to begin, as read from the journal.
+    pub(super) fn current(&self, next: u64) -> u64 {
+        let is_valid = next > self.answered && next <= self.next_number();
+        if is_valid { next - 1 } else { self.answered }
+    }
+
     /// Returns the number of items in the oldest slice.
     pub(super) fn front_count(&self) -> usize {
         self.slices.front().map_or(0, BatchSlice::count)

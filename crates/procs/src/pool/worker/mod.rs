@@ -10,9 +10,13 @@
 //! | `Ready`, `Draining` | the task clock finds it overdue or stalled | `Ending(Overdue)` or `Ending(Stalled)`, killed | see `deadlines` |
 //! | `Draining` | no task left, and not exited in time | `Ending(ExitOverdue)`, killed | 5 s |
 //! | `Starting`, `Initializing` | the pool drains | `Ending(ExitOverdue)`, killed | |
+//! | `Ready`, `Draining` | the pool is terminated, dropped or broken | `Ending(PoolEnded)`, killed | |
 //! | `Ready` | its unbegun tasks are revoked; record `Resumed` | `Ready`, `revoking` set and cleared | |
 //! | any | bytes that are no record, or of another job | `Ending(Corrupt)`, killed | |
 //! | any | its pidfd is ready: it has ended | reaped, see `exit` | |
+//!
+//! A kill ends the descendants before the worker, so that a task may return from a wait for one of them and answer before
+//! the worker dies. What it then answers is no result: `Ending` names the first task whose result is refused.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -70,14 +74,28 @@ enum Phase {
 enum Ending {
     /// It did not become ready.
     NotStarted(StartError),
-    /// Killed: a task's function ran too long.
-    Overdue,
-    /// Killed: a transfer made no progress.
-    Stalled,
+    /// Killed: the function of this task ran too long.
+    Overdue { number: u64 },
+    /// Killed: a transfer made no progress. The task is the one that was begun last, or the first unbegun one.
+    Stalled { number: u64 },
+    /// Killed: the pool ends. Results up to this task had arrived before.
+    PoolEnded { number: u64 },
     /// Killed: it sent bytes that are no record, or records of another job.
     Corrupt,
     /// Killed: it did not exit in time, or the pool drained before it was ready.
     ExitOverdue,
+}
+
+impl Ending {
+    /// Returns the number of the first task whose result is refused. `None`: all results count.
+    fn first_refused(&self) -> Option<u64> {
+        match self {
+            Self::Overdue { number } | Self::Stalled { number } | Self::PoolEnded { number } => {
+                Some(*number)
+            }
+            Self::NotStarted(_) | Self::Corrupt | Self::ExitOverdue => None,
+        }
+    }
 }
 
 /// Time limits of a worker.
@@ -263,6 +281,21 @@ impl WorkerHandle {
         self.kill();
     }
 
+    /// Kills it because its pool ends. Reads what it has answered until now: later results are refused.
+    pub(in crate::pool) fn kill_for_pool_end(&mut self, now: Instant) {
+        if self.takes_tasks() {
+            self.read_results(now);
+            self.read_journal(now);
+        }
+        // The reads may have found it corrupt.
+        if self.takes_tasks() {
+            let number = self.in_flight.answered();
+            self.end(Ending::PoolEnded { number });
+        } else {
+            self.kill();
+        }
+    }
+
     /// Returns the number of items that it should get now.
     pub(in crate::pool) fn room(&self) -> usize {
         if !matches!(self.phase, Phase::Ready { revoking: false })
@@ -414,7 +447,10 @@ impl WorkerHandle {
         match clock.check(&self.journal, work, now) {
             Verdict::InTime => Vec::new(),
             Verdict::Stalled => {
-                self.end(Ending::Stalled);
+                // It begins no other task before it dies.
+                self.journal.revoke();
+                let number = self.in_flight.current(self.journal.next());
+                self.end(Ending::Stalled { number });
                 Vec::new()
             }
             Verdict::TaskOverdue(number) => {
@@ -422,7 +458,7 @@ impl WorkerHandle {
                 let unbegun = self.revoke_once();
                 let still = self.journal.running();
                 if still.is_some_and(|(running, _)| running == number) {
-                    self.end(Ending::Overdue);
+                    self.end(Ending::Overdue { number });
                 }
                 unbegun
             }
@@ -457,7 +493,16 @@ impl WorkerHandle {
     fn records(&mut self, now: Instant) -> Result<usize, Corrupt> {
         let mut ended = 0;
         loop {
-            let (number, limit) = (self.in_flight.answered(), self.in_flight.front_count());
+            let number = self.in_flight.answered();
+            let mut limit = self.in_flight.front_count();
+            if let Phase::Ending(ending) = &self.phase
+                && let Some(refused) = ending.first_refused()
+            {
+                limit = limit.min(refused.saturating_sub(number) as usize);
+                if limit == 0 {
+                    break;
+                }
+            }
             match scan(self.socket.unread(), number, limit, self.is_early())? {
                 Scan::Nothing => break,
                 Scan::Notice { tag, payload, size } => {
