@@ -1,10 +1,10 @@
 """Python's counterparts of the models. Each runs every task of the plan, at most `concurrency` of them at once."""
 
 import asyncio
-import collections
 import concurrent.futures
 import ctypes
 import multiprocessing
+import multiprocessing.connection
 import os
 import queue
 import signal
@@ -23,14 +23,19 @@ def units(plan):
     return (Unit(plan, index) for index in range(plan["tasks"]))
 
 
-def window(plan, start, collect):
-    """Starts each task and collects the oldest when enough are in flight."""
-    in_flight, outcomes = collections.deque(), []
-    for unit in units(plan):
-        in_flight.append(start(unit))
-        if len(in_flight) >= plan["concurrency"]:
-            outcomes.append(collect(in_flight.popleft()))
-    outcomes.extend(collect(one) for one in in_flight)
+def window(plan, start, ended, collect):
+    """Runs each task, and gives a place that becomes free to the next one, whichever task has left it.
+
+    `start` begins a task at a place. `ended` blocks until a task has ended, and returns its place.
+    """
+    waiting, outcomes = units(plan), []
+    places = {place: start(unit, place) for place, unit in zip(range(plan["concurrency"]), waiting)}
+    while places:
+        place = ended(places)
+        outcomes.append(collect(places.pop(place)))
+        for unit in waiting:
+            places[place] = start(unit, place)
+            break
     return outcomes
 
 
@@ -60,33 +65,57 @@ def join_process(started):
 
 
 def process_per_task(plan):
-    return window(plan, lambda unit: start_process(unit.blocking), join_process)
+    def ended(places):
+        ready = multiprocessing.connection.wait([receiver for _, receiver in places.values()])
+        return next(place for place, (_, receiver) in places.items() if receiver is ready[0])
+
+    return window(plan, lambda unit, _: start_process(unit.blocking), ended, join_process)
+
+
+def submit_each(plan, executor):
+    """Submits each task to an executor's pool."""
+    ends = queue.SimpleQueue()
+
+    def start(unit, place):
+        job = executor.submit(unit.blocking)
+        job.add_done_callback(lambda _: ends.put(place))
+        return job
+
+    return window(plan, start, lambda _: ends.get(), lambda job: job.result())
 
 
 def process_pool(plan):
     executor = concurrent.futures.ProcessPoolExecutor(plan["workers"], initializer=die_with_parent)
     with executor:
-        return window(plan, lambda unit: executor.submit(unit.blocking), lambda job: job.result())
+        return submit_each(plan, executor)
 
 
 def thread_per_task(plan):
-    def start(unit):
-        results = queue.SimpleQueue()
-        thread = threading.Thread(target=lambda: results.put(unit.blocking()))
+    ends = queue.SimpleQueue()
+
+    def run(unit, place, results):
+        try:
+            results.append(unit.blocking())
+        finally:
+            ends.put(place)
+
+    def start(unit, place):
+        results = []
+        thread = threading.Thread(target=run, args=(unit, place, results))
         thread.start()
         return thread, results
 
     def collect(started):
         thread, results = started
         thread.join()
-        return results.get_nowait()
+        return results.pop()
 
-    return window(plan, start, collect)
+    return window(plan, start, lambda _: ends.get(), collect)
 
 
 def thread_pool(plan):
     with concurrent.futures.ThreadPoolExecutor(plan["workers"]) as executor:
-        return window(plan, lambda unit: executor.submit(unit.blocking), lambda job: job.result())
+        return submit_each(plan, executor)
 
 
 def coroutines(plan):
@@ -178,17 +207,24 @@ def event_loop_per_core(plan):
         return [outcome for outcomes in executor.map(run, shares(plan)) for outcome in outcomes]
 
 
-def serve(plan, first, step, concurrency):
-    indices = range(first, plan["tasks"], step)
-    return asyncio.run(on_loop(plan, (Unit(plan, index) for index in indices), concurrency))
+def taken(plan, following):
+    """The tasks whose numbers this process takes from the number that all processes share."""
+    while True:
+        with following.get_lock():
+            index = following.value
+            following.value += 1
+        if index >= plan["tasks"]:
+            return
+        yield Unit(plan, index)
+
+
+def serve(plan, following, concurrency):
+    return asyncio.run(on_loop(plan, taken(plan, following), concurrency))
 
 
 def prefork(plan):
-    all_shares = shares(plan)
-    started = [
-        start_process(serve, plan, first, len(all_shares), share)
-        for first, share in enumerate(all_shares)
-    ]
+    following = multiprocessing.Value("Q", 0)
+    started = [start_process(serve, plan, following, share) for share in shares(plan)]
     return [outcome for one in started for outcome in join_process(one)]
 
 

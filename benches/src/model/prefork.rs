@@ -1,31 +1,34 @@
 //! A process for each processor, with an event loop in each: processes and coroutines.
 //!
-//! Nothing is shared between them, so the tasks are dealt out beforehand, as a kernel deals out connections among
-//! processes that listen on one port.
+//! The processes share one number, that of the next task, as preforked servers share one listening socket: whichever
+//! has room takes the next.
+
+use procs::SharedValue;
 
 use super::event_loop;
 use crate::{Failed, Outcome, Plan};
 
-/// What one of the processes does: every `step`th task from `first` on, so many at once.
+/// The body of one of the processes: takes tasks until none is left, so many at once.
 #[procs::task]
 pub fn serve(
     plan: Plan,
-    first: u32,
-    step: u32,
+    next: SharedValue<u32>,
     concurrency: usize,
 ) -> Result<Vec<Outcome>, Failed> {
-    let indices = (first..plan.tasks).step_by(step as usize);
-    let units = indices.map(move |index| plan.unit(index));
+    let units = std::iter::from_fn(move || {
+        let index = next.update(|index| index.saturating_add(1));
+        (index < plan.tasks).then(|| plan.unit(index))
+    });
     event_loop::run_all(units, concurrency)
 }
 
-/// Starts the processes and collects what they did.
+/// Starts the processes and collects their outcomes.
 pub fn run(plan: &Plan) -> Result<Vec<Outcome>, Failed> {
-    let step = u32::try_from(plan.loops().len()).unwrap_or(u32::MAX);
-    let starting = (0..step).zip(plan.loops()).map(|(first, concurrency)| {
+    let next = SharedValue::new(0_u32).map_err(Failed::at("sharing the next task's number"))?;
+    let starting = plan.loops().map(|concurrency| {
         procs::Process::builder()
             .daemon(true)
-            .spawn(serve, (plan.clone(), first, step, concurrency))
+            .spawn(serve, (plan.clone(), next.clone(), concurrency))
             .map_err(Failed::at("starting a process"))
     });
     let mut processes = starting.collect::<Result<Vec<_>, _>>()?;

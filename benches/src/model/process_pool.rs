@@ -9,7 +9,11 @@ pub fn run(plan: &Plan) -> Result<Vec<Outcome>, Failed> {
     let pool = procs::Pool::new(plan.workers).map_err(Failed::at("starting a process pool"))?;
     window::run(
         plan,
-        |unit| Ok(pool.submit(in_process, unit)),
+        |unit, ended| {
+            let job = pool.submit(in_process, unit);
+            job.on_done(move || drop(ended));
+            Ok(job)
+        },
         |job| {
             job.result()
                 .map_err(Failed::at("a task in the process pool"))?

@@ -8,7 +8,12 @@ pub fn run(plan: &Plan) -> Result<Vec<Outcome>, Failed> {
     let pool = threads::Pool::new(plan.workers).map_err(Failed::at("starting a thread pool"))?;
     window::run(
         plan,
-        |unit| Ok(pool.submit(move || unit.blocking())),
+        |unit, ended| {
+            Ok(pool.submit(move || {
+                let _ended = ended;
+                unit.blocking()
+            }))
+        },
         |job| {
             job.result()
                 .map_err(Failed::at("a task in the thread pool"))?
