@@ -227,8 +227,11 @@ fn serve(stream: &UnixStream) -> io::Result<i32> {
     }
 }
 
-/// Applies the limits, standard streams and capabilities of a set-up to this process.
+/// Applies the process group, limits, standard streams and capabilities of a set-up to this process.
 fn apply(setup: &Setup, descriptors: &mut Vec<OwnedFd>) -> io::Result<()> {
+    if let Some(group) = setup.group {
+        sys::join_group(group)?;
+    }
     setup.limits.iter().try_for_each(|limit| limit.apply())?;
     replace_streams(setup.replaced, descriptors)?;
     match setup.capabilities {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::error::{InvalidOption, SystemError, check_variable};
 use crate::host::socket;
+use crate::process::group::ProcessGroup;
 use crate::process::info;
 use crate::process::limits::RawLimit;
 use crate::process::status::{ExitStatus, ResourceUsage};
@@ -31,7 +32,7 @@ pub enum StartMethod {
     ///
     /// The new process gets the environment, working directory, standard output and standard error that this one has at
     /// that moment. It also inherits this process's current users, groups, capabilities, limits, priority, umask, ignored
-    /// signals, CPUs, root directory and control group. After a change of one of these, the next start takes about a
+    /// signals, CPUs, root directory, session and control group. After a change of one of these, the next start takes about a
     /// millisecond, for a new fork server. No signal is blocked.
     #[default]
     ForkServer,
@@ -48,6 +49,7 @@ pub(crate) struct SpawnOptions {
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) limits: Vec<RawLimit>,
     pub(crate) streams: Streams,
+    pub(crate) group: ProcessGroup,
 }
 
 impl SpawnOptions {

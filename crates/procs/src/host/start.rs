@@ -7,6 +7,7 @@ use crate::error::{SpawnError, StartError, SystemError};
 use crate::host::child::{self, Child, SpawnOptions, StartMethod};
 use crate::host::fork_server;
 use crate::host::socket::{ALWAYS_FITS, BufferedSocket};
+use crate::process::group::ProcessGroup;
 use crate::process::info;
 use crate::sys;
 use crate::task::{self, Task};
@@ -49,6 +50,13 @@ pub(crate) fn setup(
     replaced: [bool; 3],
     role: Role,
 ) -> Result<Vec<u8>, SystemError> {
+    let group = match options.group {
+        ProcessGroup::Own => None,
+        ProcessGroup::Inherit => Some(
+            sys::process_group()
+                .map_err(SystemError::new("find the process group of this process"))?,
+        ),
+    };
     let setup = Setup {
         build: marker::build()?,
         depth,
@@ -56,6 +64,7 @@ pub(crate) fn setup(
         parent_name: info::current().name().to_owned(),
         capabilities: sys::capabilities(),
         limits: options.limits.clone(),
+        group,
         replaced,
         role,
     };

@@ -8,6 +8,7 @@ use crate::error::{SpawnError, SystemError};
 use crate::host::child::{SpawnOptions, StartMethod};
 use crate::host::start;
 use crate::process::cpu::cpu_count;
+use crate::process::group::ProcessGroup;
 use crate::process::limits::Limit;
 use crate::task::Task;
 use crate::wire::START_DEADLINE;
@@ -203,6 +204,35 @@ impl PoolBuilder {
     /// Default: no limit.
     pub fn queue_bound(mut self, tasks: usize) -> Self {
         self.queue_bound = Some(tasks.max(1));
+        self
+    }
+
+    /// Sets the process group of the workers. Default: [`ProcessGroup::Own`], so that ctrl-c in a terminal does not reach
+    /// the workers.
+    ///
+    /// ```
+    /// use procs::{Pool, ProcessGroup};
+    ///
+    /// #[procs::task]
+    /// fn group() -> String {
+    ///     // The fifth field of the line is the process group.
+    ///     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    ///     let (_, fields) = stat.rsplit_once(") ").unwrap();
+    ///     fields.split(' ').nth(2).unwrap().to_owned()
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let pool = Pool::builder().workers(1).process_group(ProcessGroup::Inherit).build().unwrap();
+    ///     assert_eq!(pool.apply(group, ()).unwrap(), group());
+    /// }
+    /// ```
+    ///
+    /// [`build`](Self::build) fails with [`SpawnError::System`] when the group has no number here, because its leader
+    /// is outside this process-id namespace.
+    #[doc(alias = "setpgid")]
+    pub fn process_group(mut self, group: ProcessGroup) -> Self {
+        self.options.group = group;
         self
     }
 

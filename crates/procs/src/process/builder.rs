@@ -10,6 +10,7 @@ use crate::host::child::{SpawnOptions, StartMethod};
 use crate::host::monitor::{Monitor, MonitoredProcess};
 use crate::host::socket::BufferedSocket;
 use crate::host::start;
+use crate::process::group::ProcessGroup;
 use crate::process::limits::Limit;
 use crate::process::stdio::Stdio;
 use crate::process::{Process, ProcessState};
@@ -81,6 +82,36 @@ impl ProcessBuilder {
     /// Sets a limit to what the process may use; several calls set several limits.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.options.limits.push(limit.into());
+        self
+    }
+
+    /// Sets the process group of the process. Default: [`ProcessGroup::Own`], so that ctrl-c in a terminal does not reach
+    /// the process.
+    ///
+    /// ```
+    /// use procs::{Process, ProcessGroup};
+    ///
+    /// #[procs::task]
+    /// fn group() -> String {
+    ///     // The fifth field of the line is the process group.
+    ///     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    ///     let (_, fields) = stat.rsplit_once(") ").unwrap();
+    ///     fields.split(' ').nth(2).unwrap().to_owned()
+    /// }
+    ///
+    /// #[procs::main]
+    /// fn main() {
+    ///     let builder = Process::builder().process_group(ProcessGroup::Inherit);
+    ///     let mut process = builder.spawn(group, ()).unwrap();
+    ///     assert_eq!(process.join().unwrap(), group());
+    /// }
+    /// ```
+    ///
+    /// [`spawn`](Self::spawn) fails with [`SpawnError::System`] when the group has no number here, because its leader
+    /// is outside this process-id namespace.
+    #[doc(alias = "setpgid")]
+    pub fn process_group(mut self, group: ProcessGroup) -> Self {
+        self.options.group = group;
         self
     }
 

@@ -11,6 +11,10 @@ pub enum ProcessGroup {
     /// decides what ends.
     #[default]
     Own,
-    /// The group of this program. The terminal's keys reach both.
+    /// The group of this process at the time of the start. The terminal's keys reach both: a task that does not handle
+    /// SIGINT ends at ctrl-c, and its handle reports the signal.
+    ///
+    /// What a task has started ends with its process in either case, with one exception: when a process of this group is
+    /// killed by others, for example by the kernel for lack of memory, what its task has started goes on.
     Inherit,
 }

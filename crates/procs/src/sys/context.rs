@@ -37,6 +37,8 @@ pub(crate) struct Context {
     control_groups: Vec<u8>,
     limits: [(u64, u64); LIMITS],
     priority: i32,
+    /// A process can join the groups of its own session only.
+    session: i32,
     /// The device and the inode of the root directory.
     root: Option<(u64, u64)>,
 }
@@ -54,6 +56,7 @@ impl Context {
             control_groups: fs::read("/proc/self/cgroup").unwrap_or_default(),
             limits: limits(),
             priority: priority(),
+            session: session(),
             root: fs::metadata("/").ok().map(|root| (root.dev(), root.ino())),
         }
     }
@@ -95,6 +98,11 @@ fn limits() -> [(u64, u64); LIMITS] {
 fn priority() -> i32 {
     // SAFETY: the call takes integers and touches no memory. Zero is the calling thread.
     unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+}
+
+fn session() -> i32 {
+    // SAFETY: getsid takes an integer and never fails for the calling process, which is zero.
+    unsafe { libc::getsid(0) }
 }
 
 /// The capabilities of a thread: effective, permitted and inheritable, the lower 32 of each and then the higher ones.

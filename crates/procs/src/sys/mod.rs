@@ -41,8 +41,8 @@ pub(crate) use owner_word::{
 };
 pub(crate) use process::{
     Cloned, at_exit, become_subreaper, clone_sibling, discard, exit_now, fill_random, has_children,
-    ignore_sigpipe, is_main_thread, kill_group_of_ended, lead_group, monotonic_nanos, name_process,
-    name_thread, parent_pid, pidfd_open, reap, set_limit, signal,
+    ignore_sigpipe, is_main_thread, join_group, kill_group_of_ended, lead_group, monotonic_nanos,
+    name_process, name_thread, parent_pid, pidfd_open, process_group, reap, set_limit, signal,
 };
 pub(crate) use process::{SIGKILL, SIGSTOP, SIGTERM};
 pub(crate) use program::{

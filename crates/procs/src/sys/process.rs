@@ -186,6 +186,26 @@ pub(crate) fn lead_group() {
     unsafe { libc::setpgid(0, 0) };
 }
 
+/// Returns the process group of this process. The error ESRCH means that its leader is outside this process's id namespace, so
+/// that the group has no number here.
+pub(crate) fn process_group() -> io::Result<u32> {
+    // SAFETY: getpgrp has no preconditions and never fails.
+    match unsafe { libc::getpgrp() } {
+        0 => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+        group => Ok(group.cast_unsigned()),
+    }
+}
+
+/// Makes this process a member of an existing process group of its session.
+pub(crate) fn join_group(group: u32) -> io::Result<()> {
+    // SAFETY: setpgid takes two integers.
+    if unsafe { libc::setpgid(0, group.cast_signed()) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// Makes this process the parent of its descendants whose own parents end.
 pub(crate) fn become_subreaper() {
     let (one, zero): (libc::c_ulong, libc::c_ulong) = (1, 0);

@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) capabilities: Option<Capabilities>,
     /// Resource limits of the child.
     pub(crate) limits: Vec<RawLimit>,
+    /// The process group that the child joins; `None`: it leads one of its own.
+    pub(crate) group: Option<u32>,
     /// Which standard streams the first descriptors of the message replace.
     pub(crate) replaced: [bool; 3],
     pub(crate) role: Role,
@@ -60,7 +62,7 @@ pub(crate) enum Refusal {
     BuildDiffers,
     UnknownTask(String),
     NotOnMainThread,
-    /// Its working directory, outputs or limits could not be set: the system's error number.
+    /// Its working directory, outputs, limits or process group could not be set: the system's error number.
     SetupFailed(i32),
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn refusal_of(payload: &[u8]) -> StartError {
         Ok(Refusal::SetupFailed(number)) => {
             let error = io::Error::from_raw_os_error(number);
             StartError::System(SystemError::new(
-                "set the working directory, outputs or limits of a new process",
+                "set the working directory, outputs, limits or process group of a new process",
             )(error))
         }
         Err(_) => StartError::Garbled,

@@ -222,6 +222,10 @@ const SCENARIOS: &[(&str, fn())] = &[
         surroundings::terminal,
     ),
     (
+        "processes_share_the_process_group_of_the_program_on_request",
+        surroundings::group_inherited,
+    ),
+    (
         "processes_run_where_sigchld_is_ignored",
         surroundings::sigchld_ignored,
     ),

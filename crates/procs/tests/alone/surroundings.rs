@@ -12,8 +12,8 @@ use std::thread;
 
 use procs::sync::Event;
 use procs::{
-    InvalidOption, JobError, Pool, Process, ProcessError, SendError, SharedMemory, Shutdown,
-    SpawnError, StartMethod,
+    InvalidOption, JobError, Pool, Process, ProcessError, ProcessGroup, SendError, SharedMemory,
+    Shutdown, SpawnError, StartMethod,
 };
 
 use crate::{LIMIT, SCENARIO, double};
@@ -214,7 +214,54 @@ fn wait_for_event(begun: Event, goes: Event) {
     goes.wait_for(LIMIT).unwrap();
 }
 
-/// Set in a program that is started in surroundings of its own, and says which.
+/// With `ProcessGroup::Inherit` processes and workers have the group that the program has at the start, also in a session that
+/// is younger than the fork server.
+pub fn group_inherited() {
+    #[procs::task]
+    fn group() -> i32 {
+        // SAFETY: it takes nothing and returns an integer.
+        unsafe { libc::getpgrp() }
+    }
+    #[procs::task]
+    fn is_leader() -> bool {
+        group().cast_unsigned() == process::id()
+    }
+    procs::init();
+    let check = || {
+        for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+            let builder = Process::builder().start_method(method);
+            let mut process = builder.spawn(is_leader, ()).expect("it starts");
+            assert_eq!(process.join_for(LIMIT), Ok(true));
+            let builder = builder.process_group(ProcessGroup::Inherit);
+            let mut process = builder.spawn(group, ()).expect("it starts");
+            assert_eq!(process.join_for(LIMIT), Ok(group()), "{method:?}");
+            let builder = Pool::builder().workers(1).start_method(method);
+            let builder = builder.process_group(ProcessGroup::Inherit);
+            let pool = builder.build().expect("it starts");
+            assert_eq!(pool.apply(group, ()), Ok(group()), "{method:?}");
+        }
+    };
+    check();
+    // SAFETY: it takes nothing; this process leads no group yet.
+    assert!(unsafe { libc::setsid() } > 0);
+    check();
+    let (begun, goes) = (Event::new().unwrap(), Event::new().unwrap());
+    let builder = Process::builder().process_group(ProcessGroup::Inherit);
+    let mut process = builder
+        .spawn(wait_for_event, (begun.clone(), goes))
+        .expect("it starts");
+    begun.wait_for(LIMIT).unwrap();
+    // SAFETY: SIG_IGN is a valid disposition: the program outlives its own signal.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+    // SAFETY: the call takes integers; zero is the group of this process.
+    assert_eq!(unsafe { libc::kill(0, libc::SIGINT) }, 0);
+    assert!(matches!(
+        process.join_for(LIMIT),
+        Err(ProcessError::Died { status, .. }) if status.signal() == Some(libc::SIGINT)
+    ));
+}
+
+/// Set in of its own, and says which.
 const INSIDE: &str = "PROCS_TEST_INSIDE";
 
 /// Starts this program once more from a shell. Returns false inside, where the scenario goes on.
