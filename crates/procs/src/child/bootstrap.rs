@@ -19,6 +19,7 @@ use crate::wire::attachments;
 use crate::wire::codec;
 use crate::wire::journal::Journal;
 use crate::wire::marker::{self, ChildMarker};
+use crate::wire::spare::SPARE_NAME;
 use crate::wire::{Refusal, Role, Setup, Tag, TaskName};
 
 /// Exit code of a child whose task panicked: that of a Rust program whose `main` panics.
@@ -48,7 +49,7 @@ pub(crate) fn run_child(child_marker: &ChildMarker, entry_point: EntryPoint) -> 
         refuse(&stream, &Refusal::NotOnMainThread)
     } else if child_marker.fork_server {
         fork_server::serve(stream, parent.as_ref()).and_then(|stream| {
-            sys::name_thread("procs-spare");
+            sys::name_thread(SPARE_NAME);
             exit_if_orphaned(child_marker.parent);
             lead_process_tree();
             // The C library's record of the first thread has the server's thread id here too. The kernel would not release

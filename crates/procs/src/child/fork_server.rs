@@ -14,7 +14,7 @@ use crate::process::descendants;
 use crate::sys::{self, Cloned, SIGSTOP};
 use crate::task;
 use crate::wire::codec;
-use crate::wire::spare::{BIND_NOW, HandOver, ORDER_SIZE, Order, SET_BY_PROCS};
+use crate::wire::spare::{BIND_NOW, HandOver, ORDER_SIZE, Order, SERVER_NAME, SET_BY_PROCS};
 use crate::wire::{Refusal, Tag, marker};
 
 /// Serves orders. Returns only in clones of this process, the spares, with their end of a socket to the ordering process.
@@ -29,7 +29,7 @@ pub(crate) fn serve(stream: UnixStream, parent: Option<&OwnedFd>) -> io::Result<
         unsafe { env::remove_var(BIND_NOW) };
     }
     prewarm_thread_stack();
-    sys::name_thread("procs-forks");
+    sys::name_thread(SERVER_NAME);
     worker::send(&stream, Tag::Ready, &[])?;
     let mut guard = Guard::default();
     loop {

@@ -10,6 +10,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,17 +18,19 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{StartError, SystemError, check_variable};
 use crate::host::child::{self, Child, SpawnOptions};
 use crate::host::socket;
+use crate::process::descendants;
+use crate::process::info;
 use crate::process::status::ExitStatus;
 use crate::sys::{self, Context, Guard, ParentDeath, SIGKILL};
 use crate::wire::codec;
 use crate::wire::marker;
-use crate::wire::spare::{BIND_NOW, HandOver, Order, SET_BY_PROCS};
+use crate::wire::spare::{BIND_NOW, HandOver, Order, SERVER_NAME, SET_BY_PROCS, SPARE_NAME};
 use crate::wire::{self, Tag};
 use crate::wire::{START_DEADLINE, refusal_of};
 
@@ -62,11 +65,14 @@ fn settable_variables() -> Vec<(OsString, OsString)> {
 /// Starts a child from the fork server. Starts the server first if none runs.
 pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartError> {
     let mut slot = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    match start_from(&mut slot, options, name)? {
-        Ok(child) => Ok(child),
+    let child = match start_from(&mut slot, options, name)? {
+        Ok(child) => child,
         // The server has just died, or is stopped: a new one is started.
-        Err(_) => start_from(&mut slot, options, name)?.map_err(StartError::from),
-    }
+        Err(_) => start_from(&mut slot, options, name)??,
+    };
+    // Under the lock, so that `discard_unreported_spares` does not take the child for a spare.
+    info::child_started(child.pid, name);
+    Ok(child)
 }
 
 /// Returns what ends a program and its descendants when this process is killed.
@@ -94,10 +100,34 @@ pub(crate) fn on_parent_death() -> ParentDeath {
 
 /// Stops using a server for starts. A server that guards programs runs until they have ended.
 fn retire(server: Server) {
-    let mut retired = RETIRED.lock().unwrap_or_else(PoisonError::into_inner);
-    retired.retain(Server::is_running);
+    let mut retired = retired();
+    let ended: Vec<_> = retired
+        .extract_if(.., |server| !server.is_running())
+        .collect();
     if server.guards && server.is_running() && server.write(Order::Retire).is_ok() {
         retired.push(server);
+    }
+    drop(retired);
+    // Outside the lock: the drop of a server takes it.
+    drop(ended);
+}
+
+fn retired() -> MutexGuard<'static, Vec<Server>> {
+    RETIRED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills and collects the spares of a server that ended after it had made them and before it reported them.
+///
+/// They are children of this process whose ids it does not know. They are found by their names. The caller holds the lock of
+/// [`SERVER`], so that no start is under way.
+fn discard_unreported_spares() {
+    let is_known =
+        |pid: u32| info::is_child(pid) || retired().iter().any(|server| server.child.pid == pid);
+    for pid in descendants::children(process::id()) {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        if [SERVER_NAME, SPARE_NAME].contains(&name.trim_end()) && !is_known(pid) {
+            sys::discard(pid);
+        }
     }
 }
 
@@ -396,6 +426,9 @@ impl Drop for Server {
         let _ = sys::signal(self.child.pidfd.as_fd(), SIGKILL);
         self.reap();
         self.discard_spare();
+        if self.ordered {
+            discard_unreported_spares();
+        }
     }
 }
 

@@ -17,12 +17,14 @@ use crate::wire::{Role, Setup, TaskName};
 
 /// Starts a child.
 pub(crate) fn start(options: &SpawnOptions, name: &str) -> Result<Child, StartError> {
-    let child = match options.method {
-        StartMethod::ForkServer => fork_server::start(options, name)?,
-        StartMethod::Spawn => child::execute(options, marker::of_child(false))?,
-    };
-    info::child_started(child.pid, name);
-    Ok(child)
+    match options.method {
+        StartMethod::ForkServer => fork_server::start(options, name),
+        StartMethod::Spawn => {
+            let child = child::execute(options, marker::of_child(false))?;
+            info::child_started(child.pid, name);
+            Ok(child)
+        }
+    }
 }
 
 /// Returns the name of a task on the wire.

@@ -70,6 +70,12 @@ pub(crate) fn child_ended(pid: u32) {
         .remove(&pid);
 }
 
+/// Whether this process has started the child and not yet collected it.
+pub(crate) fn is_child(pid: u32) -> bool {
+    let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    children.contains_key(&pid)
+}
+
 /// Returns the id and the name of this process.
 ///
 /// ```

@@ -61,6 +61,12 @@ pub(crate) struct HandOver {
     pub(crate) outputs: [bool; 2],
 }
 
+/// Name of a fork server that tools show. A new spare has it too.
+pub(crate) const SERVER_NAME: &str = "procs-forks";
+
+/// Name of a spare that tools show, until its hand-over.
+pub(crate) const SPARE_NAME: &str = "procs-spare";
+
 /// Environment variable that makes the dynamic linker resolve all symbols at once, so that no spare has to.
 pub(crate) const BIND_NOW: &str = "LD_BIND_NOW";
 

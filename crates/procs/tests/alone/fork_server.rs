@@ -72,6 +72,88 @@ pub fn stopped() {
     assert_ne!(fork_server(), Some(server));
 }
 
+/// Names a file. While it exists, each new fork server ends at its first answer: after the clone of a process.
+const ANSWERLESS: &str = "PROCS_TEST_ANSWERLESS";
+
+/// Ends this process at its next `sendmsg`, which it makes for nothing but the answer to an order.
+fn end_at_sendmsg() {
+    let step = |code: u32, k: u32, jt, jf| libc::sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    let mut steps = [
+        // The number of the system call is the first word of what a filter sees.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(
+            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+            libc::SYS_sendmsg as u32,
+            0,
+            1,
+        ),
+        step(
+            libc::BPF_RET | libc::BPF_K,
+            libc::SECCOMP_RET_KILL_PROCESS,
+            0,
+            0,
+        ),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog {
+        len: steps.len() as u16,
+        filter: steps.as_mut_ptr(),
+    };
+    // SAFETY: the pointer is to a filter of the length that is stated.
+    let result = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program)
+    };
+    assert_eq!(result, 0);
+}
+
+/// The child that a server has made and not reported is collected with the server.
+pub fn ends_before_its_answer() {
+    let is_server = env::var("PROCS_CHILD_OF").is_ok_and(|marker| marker.ends_with("forkserver"));
+    let file = env::var_os(ANSWERLESS);
+    if is_server
+        && file
+            .as_ref()
+            .is_some_and(|file| fs::exists(file).is_ok_and(|is| is))
+    {
+        end_at_sendmsg();
+    }
+    procs::init();
+    let file = env::temp_dir().join(format!("procs-answerless-{}", process::id()));
+    // SAFETY: no other thread of this program uses the environment.
+    unsafe { env::set_var(ANSWERLESS, &file) };
+    for round in 0..3 {
+        fs::write(&file, "").expect("the disk has room");
+        if let Some(server) = fork_server() {
+            signal(server, "KILL");
+            eventually("it has ended", LIMIT, || has_ended(server));
+        }
+        procs::spawn(double, 4).expect_err("no server answers");
+        assert_eq!(all_children(), [0_u32; 0], "round {round}");
+        fs::remove_file(&file).expect("it exists");
+        double_in_process();
+    }
+}
+
+/// The children of this process, those that have ended and were not collected included.
+fn all_children() -> Vec<u32> {
+    let threads = fs::read_dir("/proc/self/task").expect("/proc is there");
+    let lists =
+        threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 pub fn surroundings() {
     #[procs::task]
     fn look() -> (Option<String>, Option<String>, String) {

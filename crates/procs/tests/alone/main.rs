@@ -65,6 +65,10 @@ const SCENARIOS: &[(&str, fn())] = &[
     ),
     ("a_stopped_fork_server_is_replaced", fork_server::stopped),
     (
+        "a_fork_server_that_ends_before_its_answer_leaves_no_process",
+        fork_server::ends_before_its_answer,
+    ),
+    (
         "processes_inherit_what_the_fork_server_did_not",
         fork_server::inheritance,
     ),
