@@ -5,8 +5,8 @@ use alloc::{boxed::Box, vec::Vec};
 use core::ops::DerefMut;
 use core::pin::Pin;
 
-use crate::state::Step;
-use crate::{CoroutineState, ResumeError};
+use crate::raw::ResumeOutcome;
+use crate::{CoroutineState, ExecutionState, ResumeError};
 
 /// Something that can be resumed with an argument, hands out values, and ends with one.
 ///
@@ -54,6 +54,29 @@ pub trait Coroutine<A = ()> {
 
     /// Whether it has returned, panicked or been closed. While it is executing it has not.
     fn is_finished(&self) -> bool;
+
+    /// Whether nothing of it has run, or it waits in a `yield_`, or is executing, or has finished.
+    ///
+    /// Only a handle that shares a coroutine, as [`Shared`](crate::Shared) does, can meet one that is executing.
+    /// The default method cannot tell a coroutine that has not started from one that is suspended. It says
+    /// [`Suspended`](ExecutionState::Suspended) for both.
+    ///
+    /// ```
+    /// use coroutines::{Co, Coroutine, ExecutionState, generator};
+    /// use std::pin::pin;
+    ///
+    /// let mut counter = pin!(generator(async |mut co: Co<'_, u8>| co.yield_all(1..).await));
+    /// assert_eq!(counter.state(), ExecutionState::Created);
+    /// counter.as_mut().close();
+    /// assert_eq!(counter.state(), ExecutionState::Finished);
+    /// ```
+    fn state(&self) -> ExecutionState {
+        if self.is_finished() {
+            ExecutionState::Finished
+        } else {
+            ExecutionState::Suspended
+        }
+    }
 
     /// Ends it where it is: its local variables are dropped, in reverse order, so their destructors are its clean-up.
     /// Nothing happens if it has finished.
@@ -114,7 +137,7 @@ pub trait Coroutine<A = ()> {
     /// `try_resume` with a result that is cheap to return through a trait object; the argument is lost on failure.
     #[doc(hidden)]
     #[inline]
-    fn step(self: Pin<&mut Self>, arg: A) -> Step<Self::Yield, Self::Return> {
+    fn step(self: Pin<&mut Self>, arg: A) -> ResumeOutcome<Self::Yield, Self::Return> {
         self.try_resume(arg).into()
     }
 
@@ -151,9 +174,9 @@ pub trait Coroutine<A = ()> {
     {
         for _ in 0..max {
             match self.as_mut().step(A::default()) {
-                Step::Yielded(value) => out.push(value),
-                Step::Complete(value) => return Some(value),
-                Step::Finished => return None,
+                ResumeOutcome::Yielded(value) => out.push(value),
+                ResumeOutcome::Complete(value) => return Some(value),
+                ResumeOutcome::Finished => return None,
                 stuck => stuck.raise(),
             }
         }
@@ -186,9 +209,9 @@ pub trait Coroutine<A = ()> {
     {
         loop {
             match self.as_mut().step(A::default()) {
-                Step::Yielded(value) => each(value),
-                Step::Complete(value) => return Some(value),
-                Step::Finished => return None,
+                ResumeOutcome::Yielded(value) => each(value),
+                ResumeOutcome::Complete(value) => return Some(value),
+                ResumeOutcome::Finished => return None,
                 stuck => stuck.raise(),
             }
         }
@@ -212,6 +235,11 @@ macro_rules! forward {
         }
 
         #[inline]
+        fn state(&$self) -> ExecutionState {
+            $shared.state()
+        }
+
+        #[inline]
         fn close($self: Pin<&mut Self>) {
             $inner.close();
         }
@@ -228,7 +256,7 @@ macro_rules! forward {
         }
 
         #[inline]
-        fn step($self: Pin<&mut Self>, arg: A) -> Step<C::Yield, C::Return> {
+        fn step($self: Pin<&mut Self>, arg: A) -> ResumeOutcome<C::Yield, C::Return> {
             $inner.step(arg)
         }
 

@@ -5,11 +5,10 @@ use alloc::{boxed::Box, vec::Vec};
 use core::iter::FusedIterator;
 use core::pin::Pin;
 
-use crate::airlock::{Brand, Frame, Start};
-use crate::state::Step;
+use crate::raw::{Frame, InstanceId, ResumeOutcome, Start, project_frame};
 #[cfg(feature = "alloc")]
 use crate::{Boxed, BoxedSend};
-use crate::{Co, Coroutine, CoroutineState, ResumeError};
+use crate::{Co, Coroutine, CoroutineState, ExecutionState, ResumeError};
 
 /// A generator whose body is `body`: it hands out values, and is resumed without an argument.
 ///
@@ -46,11 +45,10 @@ pub fn generator<Y, R, B>(body: B) -> Gen<Y, (), impl Future<Output = R>>
 where
     B: AsyncFnOnce(Co<'_, Y>) -> R,
 {
-    let brand = Brand::fresh();
-    // The handle's lifetime is `'static` here, which the body cannot know: it must do for every lifetime.
+    let id = InstanceId::fresh();
+    // `Co` is created with lifetime `'static`. The body is generic over the lifetime, so it cannot exploit that.
     Gen {
-        brand,
-        frame: Frame::new(body(Co::new(brand))),
+        frame: Frame::new(id, body(Co::new(id))),
     }
 }
 
@@ -81,11 +79,10 @@ pub fn coroutine<Y, A, R, B>(body: B) -> Gen<Y, A, impl Future<Output = R>>
 where
     B: AsyncFnOnce(Co<'_, Y, A>, A) -> R,
 {
-    let brand = Brand::fresh();
-    let start = Start::new(brand, move |co: Co<'static, Y, A>, arg| body(co, arg));
+    let id = InstanceId::fresh();
+    let start = Start::new(id, move |arg| body(Co::new(id), arg));
     Gen {
-        brand,
-        frame: Frame::new(start),
+        frame: Frame::new(id, start),
     }
 }
 
@@ -98,10 +95,11 @@ where
 /// It is `Send` if what the body holds across its yields is. Dropping it drops the body where it waits.
 #[must_use = "nothing runs before the first resume"]
 pub struct Gen<Y, A, F: Future> {
-    brand: Brand<Y, A>,
-    // Pinned with the whole; `airlock` projects to it.
-    pub(crate) frame: Frame<F>,
+    // Pinned with the whole.
+    frame: Frame<Y, A, F>,
 }
+
+project_frame!(Gen<Y, A, F>);
 
 impl<Y, A, F: Future> Gen<Y, A, F> {
     /// What the body returned, if it ended while it was used as an iterator, and if nobody has taken it yet.
@@ -174,8 +172,8 @@ impl<Y, A, F: Future> Coroutine<A> for Gen<Y, A, F> {
             return Err(ResumeError::Finished(arg));
         }
         match self.step(arg) {
-            Step::Yielded(value) => Ok(CoroutineState::Yielded(value)),
-            Step::Complete(value) => Ok(CoroutineState::Complete(value)),
+            ResumeOutcome::Yielded(value) => Ok(CoroutineState::Yielded(value)),
+            ResumeOutcome::Complete(value) => Ok(CoroutineState::Complete(value)),
             // Nothing else is left: it had not finished, and cannot be executing while it is borrowed here.
             _ => Err(ResumeError::ForeignAwait),
         }
@@ -185,21 +183,24 @@ impl<Y, A, F: Future> Coroutine<A> for Gen<Y, A, F> {
     #[track_caller]
     fn resume(self: Pin<&mut Self>, arg: A) -> CoroutineState<Y, F::Output> {
         match self.step(arg) {
-            Step::Yielded(value) => CoroutineState::Yielded(value),
-            Step::Complete(value) => CoroutineState::Complete(value),
+            ResumeOutcome::Yielded(value) => CoroutineState::Yielded(value),
+            ResumeOutcome::Complete(value) => CoroutineState::Complete(value),
             stuck => stuck.raise(),
         }
     }
 
     #[inline]
-    fn step(self: Pin<&mut Self>, arg: A) -> Step<Y, F::Output> {
-        let brand = self.brand;
-        self.frame().step(brand, arg)
+    fn step(self: Pin<&mut Self>, arg: A) -> ResumeOutcome<Y, F::Output> {
+        self.frame().resume(arg)
     }
 
     #[inline]
     fn is_finished(&self) -> bool {
         !self.frame.is_live()
+    }
+
+    fn state(&self) -> ExecutionState {
+        self.frame.state()
     }
 
     fn close(self: Pin<&mut Self>) {
@@ -211,10 +212,9 @@ impl<Y, A, F: Future> Coroutine<A> for Gen<Y, A, F> {
     where
         A: Default,
     {
-        let brand = self.brand;
-        match self.frame().fill(brand, out, max) {
-            None | Some(Step::Finished) => None,
-            Some(Step::Complete(value)) => Some(value),
+        match self.frame().fill(out, max) {
+            None | Some(ResumeOutcome::Finished) => None,
+            Some(ResumeOutcome::Complete(value)) => Some(value),
             Some(stuck) => stuck.raise(),
         }
     }
@@ -224,15 +224,14 @@ impl<Y, F: Future> Gen<Y, (), F> {
     #[inline(always)]
     #[track_caller]
     fn advance(self: Pin<&mut Self>) -> Option<Y> {
-        let brand = self.brand;
         let mut frame = self.frame();
-        match frame.as_mut().step(brand, ()) {
-            Step::Yielded(value) => Some(value),
-            Step::Complete(value) => {
+        match frame.as_mut().resume(()) {
+            ResumeOutcome::Yielded(value) => Some(value),
+            ResumeOutcome::Complete(value) => {
                 frame.keep_returned(value);
                 None
             }
-            Step::Finished => None,
+            ResumeOutcome::Finished => None,
             stuck => stuck.raise(),
         }
     }
@@ -279,7 +278,7 @@ impl<Y, F: Future> FusedIterator for Pin<Box<Gen<Y, (), F>>> {}
 impl<Y, A, F: Future> core::fmt::Debug for Gen<Y, A, F> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Gen")
-            .field("finished", &self.is_finished())
+            .field("state", &self.frame.state())
             .finish_non_exhaustive()
     }
 }

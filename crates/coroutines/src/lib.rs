@@ -42,6 +42,7 @@
 //!
 //! - [`Iterator`], if its argument is `()`.
 //! - [`Coroutine`]: `resume`, `close`, and the trait for coroutines written by hand. [`CoroutineState`]: what comes back.
+//! - [`Coroutine::state`]: an [`ExecutionState`], as Python's `inspect.getgeneratorstate`.
 //! - [`CoroutineExt`]: `send`, `throw`, `close_with`. [`ResumeError`], [`Ignored`]: what can go wrong.
 //!
 //! # Run many
@@ -64,16 +65,15 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[allow(unsafe_code, reason = "the only room that needs it")]
-mod airlock;
+#[cfg(feature = "stream")]
+mod async_generator;
+#[cfg(feature = "stream")]
+pub use async_generator::{AsyncGen, async_coroutine, async_generator};
 
+mod combinators;
 #[cfg(feature = "alloc")]
-mod boxed;
-#[cfg(feature = "alloc")]
-pub use boxed::{Boxed, BoxedAs, BoxedSend};
-
-mod co;
-pub use co::{Co, Yield};
+pub use combinators::{Id, Scheduler};
+pub use combinators::{Interleave, Lanes};
 
 mod coroutine;
 pub use coroutine::Coroutine;
@@ -81,40 +81,27 @@ pub use coroutine::Coroutine;
 mod error;
 pub use error::{Ignored, ResumeError};
 
-mod ext;
-pub use ext::{CoroutineExt, Message, Throw};
-
 mod generator;
 pub use generator::{Gen, coroutine, generator};
 
-mod interleave;
-pub use interleave::{Interleave, Lanes};
+mod handle;
+pub use handle::{Co, Yield};
 
 #[cfg(feature = "alloc")]
-mod recursive;
-#[cfg(feature = "alloc")]
-pub use recursive::{Rec, Recursive, recursive};
-
-#[cfg(feature = "alloc")]
-mod ring;
-
-#[cfg(feature = "alloc")]
-mod scheduler;
-#[cfg(feature = "alloc")]
-pub use scheduler::{Id, Scheduler};
-
+mod handles;
 #[cfg(feature = "std")]
-mod shared;
-#[cfg(feature = "std")]
-pub use shared::Shared;
+pub use handles::Shared;
+#[cfg(feature = "alloc")]
+pub use handles::{Boxed, BoxedAs, BoxedSend, Rec, Recursive, recursive};
 
-#[cfg(feature = "stream")]
-mod stream;
-#[cfg(feature = "stream")]
-pub use stream::{AsyncGen, async_coroutine, async_generator};
+#[allow(unsafe_code, reason = "the only directory that needs it")]
+mod raw;
+
+mod send;
+pub use send::{CoroutineExt, Message, Throw};
 
 mod state;
-pub use state::CoroutineState;
+pub use state::{CoroutineState, ExecutionState};
 
 /// The README's programs are run as doc tests.
 #[cfg(doctest)]

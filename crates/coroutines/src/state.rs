@@ -1,6 +1,4 @@
-//! What one `resume` brings back.
-
-use crate::ResumeError;
+//! What one `resume` brings back, and what a coroutine is doing between two resumes.
 
 /// The outcome of resuming a coroutine: a value on the way, or the value at the end.
 ///
@@ -60,43 +58,41 @@ impl<Y, R> CoroutineState<Y, R> {
     }
 }
 
-/// A [`CoroutineState`] or the reason why there is none: flat and without the argument, so that it fits in two registers
-/// where `Y` and `R` do.
-#[doc(hidden)]
-#[must_use]
-pub enum Step<Y, R> {
-    Yielded(Y),
-    Complete(R),
+/// Where a coroutine is between its creation and its end, as Python's `inspect.getgeneratorstate` says it.
+///
+/// It is closed on purpose: a coroutine has these four states and no others.
+///
+/// | state | event | next state |
+/// |---|---|---|
+/// | `Created` | a resume begins | `Running` |
+/// | `Running` | the body yields | `Suspended` |
+/// | `Running` | the body returns, panics or awaits a foreign future | `Finished` |
+/// | `Suspended` | a resume begins | `Running` |
+/// | `Created`, `Suspended` | a close | `Finished` |
+///
+/// # Examples
+///
+/// ```
+/// use coroutines::{Co, Coroutine, ExecutionState, generator};
+/// use std::pin::pin;
+///
+/// let mut one = pin!(generator(async |mut co: Co<'_, u8>| co.yield_(1).await));
+/// assert_eq!(one.state(), ExecutionState::Created);
+/// assert_eq!(one.next(), Some(1));
+/// assert_eq!(one.state(), ExecutionState::Suspended);
+/// assert_eq!(one.next(), None);
+/// assert_eq!(one.state(), ExecutionState::Finished);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[doc(alias = "getgeneratorstate")]
+#[doc(alias = "getcoroutinestate")]
+pub enum ExecutionState {
+    /// Nothing of the body has run. Python: `GEN_CREATED`.
+    Created,
+    /// The body waits in a `yield_`. Python: `GEN_SUSPENDED`.
+    Suspended,
+    /// A resume is under way. Python: `GEN_RUNNING`.
+    Running,
+    /// The body has returned or panicked, or was closed. Python: `GEN_CLOSED`.
     Finished,
-    AlreadyExecuting,
-    ForeignAwait,
-}
-
-impl<Y, R> Step<Y, R> {
-    /// Ends in the panic that belongs to a step that brought nothing.
-    #[cold]
-    #[inline(never)]
-    #[track_caller]
-    pub(crate) fn raise(self) -> ! {
-        match self {
-            Self::AlreadyExecuting => ResumeError::AlreadyExecuting(()).raise(),
-            Self::ForeignAwait => ResumeError::ForeignAwait::<()>.raise(),
-            Self::Yielded(_) | Self::Complete(_) | Self::Finished => {
-                ResumeError::Finished(()).raise()
-            }
-        }
-    }
-}
-
-impl<Y, R, A> From<Result<CoroutineState<Y, R>, ResumeError<A>>> for Step<Y, R> {
-    #[inline]
-    fn from(result: Result<CoroutineState<Y, R>, ResumeError<A>>) -> Self {
-        match result {
-            Ok(CoroutineState::Yielded(value)) => Self::Yielded(value),
-            Ok(CoroutineState::Complete(value)) => Self::Complete(value),
-            Err(ResumeError::Finished(_)) => Self::Finished,
-            Err(ResumeError::AlreadyExecuting(_)) => Self::AlreadyExecuting,
-            Err(ResumeError::ForeignAwait) => Self::ForeignAwait,
-        }
-    }
 }

@@ -4,18 +4,16 @@ use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::pin::Pin;
 
-use super::{Brand, Frame};
-use crate::state::Step;
+use super::{Frame, ResumeOutcome};
 
-impl<F: Future> Frame<F> {
+impl<Y, A: Default, F: Future> Frame<Y, A, F> {
     /// Appends the next `max` values to `out`, fewer if the body stops otherwise; then how it did is the result.
     #[inline]
-    pub(crate) fn fill<Y, A: Default>(
+    pub(crate) fn fill(
         mut self: Pin<&mut Self>,
-        brand: Brand<Y, A>,
         out: &mut Vec<Y>,
         max: usize,
-    ) -> Option<Step<Y, F::Output>> {
+    ) -> Option<ResumeOutcome<Y, F::Output>> {
         /// Room for so many is made at first: `max` may be far more than the body yields.
         const AHEAD: usize = 256;
         let mut left = max;
@@ -28,7 +26,7 @@ impl<F: Future> Frame<F> {
             let fitting = left.min(slots.len());
             let stop = self
                 .as_mut()
-                .fill_slots(brand, &mut slots[..fitting], &mut filled.count);
+                .fill_slots(&mut slots[..fitting], &mut filled.count);
             if stop.is_some() {
                 return stop;
             }
@@ -42,17 +40,16 @@ impl<F: Future> Frame<F> {
     // A function of its own for what its parameters say: the slots are nowhere in the frame, so the body's variables can
     // stay in registers while the slots are written.
     #[inline(never)]
-    fn fill_slots<Y, A: Default>(
+    fn fill_slots(
         mut self: Pin<&mut Self>,
-        brand: Brand<Y, A>,
         slots: &mut [MaybeUninit<Y>],
         count: &mut usize,
-    ) -> Option<Step<Y, F::Output>> {
+    ) -> Option<ResumeOutcome<Y, F::Output>> {
         // Counts in a register, and tells on every way out.
         let mut tally = Tally { count, so_far: 0 };
         for slot in slots {
-            match self.as_mut().step(brand, A::default()) {
-                Step::Yielded(value) => slot.write(value),
+            match self.as_mut().resume(A::default()) {
+                ResumeOutcome::Yielded(value) => slot.write(value),
                 stop => return Some(stop),
             };
             tally.so_far += 1;

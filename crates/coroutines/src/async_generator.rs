@@ -3,14 +3,13 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-use crate::airlock::{Brand, Frame, Start};
-use crate::state::Step;
-use crate::{Co, CoroutineState, Ignored, ResumeError, Throw};
+use crate::raw::{Frame, InstanceId, ResumeOutcome, Start, project_frame};
+use crate::{Co, CoroutineState, ExecutionState, Ignored, ResumeError, Throw};
 
 /// A generator whose body may await anything: a [`Stream`] of what it yields.
 ///
@@ -37,8 +36,8 @@ pub fn async_generator<Y, R, B>(body: B) -> AsyncGen<Y, (), impl Future<Output =
 where
     B: AsyncFnOnce(Co<'_, Y>) -> R,
 {
-    let brand = Brand::fresh();
-    AsyncGen::new(brand, body(Co::new(brand)))
+    let id = InstanceId::fresh();
+    AsyncGen::new(id, body(Co::new(id)))
 }
 
 /// A coroutine whose body may await anything, and gets an argument with each resume, the first one included.
@@ -69,9 +68,9 @@ pub fn async_coroutine<Y, A, R, B>(body: B) -> AsyncGen<Y, A, impl Future<Output
 where
     B: AsyncFnOnce(Co<'_, Y, A>, A) -> R,
 {
-    let brand = Brand::fresh();
-    let start = Start::new(brand, move |co: Co<'static, Y, A>, arg| body(co, arg));
-    AsyncGen::new(brand, start)
+    let id = InstanceId::fresh();
+    let start = Start::new(id, move |arg| body(Co::new(id), arg));
+    AsyncGen::new(id, start)
 }
 
 /// A generator or coroutine whose body may await anything; made by [`async_generator`] and [`async_coroutine`].
@@ -85,28 +84,37 @@ where
 /// that must await something to clean up takes a `Result` as argument, and [`close_with`](Self::close_with) an error.
 #[must_use = "nothing runs before the first step"]
 pub struct AsyncGen<Y, A, F: Future> {
-    brand: Brand<Y, A>,
-    // Pinned with the whole; `airlock` projects to it.
-    pub(crate) frame: Frame<F>,
-    pub(crate) waiting: Waiting<A>,
+    // Pinned with the whole.
+    frame: Frame<Y, A, F>,
+    waiting: Waiting<A>,
 }
 
-/// A step that has begun and not ended.
-pub(crate) struct Waiting<A> {
-    under_way: bool,
+project_frame!(AsyncGen<Y, A, F>, waiting: Waiting<A>);
+
+/// The step that has begun and not ended.
+struct Waiting<A> {
+    step: Step,
     /// Its argument, until the body takes it.
     arg: Option<A>,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    None,
+    /// Begun by a resume.
+    Resume,
+    /// Begun by a stream's poll. Its `()` is as good as that of a resume.
+    Item,
+}
+
 impl<Y, A, F: Future> AsyncGen<Y, A, F> {
-    fn new(brand: Brand<Y, A>, body: F) -> Self {
+    fn new(id: InstanceId<Y, A>, body: F) -> Self {
         let waiting = Waiting {
-            under_way: false,
+            step: Step::None,
             arg: None,
         };
         Self {
-            brand,
-            frame: Frame::new(body),
+            frame: Frame::new(id, body),
             waiting,
         }
     }
@@ -138,13 +146,13 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
         if self.is_finished() {
             return Err(ResumeError::Finished(arg));
         }
-        if self.waiting.under_way {
+        if self.waiting.step == Step::Resume {
             return Err(ResumeError::AlreadyExecuting(arg));
         }
         self.as_mut().begin(arg);
         match poll_fn(|cx| self.as_mut().poll_step(cx)).await {
-            Step::Yielded(value) => Ok(CoroutineState::Yielded(value)),
-            Step::Complete(value) => Ok(CoroutineState::Complete(value)),
+            ResumeOutcome::Yielded(value) => Ok(CoroutineState::Yielded(value)),
+            ResumeOutcome::Complete(value) => Ok(CoroutineState::Complete(value)),
             _ => Err(ResumeError::ForeignAwait),
         }
     }
@@ -168,12 +176,12 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
     /// assert_eq!(pin!(echo.as_mut().settle()).poll(&mut cx), Poll::Ready(Some(Yielded(1))));
     /// ```
     pub async fn settle(mut self: Pin<&mut Self>) -> Option<CoroutineState<Y, F::Output>> {
-        if !self.waiting.under_way {
+        if self.waiting.step != Step::Resume {
             return None;
         }
         match poll_fn(|cx| self.as_mut().poll_step(cx)).await {
-            Step::Yielded(value) => Some(CoroutineState::Yielded(value)),
-            Step::Complete(value) => Some(CoroutineState::Complete(value)),
+            ResumeOutcome::Yielded(value) => Some(CoroutineState::Yielded(value)),
+            ResumeOutcome::Complete(value) => Some(CoroutineState::Complete(value)),
             _ => None,
         }
     }
@@ -183,9 +191,33 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
         !self.frame.is_live()
     }
 
+    /// Whether nothing of it has run, or it waits in a `yield_`, or a step is under way, or it has finished.
+    ///
+    /// A step is under way from its first poll until it has brought its value, while its future is dropped as well:
+    /// [`Running`](ExecutionState::Running). Python's `inspect.getasyncgenstate` says `AGEN_RUNNING` then.
+    ///
+    /// ```
+    /// use coroutines::{Co, ExecutionState, async_generator};
+    /// use futures_core::Stream;
+    /// use std::{pin::pin, task::{Context, Poll, Waker}};
+    ///
+    /// let mut letters = pin!(async_generator(async |mut co: Co<'_, char>| co.yield_('a').await));
+    /// assert_eq!(letters.state(), ExecutionState::Created);
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// assert_eq!(letters.as_mut().poll_next(&mut cx), Poll::Ready(Some('a')));
+    /// assert_eq!(letters.state(), ExecutionState::Suspended);
+    /// ```
+    #[doc(alias = "getasyncgenstate")]
+    pub fn state(&self) -> ExecutionState {
+        match self.frame.state() {
+            ExecutionState::Suspended if self.waiting.step != Step::None => ExecutionState::Running,
+            state => state,
+        }
+    }
+
     /// Ends it where it is: its local variables are dropped. Nothing happens if it has finished.
     pub fn close(self: Pin<&mut Self>) {
-        let (frame, waiting) = self.parts();
+        let (frame, waiting) = self.project();
         // Ended first, whatever the destructors of the body do; its argument is dropped last.
         let _arg = waiting.end();
         frame.close();
@@ -234,20 +266,19 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
 
     /// What the body returned, if it ended while it was used as a stream, and if nobody has taken it yet.
     pub fn take_return(self: Pin<&mut Self>) -> Option<F::Output> {
-        self.parts().0.take_returned()
+        self.project().0.take_returned()
     }
 
     fn begin(self: Pin<&mut Self>, arg: A) {
-        *self.parts().1 = Waiting {
-            under_way: true,
+        *self.project().1 = Waiting {
+            step: Step::Resume,
             arg: Some(arg),
         };
     }
 
-    fn poll_step(self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Step<Y, F::Output>> {
-        let brand = self.brand;
-        let (frame, waiting) = self.parts();
-        let step = frame.poll_step(brand, &mut waiting.arg, cx);
+    fn poll_step(self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<ResumeOutcome<Y, F::Output>> {
+        let (frame, waiting) = self.project();
+        let step = frame.poll_resume(&mut waiting.arg, cx);
         if step.is_ready() {
             drop(waiting.end());
         }
@@ -258,7 +289,7 @@ impl<Y, A, F: Future> AsyncGen<Y, A, F> {
 impl<A> Waiting<A> {
     /// Returns the argument if the body has not taken it: it answers a `yield_` that was dropped.
     fn end(&mut self) -> Option<A> {
-        self.under_way = false;
+        self.step = Step::None;
         self.arg.take()
     }
 }
@@ -268,17 +299,20 @@ impl<Y, F: Future> Stream for AsyncGen<Y, (), F> {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Y>> {
-        let brand = self.brand;
-        let (frame, waiting) = self.as_mut().parts();
-        // No need to know whether a step is under way: a body that has taken its `()` already takes no second one before
+        let (frame, waiting) = self.as_mut().project();
+        // A step of a resume that was dropped is as good: a body that has taken its `()` already takes no second one before
         // it yields, and yielding ends the step.
-        let step = ready!(frame.poll_step(brand, &mut Some(()), cx));
-        waiting.under_way = false;
-        waiting.arg = None;
-        Poll::Ready(match step {
-            Step::Yielded(value) => Some(value),
-            Step::Complete(value) => {
-                self.parts().0.keep_returned(value);
+        let Poll::Ready(outcome) = frame.poll_resume(&mut Some(()), cx) else {
+            if waiting.step == Step::None {
+                waiting.step = Step::Item;
+            }
+            return Poll::Pending;
+        };
+        waiting.end();
+        Poll::Ready(match outcome {
+            ResumeOutcome::Yielded(value) => Some(value),
+            ResumeOutcome::Complete(value) => {
+                self.project().0.keep_returned(value);
                 None
             }
             _ => None,
@@ -299,7 +333,7 @@ impl<Y, F: Future> FusedStream for AsyncGen<Y, (), F> {
 impl<Y, A, F: Future> fmt::Debug for AsyncGen<Y, A, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncGen")
-            .field("finished", &self.is_finished())
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }

@@ -3,14 +3,13 @@
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::{Brand, waker};
-use crate::Co;
+use super::{InstanceId, slot};
 
 /// `begin` until the first poll, then the future that it makes.
 ///
 /// An `async` block would do, but would keep room for the closure beside the future that has consumed it.
 pub(crate) struct Start<Y, A, B, F> {
-    brand: Brand<Y, A>,
+    id: InstanceId<Y, A>,
     stage: Stage<B, F>,
 }
 
@@ -22,12 +21,12 @@ enum Stage<B, F> {
 
 impl<Y, A, B, F> Start<Y, A, B, F>
 where
-    B: FnOnce(Co<'static, Y, A>, A) -> F,
+    B: FnOnce(A) -> F,
     F: Future,
 {
-    pub(crate) fn new(brand: Brand<Y, A>, begin: B) -> Self {
+    pub(crate) fn new(id: InstanceId<Y, A>, begin: B) -> Self {
         Self {
-            brand,
+            id,
             stage: Stage::Before(Some(begin)),
         }
     }
@@ -35,7 +34,7 @@ where
 
 impl<Y, A, B, F> Future for Start<Y, A, B, F>
 where
-    B: FnOnce(Co<'static, Y, A>, A) -> F,
+    B: FnOnce(A) -> F,
     F: Future,
 {
     type Output = F::Output;
@@ -46,14 +45,14 @@ where
         // closure in `Before` is moved, which is allowed: it is never handed out pinned.
         let this = unsafe { self.get_unchecked_mut() };
         if let Stage::Before(begin) = &mut this.stage {
-            let arg = waker::argument(this.brand, cx);
+            let arg = slot::argument(this.id, cx);
             let (Some(begin), Some(arg)) = (begin.take(), arg) else {
                 return Poll::Pending;
             };
-            this.stage = Stage::Running(begin(Co::new(this.brand), arg));
+            this.stage = Stage::Running(begin(arg));
         }
         match &mut this.stage {
-            // SAFETY: pinned because `self` is, see above.
+            // SAFETY: the future is pinned because `self` is. Nothing moves it, see the reason above.
             Stage::Running(body) => unsafe { Pin::new_unchecked(body) }.poll(cx),
             Stage::Before(_) => Poll::Pending,
         }

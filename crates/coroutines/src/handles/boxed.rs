@@ -6,8 +6,8 @@ use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::pin::Pin;
 
-use crate::state::Step;
-use crate::{Coroutine, CoroutineState, ResumeError};
+use crate::raw::ResumeOutcome;
+use crate::{Coroutine, CoroutineState, ExecutionState, ResumeError};
 
 /// A coroutine on the heap, whatever its body: movable, with `&mut self` methods.
 pub type Boxed<'a, Y, A = (), R = ()> = BoxedAs<A, dyn Coroutine<A, Yield = Y, Return = R> + 'a>;
@@ -67,8 +67,8 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
     #[track_caller]
     pub fn resume(&mut self, arg: A) -> CoroutineState<C::Yield, C::Return> {
         match self.inner.as_mut().step(arg) {
-            Step::Yielded(value) => CoroutineState::Yielded(value),
-            Step::Complete(value) => CoroutineState::Complete(value),
+            ResumeOutcome::Yielded(value) => CoroutineState::Yielded(value),
+            ResumeOutcome::Complete(value) => CoroutineState::Complete(value),
             stuck => stuck.raise(),
         }
     }
@@ -90,6 +90,20 @@ impl<A, C: Coroutine<A> + ?Sized> BoxedAs<A, C> {
     #[inline]
     pub fn is_finished(&self) -> bool {
         self.inner.is_finished()
+    }
+
+    /// Whether nothing of it has run, or it is suspended, or has finished, see [`Coroutine::state`].
+    ///
+    /// ```
+    /// use coroutines::{Co, ExecutionState, generator};
+    ///
+    /// let mut g = generator(async |mut co: Co<'_, u8>| co.yield_(1).await).boxed();
+    /// assert_eq!(g.state(), ExecutionState::Created);
+    /// assert_eq!(g.next(), Some(1));
+    /// assert_eq!(g.state(), ExecutionState::Suspended);
+    /// ```
+    pub fn state(&self) -> ExecutionState {
+        self.inner.state()
     }
 
     /// Ends it where it is, see [`Coroutine::close`].
@@ -146,12 +160,12 @@ impl<C: Coroutine + ?Sized> Iterator for BoxedAs<(), C> {
     #[inline]
     fn next(&mut self) -> Option<C::Yield> {
         match self.inner.as_mut().step(()) {
-            Step::Yielded(value) => Some(value),
-            Step::Complete(value) => {
+            ResumeOutcome::Yielded(value) => Some(value),
+            ResumeOutcome::Complete(value) => {
                 self.returned = Some(value);
                 None
             }
-            Step::Finished => None,
+            ResumeOutcome::Finished => None,
             stuck => stuck.raise(),
         }
     }
@@ -197,6 +211,10 @@ impl<A, C: Coroutine<A> + ?Sized> Coroutine<A> for BoxedAs<A, C> {
         self.inner.is_finished()
     }
 
+    fn state(&self) -> ExecutionState {
+        self.inner.state()
+    }
+
     fn close(self: Pin<&mut Self>) {
         self.get_mut().close();
     }
@@ -212,7 +230,7 @@ impl<A, C: Coroutine<A> + ?Sized> Coroutine<A> for BoxedAs<A, C> {
     }
 
     #[inline]
-    fn step(self: Pin<&mut Self>, arg: A) -> Step<C::Yield, C::Return> {
+    fn step(self: Pin<&mut Self>, arg: A) -> ResumeOutcome<C::Yield, C::Return> {
         self.get_mut().inner.as_mut().step(arg)
     }
 
@@ -234,7 +252,7 @@ impl<A, C: Coroutine<A> + ?Sized> Coroutine<A> for BoxedAs<A, C> {
 impl<A, C: Coroutine<A> + ?Sized> fmt::Debug for BoxedAs<A, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Boxed")
-            .field("finished", &self.is_finished())
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }

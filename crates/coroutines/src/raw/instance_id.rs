@@ -1,4 +1,4 @@
-//! Numbers that tell one coroutine from every other that this process makes. None is used twice.
+//! Numbers that tell the coroutines of a process apart. No number is used twice.
 
 #[cfg(feature = "std")]
 use core::cell::Cell;
@@ -8,44 +8,44 @@ use core::sync::atomic::{AtomicU64 as Counter, Ordering};
 #[cfg(not(target_has_atomic = "64"))]
 use core::sync::atomic::{AtomicUsize as Counter, Ordering};
 
-/// A coroutine's number, together with the types of the values that it exchanges.
+/// The number of a coroutine, together with the types of the values that it exchanges.
 ///
 /// A number gets its types when it is drawn, and copies keep both, so equal numbers mean equal types. The type is
-/// invariant in both, lest a copy with other lifetimes pass for the original. It is `Send` and `Sync` always: it holds
-/// neither value.
-pub(crate) struct Brand<Y, A> {
-    id: u64,
+/// invariant in both, so that a copy with other lifetimes does not pass for the original. It holds neither value, so it is
+/// always `Send` and `Sync`.
+pub(crate) struct InstanceId<Y, A> {
+    number: u64,
     types: PhantomData<Invariant<Y, A>>,
 }
 
 type Invariant<Y, A> = fn(Y, A) -> (Y, A);
 
-impl<Y, A> Brand<Y, A> {
-    /// A brand that nobody else has.
+impl<Y, A> InstanceId<Y, A> {
+    /// Draws an id that no other coroutine has.
     #[inline]
     pub(crate) fn fresh() -> Self {
         Self {
-            id: next(),
+            number: next(),
             types: PhantomData,
         }
     }
 
     #[inline(always)]
-    pub(super) fn id(self) -> u64 {
-        self.id
+    pub(super) fn number(self) -> u64 {
+        self.number
     }
 }
 
-impl<Y, A> Clone for Brand<Y, A> {
+impl<Y, A> Clone for InstanceId<Y, A> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<Y, A> Copy for Brand<Y, A> {}
+impl<Y, A> Copy for InstanceId<Y, A> {}
 
-/// Takes `n` numbers that nobody else will get, and returns the first.
+/// Reserves `n` numbers for the caller and returns the first.
 #[cold]
 fn reserve(n: u8) -> u64 {
     static NEXT: Counter = Counter::new(1);
@@ -71,21 +71,21 @@ fn next() -> u64 {
     reserve(1)
 }
 
-/// The next of the numbers that this thread has reserved: no atomic operation but once in a while.
+/// Returns the next of the numbers that this thread has reserved. Only one call in a block is an atomic operation.
 #[cfg(feature = "std")]
 #[inline]
 fn next() -> u64 {
     const BLOCK: u8 = 128;
     std::thread_local! {
         // The next number, and how many are left.
-        static MINE: Cell<(u64, u8)> = const { Cell::new((0, 0)) };
+        static RESERVED: Cell<(u64, u8)> = const { Cell::new((0, 0)) };
     }
-    MINE.with(|mine| {
-        let (next, left) = match mine.get() {
+    RESERVED.with(|reserved| {
+        let (next, left) = match reserved.get() {
             (_, 0) => (reserve(BLOCK), BLOCK),
             block => block,
         };
-        mine.set((next + 1, left - 1));
+        reserved.set((next + 1, left - 1));
         next
     })
 }

@@ -1,14 +1,14 @@
-//! Who is ready, in which order: one ring for each priority in use.
+//! The coroutines that are ready, in the order of their turns: one circular list for each priority in use.
 
 use alloc::vec::Vec;
 
-/// Rings of slot numbers, the highest priority first.
+/// Circular lists of slot numbers, the highest priority first.
 ///
-/// A ring is a doubly linked circle through `links`, entered at the slot whose turn is next. Taking a turn moves the entry
-/// on by one, so a round costs no queue operation; a newcomer goes in just before the entry, which makes it the last.
-pub(crate) struct Rings {
+/// A list is doubly linked through `links`. Its entry is the slot whose turn is next. A turn moves the entry on by one, so
+/// a round costs no queue operation. A new slot goes in just before the entry, which makes it the last.
+pub(crate) struct RunQueue {
     links: Vec<Link>,
-    /// Those in use only, so that the first is the one to serve.
+    /// One for each priority in use, so that the first is the one to serve.
     levels: Vec<Level>,
 }
 
@@ -24,11 +24,11 @@ struct Level {
 }
 
 impl Link {
-    /// In no ring. No slot has this number.
+    /// In no list. No slot has this number.
     const OUT: u32 = u32::MAX;
 }
 
-impl Rings {
+impl RunQueue {
     pub(crate) const fn new() -> Self {
         Self {
             links: Vec::new(),
@@ -48,7 +48,7 @@ impl Rings {
         });
     }
 
-    /// The slot whose turn it is. The next turn is another's, if there is another of its priority.
+    /// The slot whose turn it is. The next turn belongs to the next slot of that priority.
     #[inline]
     pub(crate) fn advance(&mut self) -> Option<u32> {
         let level = self.levels.first_mut()?;
@@ -57,7 +57,7 @@ impl Rings {
         Some(slot)
     }
 
-    /// Puts a slot last in its ring; `false` if it is in one already.
+    /// Puts a slot last in its list; `false` if it is in one already.
     pub(crate) fn insert(&mut self, slot: u32, priority: i32) -> bool {
         if self.links[slot as usize].after != Link::OUT {
             return false;
@@ -82,7 +82,7 @@ impl Rings {
         true
     }
 
-    /// Takes a slot out of its ring; `false` if it is in none.
+    /// Takes a slot out of its list; `false` if it is in none.
     pub(crate) fn remove(&mut self, slot: u32, priority: i32) -> bool {
         let Link { before, after } = self.links[slot as usize];
         if after == Link::OUT {

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use crate::airlock::{self, Brand};
+use crate::raw::{self, InstanceId};
 use crate::{Coroutine, CoroutineState};
 
 /// A coroutine's handle to whoever resumes it: hands out values of type `Y` and gets back arguments of type `A`.
@@ -32,23 +32,23 @@ use crate::{Coroutine, CoroutineState};
 /// assert_eq!(all.collect::<Vec<_>>(), [1, 1, 2, 2]);
 /// ```
 pub struct Co<'a, Y, A = ()> {
-    brand: Brand<Y, A>,
+    id: InstanceId<Y, A>,
     // `Cell`: goes to another thread only if both values may.
     hold: PhantomData<(&'a (), Cell<(Y, A)>)>,
 }
 
 impl<Y, A> Co<'_, Y, A> {
     #[inline(always)]
-    pub(crate) fn new(brand: Brand<Y, A>) -> Self {
+    pub(crate) fn new(id: InstanceId<Y, A>) -> Self {
         Self {
-            brand,
+            id,
             hold: PhantomData,
         }
     }
 
     #[cfg(feature = "alloc")]
-    pub(crate) fn brand(&self) -> Brand<Y, A> {
-        self.brand
+    pub(crate) fn id(&self) -> InstanceId<Y, A> {
+        self.id
     }
 
     /// Hands `value` to whoever resumes the coroutine, and waits there for the next resume; its argument is the result.
@@ -77,7 +77,7 @@ impl<Y, A> Co<'_, Y, A> {
     #[inline(always)]
     pub fn yield_(&mut self, value: Y) -> Yield<'_, Y, A> {
         Yield {
-            brand: self.brand,
+            id: self.id,
             value: Some(value),
             hold: PhantomData,
         }
@@ -157,7 +157,7 @@ impl<Y, A> core::fmt::Debug for Co<'_, Y, A> {
 /// The wait for an answer to a yielded value; made by [`Co::yield_`].
 #[must_use = "nothing is yielded before the `.await`"]
 pub struct Yield<'s, Y, A = ()> {
-    brand: Brand<Y, A>,
+    id: InstanceId<Y, A>,
     value: Option<Y>,
     hold: PhantomData<(&'s mut (), Cell<(Y, A)>)>,
 }
@@ -170,7 +170,7 @@ impl<Y, A> Future for Yield<'_, Y, A> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A> {
-        airlock::exchange(self.brand, &mut self.value, cx)
+        raw::poll_yield(self.id, &mut self.value, cx)
     }
 }
 

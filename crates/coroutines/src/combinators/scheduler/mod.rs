@@ -4,9 +4,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::pin::Pin;
 
-use crate::ring::Rings;
-use crate::state::Step;
+use crate::raw::ResumeOutcome;
 use crate::{Coroutine, CoroutineState};
+
+mod run_queue;
+use run_queue::RunQueue;
 
 /// Takes turns among coroutines: round robin, within each of the priorities in use; higher ones go first.
 ///
@@ -40,7 +42,7 @@ pub struct Scheduler<C> {
     slots: Vec<Slot<C>>,
     /// Vacant slots, to be used again.
     vacant: Vec<u32>,
-    rings: Rings,
+    run_queue: RunQueue,
 }
 
 struct Slot<C> {
@@ -65,7 +67,7 @@ impl<C> Scheduler<C> {
         Self {
             slots: Vec::new(),
             vacant: Vec::new(),
-            rings: Rings::new(),
+            run_queue: RunQueue::new(),
         }
     }
 
@@ -81,7 +83,7 @@ impl<C> Scheduler<C> {
 
     /// Whether a [`step`](Self::step) would resume one.
     pub fn is_ready(&self) -> bool {
-        !self.rings.is_empty()
+        !self.run_queue.is_empty()
     }
 
     /// Adds a coroutine of priority 0. Its turn comes after those of the ones that are there.
@@ -111,13 +113,13 @@ impl<C> Scheduler<C> {
                 priority,
                 body: None,
             });
-            self.rings.grow();
+            self.run_queue.grow();
             new
         });
         let at = &mut self.slots[slot as usize];
         at.priority = priority;
         at.body = Some(body);
-        self.rings.insert(slot, priority);
+        self.run_queue.insert(slot, priority);
         Id {
             slot,
             round: at.round,
@@ -127,14 +129,14 @@ impl<C> Scheduler<C> {
     /// Takes a coroutine's turns away until it is [woken](Self::wake). `false` if it has ended or is suspended already.
     pub fn suspend(&mut self, id: Id) -> bool {
         self.live(id)
-            .is_some_and(|priority| self.rings.remove(id.slot, priority))
+            .is_some_and(|priority| self.run_queue.remove(id.slot, priority))
     }
 
     /// Gives a suspended coroutine its turns back, after the ones that are ready. `false` if it has ended or is not
     /// suspended.
     pub fn wake(&mut self, id: Id) -> bool {
         self.live(id)
-            .is_some_and(|priority| self.rings.insert(id.slot, priority))
+            .is_some_and(|priority| self.run_queue.insert(id.slot, priority))
     }
 
     /// Moves a coroutine to another priority, after the ones that are ready there. `false` if it has ended.
@@ -143,8 +145,8 @@ impl<C> Scheduler<C> {
             return false;
         };
         self.slots[id.slot as usize].priority = priority;
-        if self.rings.remove(id.slot, before) {
-            self.rings.insert(id.slot, priority);
+        if self.run_queue.remove(id.slot, before) {
+            self.run_queue.insert(id.slot, priority);
         }
         true
     }
@@ -152,7 +154,7 @@ impl<C> Scheduler<C> {
     /// Takes a coroutine out, ready or suspended, wherever it waits. `None` if it has ended.
     pub fn remove(&mut self, id: Id) -> Option<C> {
         let priority = self.live(id)?;
-        self.rings.remove(id.slot, priority);
+        self.run_queue.remove(id.slot, priority);
         self.vacate(id.slot)
     }
 
@@ -183,7 +185,7 @@ impl<C: Coroutine + Unpin> Scheduler<C> {
     #[expect(clippy::type_complexity, reason = "the pair is taken apart at once")]
     pub fn step(&mut self) -> Option<(Id, CoroutineState<C::Yield, C::Return>)> {
         loop {
-            let slot = self.rings.advance()?;
+            let slot = self.run_queue.advance()?;
             let ended = Ended {
                 scheduler: self,
                 slot,
@@ -194,15 +196,17 @@ impl<C: Coroutine + Unpin> Scheduler<C> {
                 round: at.round,
             };
             let Some(body) = &mut at.body else {
-                unreachable!("a slot is vacated when it has left its ring")
+                unreachable!("a slot is vacated when it has left the run queue")
             };
             match Pin::new(body).step(()) {
-                Step::Yielded(value) => {
+                ResumeOutcome::Yielded(value) => {
                     core::mem::forget(ended);
                     return Some((id, CoroutineState::Yielded(value)));
                 }
-                Step::Complete(value) => return Some((id, CoroutineState::Complete(value))),
-                Step::Finished => {}
+                ResumeOutcome::Complete(value) => {
+                    return Some((id, CoroutineState::Complete(value)));
+                }
+                ResumeOutcome::Finished => {}
                 stuck => {
                     drop(ended);
                     stuck.raise()
@@ -234,7 +238,7 @@ struct Ended<'s, C> {
 impl<C> Drop for Ended<'_, C> {
     fn drop(&mut self) {
         let priority = self.scheduler.slots[self.slot as usize].priority;
-        self.scheduler.rings.remove(self.slot, priority);
+        self.scheduler.run_queue.remove(self.slot, priority);
         drop(self.scheduler.vacate(self.slot));
     }
 }

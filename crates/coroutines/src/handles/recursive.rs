@@ -7,9 +7,9 @@ use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::pin::Pin;
 
-use crate::airlock::{Brand, poll};
-use crate::state::Step;
-use crate::{Co, Coroutine, CoroutineState, ResumeError};
+use crate::raw::ResumeOutcome;
+use crate::raw::{InstanceId, poll};
+use crate::{Co, Coroutine, CoroutineState, ExecutionState, ResumeError};
 
 /// A generator whose body calls itself: `body` gets a handle, and [`call`](Rec::call)s the next level through it.
 ///
@@ -47,12 +47,13 @@ where
     F: FnOnce(Rec<'g, Y>) -> T,
     T: Future<Output = R> + 'g,
 {
-    let brand = Brand::fresh();
+    let id = InstanceId::fresh();
     let result = Rc::new(Cell::new(None));
-    let level = into_level(body(Rec::new(brand)), &result);
+    let level = into_level(body(Rec::new(id)), &result);
     Recursive {
-        brand,
+        id,
         levels: Vec::from([level]),
+        started: false,
         result,
         returned: None,
     }
@@ -84,9 +85,9 @@ pub struct Rec<'g, Y> {
 }
 
 impl<'g, Y: 'g> Rec<'g, Y> {
-    fn new(brand: Brand<Op<'g, Y>, ()>) -> Self {
+    fn new(id: InstanceId<Op<'g, Y>, ()>) -> Self {
         Self {
-            co: Co::new(brand),
+            co: Co::new(id),
             one_thread: PhantomData,
         }
     }
@@ -111,7 +112,7 @@ impl<'g, Y: 'g> Rec<'g, Y> {
         F: FnOnce(Rec<'g, Y>) -> T,
         T: Future<Output = ()> + 'g,
     {
-        let level = Box::pin(body(Rec::new(self.co.brand())));
+        let level = Box::pin(body(Rec::new(self.co.id())));
         self.co.yield_(Op::Call(level)).await;
     }
 
@@ -144,7 +145,7 @@ impl<'g, Y: 'g> Rec<'g, Y> {
         T::Output: 'g,
     {
         let slot = Rc::new(Cell::new(None));
-        let level = into_level(body(Rec::new(self.co.brand())), &slot);
+        let level = into_level(body(Rec::new(self.co.id())), &slot);
         self.co.yield_(Op::Call(level)).await;
         let Some(value) = slot.take() else {
             panic!(
@@ -166,8 +167,9 @@ impl<Y> fmt::Debug for Rec<'_, Y> {
 /// Dropping or closing it drops the frames from the top down, one after the other, so depth is no danger then either.
 #[must_use = "nothing runs before the first resume"]
 pub struct Recursive<'g, Y, R = ()> {
-    brand: Brand<Op<'g, Y>, ()>,
+    id: InstanceId<Op<'g, Y>, ()>,
     levels: Vec<Level<'g>>,
+    started: bool,
     /// Where the lowest level leaves its result.
     result: Rc<Cell<Option<R>>>,
     returned: Option<R>,
@@ -208,34 +210,46 @@ impl<Y, R> Coroutine for Recursive<'_, Y, R> {
     #[inline]
     fn try_resume(self: Pin<&mut Self>, (): ()) -> Result<CoroutineState<Y, R>, ResumeError> {
         match self.step(()) {
-            Step::Yielded(value) => Ok(CoroutineState::Yielded(value)),
-            Step::Complete(value) => Ok(CoroutineState::Complete(value)),
-            Step::Finished => Err(ResumeError::Finished(())),
-            Step::AlreadyExecuting => Err(ResumeError::AlreadyExecuting(())),
-            Step::ForeignAwait => Err(ResumeError::ForeignAwait),
+            ResumeOutcome::Yielded(value) => Ok(CoroutineState::Yielded(value)),
+            ResumeOutcome::Complete(value) => Ok(CoroutineState::Complete(value)),
+            ResumeOutcome::Finished => Err(ResumeError::Finished(())),
+            ResumeOutcome::AlreadyExecuting => Err(ResumeError::AlreadyExecuting(())),
+            ResumeOutcome::ForeignAwait => Err(ResumeError::ForeignAwait),
         }
     }
 
-    fn step(mut self: Pin<&mut Self>, (): ()) -> Step<Y, R> {
+    fn step(mut self: Pin<&mut Self>, (): ()) -> ResumeOutcome<Y, R> {
+        self.started = true;
         let this = Abandon(&mut self);
         while let Some(top) = this.0.levels.last_mut() {
-            match poll(this.0.brand, top.as_mut(), ()) {
-                Step::Yielded(Op::Yield(value)) => {
+            match poll(this.0.id, top.as_mut(), ()) {
+                ResumeOutcome::Yielded(Op::Yield(value)) => {
                     core::mem::forget(this);
-                    return Step::Yielded(value);
+                    return ResumeOutcome::Yielded(value);
                 }
-                Step::Yielded(Op::Call(level)) => this.0.levels.push(level),
-                Step::Complete(()) => drop(this.0.levels.pop()),
-                _ => return Step::ForeignAwait,
+                ResumeOutcome::Yielded(Op::Call(level)) => this.0.levels.push(level),
+                ResumeOutcome::Complete(()) => drop(this.0.levels.pop()),
+                _ => return ResumeOutcome::ForeignAwait,
             }
         }
         // The lowest level has just ended, or none was there to begin with.
-        this.0.result.take().map_or(Step::Finished, Step::Complete)
+        this.0
+            .result
+            .take()
+            .map_or(ResumeOutcome::Finished, ResumeOutcome::Complete)
     }
 
     #[inline]
     fn is_finished(&self) -> bool {
         self.levels.is_empty()
+    }
+
+    fn state(&self) -> ExecutionState {
+        match (self.is_finished(), self.started) {
+            (true, _) => ExecutionState::Finished,
+            (false, true) => ExecutionState::Suspended,
+            (false, false) => ExecutionState::Created,
+        }
     }
 
     fn close(mut self: Pin<&mut Self>) {
@@ -258,12 +272,12 @@ impl<Y, R> Iterator for Recursive<'_, Y, R> {
     #[inline]
     fn next(&mut self) -> Option<Y> {
         match Pin::new(&mut *self).step(()) {
-            Step::Yielded(value) => Some(value),
-            Step::Complete(value) => {
+            ResumeOutcome::Yielded(value) => Some(value),
+            ResumeOutcome::Complete(value) => {
                 self.returned = Some(value);
                 None
             }
-            Step::Finished => None,
+            ResumeOutcome::Finished => None,
             stuck => stuck.raise(),
         }
     }

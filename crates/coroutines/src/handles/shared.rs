@@ -2,10 +2,10 @@
 
 use core::fmt;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use crate::{Coroutine, CoroutineState, ResumeError};
+use crate::{Coroutine, CoroutineState, ExecutionState, ResumeError};
 
 /// A handle to a coroutine to which other handles exist as well, on this thread or (if it is `Send`) on others.
 ///
@@ -38,22 +38,47 @@ pub struct Shared<C> {
 struct Inner<C> {
     /// Locked by `resume` and `close` alone, so that a lock that is taken means that the coroutine is executing.
     coroutine: Mutex<C>,
-    /// Written by the owner of the lock before it lets go; read without the lock.
-    finished: AtomicBool,
+    state: State,
+}
+
+/// An [`ExecutionState`] that the owner of the lock writes and that everybody reads without the lock.
+struct State(AtomicU8);
+
+impl State {
+    const STATES: [ExecutionState; 4] = [
+        ExecutionState::Created,
+        ExecutionState::Suspended,
+        ExecutionState::Running,
+        ExecutionState::Finished,
+    ];
+
+    fn new(state: ExecutionState) -> Self {
+        Self(AtomicU8::new(state as u8))
+    }
+
+    fn get(&self) -> ExecutionState {
+        // Acquire: pairs with `set`.
+        Self::STATES[usize::from(self.0.load(Ordering::Acquire))]
+    }
+
+    fn set(&self, state: ExecutionState) {
+        // Release: a handle that reads `Finished` sees all that the body did.
+        self.0.store(state as u8, Ordering::Release);
+    }
 }
 
 /// Exclusive use of the coroutine for one `resume` or `close`. Its drop notes how that has ended.
 struct Executing<'s, C> {
+    // Dropped last, as the fields are dropped after the body of `drop`: the lock is let go when the state is noted.
     coroutine: MutexGuard<'s, C>,
-    finished: &'s AtomicBool,
-    /// What the drop notes. True until something else is known: a panic finishes a coroutine.
-    ends: bool,
+    state: &'s State,
+    /// What the drop notes. `Finished` until something else is known: a panic finishes a coroutine.
+    next: ExecutionState,
 }
 
 impl<C> Drop for Executing<'_, C> {
     fn drop(&mut self) {
-        // Release: a handle that reads `true` sees all that the body did.
-        self.finished.store(self.ends, Ordering::Release);
+        self.state.set(self.next);
     }
 }
 
@@ -63,31 +88,32 @@ impl<C> Shared<C> {
     where
         C: Coroutine<A>,
     {
-        let finished = AtomicBool::new(inner.is_finished());
+        let state = State::new(inner.state());
         Self {
             inner: Arc::new(Inner {
                 coroutine: Mutex::new(inner),
-                finished,
+                state,
             }),
         }
     }
 
-    /// The coroutine, unless it is executing. The mutex' poison is ignored: `finished` notes a panic.
+    /// The coroutine, unless it is executing. The mutex' poison is ignored: the state notes a panic.
     fn begin(&self) -> Option<Executing<'_, C>> {
         let coroutine = match self.inner.coroutine.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poison)) => PoisonError::into_inner(poison),
             Err(TryLockError::WouldBlock) => return None,
         };
+        self.inner.state.set(ExecutionState::Running);
         Some(Executing {
             coroutine,
-            finished: &self.inner.finished,
-            ends: true,
+            state: &self.inner.state,
+            next: ExecutionState::Finished,
         })
     }
 
     fn has_finished(&self) -> bool {
-        self.inner.finished.load(Ordering::Acquire)
+        self.inner.state.get() == ExecutionState::Finished
     }
 
     /// Runs to the next yield or to the end.
@@ -125,7 +151,7 @@ impl<C> Shared<C> {
             return Err(ResumeError::AlreadyExecuting(arg));
         };
         let result = Pin::new(&mut *executing.coroutine).try_resume(arg);
-        executing.ends = executing.coroutine.is_finished();
+        executing.next = executing.coroutine.state();
         result
     }
 
@@ -137,6 +163,22 @@ impl<C> Shared<C> {
         C: Coroutine<A>,
     {
         self.has_finished()
+    }
+
+    /// Whether nothing of it has run, or it is suspended, executing, or has finished.
+    ///
+    /// Takes no lock, as [`is_finished`](Self::is_finished). Another thread may change the state at once.
+    ///
+    /// ```
+    /// use coroutines::{Co, ExecutionState, Shared, generator};
+    ///
+    /// let shared = Shared::new(generator(async |mut co: Co<'_, u8>| co.yield_(1).await).boxed());
+    /// assert_eq!(shared.state(), ExecutionState::Created);
+    /// let _ = shared.resume(());
+    /// assert_eq!(shared.state(), ExecutionState::Suspended);
+    /// ```
+    pub fn state(&self) -> ExecutionState {
+        self.inner.state.get()
     }
 
     /// Ends it where it is, see [`Coroutine::close`].
@@ -155,7 +197,7 @@ impl<C> Shared<C> {
             return Err(ResumeError::AlreadyExecuting(()));
         };
         let result = Pin::new(&mut *executing.coroutine).try_close();
-        executing.ends = executing.coroutine.is_finished();
+        executing.next = executing.coroutine.state();
         result
     }
 }
@@ -175,6 +217,10 @@ impl<A, C: Coroutine<A> + Unpin> Coroutine<A> for Shared<C> {
 
     fn is_finished(&self) -> bool {
         self.has_finished()
+    }
+
+    fn state(&self) -> ExecutionState {
+        Self::state(self)
     }
 
     #[track_caller]
@@ -201,7 +247,7 @@ impl<C> Clone for Shared<C> {
 impl<C> fmt::Debug for Shared<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("finished", &self.has_finished())
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }
