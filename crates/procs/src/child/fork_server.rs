@@ -180,7 +180,7 @@ enum Side {
 
 /// Clones this process, with a socket to the clone.
 fn clone_spare() -> io::Result<Side> {
-    let (theirs, ours) = UnixStream::pair()?;
+    let (theirs, ours) = sys::stream_pair()?;
     theirs.set_nonblocking(true)?;
     // SAFETY: this process has one thread, and in the copy the caller of `serve` runs everything else on a new one.
     match unsafe { sys::clone_sibling() }? {
@@ -223,8 +223,14 @@ fn apply(hand_over: HandOver, descriptors: Vec<OwnedFd>) -> io::Result<()> {
             None => unsafe { env::remove_var(key) },
         }
     }
-    let targets = (1..).zip(hand_over.outputs).filter(|(_, passed)| *passed);
-    for ((target, _), output) in targets.zip(descriptors) {
+    let mut descriptors = descriptors.into_iter();
+    for (target, passed) in (1..).zip(hand_over.outputs) {
+        let output = if passed {
+            descriptors.next().ok_or(io::ErrorKind::InvalidData)?
+        } else {
+            // It is closed there. Here it may still be what the server was started with.
+            sys::null_output()?
+        };
         sys::replace_stream(target, output.as_fd())?;
     }
     match hand_over.cwd {

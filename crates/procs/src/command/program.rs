@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -58,13 +58,13 @@ impl Program {
         let execution = execution(options)?;
         let pipe_error = || SystemError::new("make a pipe for a program");
         let (input, stdin) = if has_input {
-            let (reader, writer) = io::pipe().map_err(pipe_error())?;
+            let (reader, writer) = sys::pipe().map_err(pipe_error())?;
             (OwnedFd::from(reader), Some(writer))
         } else {
             (sys::empty_input().map_err(pipe_error())?, None)
         };
-        let (stdout, output) = io::pipe().map_err(pipe_error())?;
-        let (stderr, error) = io::pipe().map_err(pipe_error())?;
+        let (stdout, output) = sys::pipe().map_err(pipe_error())?;
+        let (stderr, error) = sys::pipe().map_err(pipe_error())?;
         let streams = [input.as_fd(), output.as_fd(), error.as_fd()];
         let (pid, pidfd) = sys::start_program(&execution, streams)
             .map_err(|(step, source)| SystemError::new(describe(step, options))(source))?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -93,14 +92,14 @@ pub(crate) fn execute(options: &SpawnOptions, marker: String) -> Result<Child, S
     };
     let (stdout, stderr) = (io::stdout(), io::stderr());
     let outputs = [stdout.as_fd(), stderr.as_fd()];
-    let null = if outputs.iter().all(|output| sys::is_open(*output)) {
+    let null = if outputs.iter().all(|output| sys::is_inherited(*output)) {
         None
     } else {
-        let null = File::options().write(true).open("/dev/null");
+        let null = sys::null_output();
         Some(null.map_err(SystemError::new("open /dev/null for a new process"))?)
     };
     let [stdout, stderr] = outputs.map(|output| match &null {
-        Some(null) if !sys::is_open(output) => null.as_fd(),
+        Some(null) if !sys::is_inherited(output) => null.as_fd(),
         _ => output,
     });
     let streams = [theirs.as_fd(), stdout, stderr];

@@ -363,8 +363,8 @@ impl Server {
 
     fn hand_over(&self, spare: &Child, options: &SpawnOptions, name: &str) -> io::Result<()> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
-        let outputs =
-            [stdout.as_fd(), stderr.as_fd()].map(|output| sys::is_open(output).then_some(output));
+        let outputs = [stdout.as_fd(), stderr.as_fd()]
+            .map(|output| sys::is_inherited(output).then_some(output));
         let hand_over = HandOver {
             name: name.to_owned(),
             env: self.env_changes(options),

@@ -189,7 +189,7 @@ pub(crate) const ALWAYS_FITS: usize = 4096;
 
 /// Makes a connected pair: the parent's end, which is non-blocking, and the child's, which is blocking.
 pub(crate) fn pair() -> io::Result<(UnixStream, UnixStream)> {
-    let (ours, theirs) = UnixStream::pair()?;
+    let (ours, theirs) = sys::stream_pair()?;
     ours.set_nonblocking(true)?;
     Ok((ours, theirs))
 }

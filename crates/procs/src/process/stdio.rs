@@ -5,6 +5,8 @@ use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use crate::sys;
+
 /// The source of a process's standard input, or the target of its standard output or error. See
 /// [`ProcessBuilder::stdout`](crate::ProcessBuilder::stdout).
 ///
@@ -41,7 +43,7 @@ enum Kind {
 }
 
 impl Stdio {
-    /// Uses the stream that this process has at the moment of the start.
+    /// Uses the stream that this process has at the moment of the start. If it is closed, uses the null device.
     pub fn inherit() -> Self {
         Self(Kind::Inherit)
     }
@@ -88,7 +90,7 @@ impl Streams {
             let descriptor = match kind {
                 // The outputs are inherited by default.
                 Kind::Inherit if number > 0 => continue,
-                Kind::Inherit => io::stdin().as_fd().try_clone_to_owned()?,
+                Kind::Inherit => inherited_input()?,
                 Kind::Null => null(number > 0)?,
                 Kind::File(file) => file.try_clone()?,
                 Kind::Piped => pipe(number, &mut pipes)?,
@@ -101,13 +103,26 @@ impl Streams {
 }
 
 fn null(write: bool) -> io::Result<OwnedFd> {
-    let file = File::options().read(!write).write(write).open("/dev/null");
-    file.map(OwnedFd::from)
+    let file = File::options()
+        .read(!write)
+        .write(write)
+        .open("/dev/null")?;
+    sys::above_standard(file.into())
+}
+
+/// Returns the standard input of this process, or an empty one if it is closed.
+fn inherited_input() -> io::Result<OwnedFd> {
+    let stdin = io::stdin();
+    if sys::is_inherited(stdin.as_fd()) {
+        stdin.as_fd().try_clone_to_owned()
+    } else {
+        sys::empty_input()
+    }
 }
 
 /// Makes a pipe. Returns the child's end.
 fn pipe(number: usize, pipes: &mut Pipes) -> io::Result<OwnedFd> {
-    let (reader, writer) = io::pipe()?;
+    let (reader, writer) = sys::pipe()?;
     if number == 0 {
         pipes.stdin = Some(writer);
         return Ok(reader.into());

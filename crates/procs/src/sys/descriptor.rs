@@ -1,11 +1,52 @@
 //! Descriptors: readiness, wake-ups, sockets.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::time::{Duration, Instant};
+
+/// The first descriptor above the standard streams.
+pub(super) const FIRST_OTHER: RawFd = 3;
+
+/// Moves a new descriptor above the standard streams.
+///
+/// Where a standard stream is closed, the kernel gives its number to the next descriptor. What the program prints would then
+/// go there, and a later redirection of the stream would close it.
+///
+/// # Errors
+///
+/// When no other descriptor is left. The new one is closed then.
+pub(crate) fn above_standard<D: From<OwnedFd> + Into<OwnedFd>>(new: D) -> io::Result<D> {
+    let new: OwnedFd = new.into();
+    if new.as_raw_fd() >= FIRST_OTHER {
+        return Ok(new.into());
+    }
+    duplicate_above_standard(new.as_fd()).map(D::from)
+}
+
+/// Duplicates a descriptor to a number above those of the standard streams.
+pub(super) fn duplicate_above_standard(descriptor: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory.
+    let raw =
+        owned(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST_OTHER) })?;
+    // SAFETY: on success the descriptor is new and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Makes a connected pair of stream sockets.
+pub(crate) fn stream_pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (one, other) = UnixStream::pair()?;
+    Ok((above_standard(one)?, above_standard(other)?))
+}
+
+/// Makes a pipe.
+pub(crate) fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((above_standard(reader)?, above_standard(writer)?))
+}
 
 /// One descriptor to wait for, in the kernel's own layout.
 pub(crate) type PollFd = libc::pollfd;
@@ -88,7 +129,8 @@ impl EventFd {
         // SAFETY: eventfd takes no pointers.
         let raw = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         // SAFETY: on success the descriptor is new and nobody else owns it.
-        owned(raw).map(|raw| Self(unsafe { File::from_raw_fd(raw) }))
+        let file = owned(raw).map(|raw| unsafe { File::from_raw_fd(raw) })?;
+        above_standard(file).map(Self)
     }
 
     /// Makes the descriptor readable. The only error is that of a full counter, which is already readable.
@@ -172,19 +214,21 @@ pub(crate) fn peer_pid(socket: BorrowedFd<'_>) -> Option<u32> {
 /// Returns an input at end of file: `/dev/null`, or a pipe without a writer where that is missing.
 pub(crate) fn empty_input() -> io::Result<OwnedFd> {
     match File::open("/dev/null") {
-        Ok(null) => Ok(null.into()),
-        Err(_) => io::pipe().map(|(reader, _)| reader.into()),
+        Ok(null) => above_standard(null.into()),
+        Err(_) => pipe().map(|(reader, _)| reader.into()),
     }
+}
+
+/// Opens the null device for writing.
+pub(crate) fn null_output() -> io::Result<OwnedFd> {
+    let null = File::options().write(true).open("/dev/null")?;
+    above_standard(null.into())
 }
 
 /// Takes the socket to the parent from standard input, and replaces standard input by an empty input.
 pub(crate) fn release_stdin() -> io::Result<OwnedFd> {
     let stdin = io::stdin();
-    // Above 2, because a process may have been started with closed outputs.
-    // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory.
-    let raw = owned(unsafe { libc::fcntl(stdin.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) })?;
-    // SAFETY: on success the descriptor is new and nobody else owns it.
-    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    let socket = duplicate_above_standard(stdin.as_fd())?;
     let empty = empty_input()?;
     // SAFETY: dup2 takes two integers; descriptor 0 stays open throughout, so every borrow of it stays valid.
     owned(unsafe { libc::dup2(empty.as_raw_fd(), stdin.as_raw_fd()) })?;
@@ -198,7 +242,8 @@ pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     // SAFETY: `raw` has room for the two descriptors that the kernel writes.
     owned(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, raw.as_mut_ptr()) })?;
     // SAFETY: on success both descriptors are new and nobody else owns them.
-    Ok(unsafe { (OwnedFd::from_raw_fd(raw[0]), OwnedFd::from_raw_fd(raw[1])) })
+    let (one, other) = unsafe { (OwnedFd::from_raw_fd(raw[0]), OwnedFd::from_raw_fd(raw[1])) };
+    Ok((above_standard(one)?, above_standard(other)?))
 }
 
 /// Returns whether a descriptor is a socket of the kind that [`packet_pair`] makes.
@@ -227,10 +272,14 @@ pub(crate) fn replace_stream(target: RawFd, descriptor: BorrowedFd<'_>) -> io::R
     owned(unsafe { libc::dup2(descriptor.as_raw_fd(), target) }).map(drop)
 }
 
-/// Returns whether a standard stream is open.
-pub(crate) fn is_open(descriptor: BorrowedFd<'_>) -> bool {
+/// Returns whether a standard stream is open.and would be passed on by `execve`.
+///
+/// One that is close-on-exec counts as closed. Another thread may have just got the number for a descriptor that it is
+/// about to move: see [`above_standard`].
+pub(crate) fn is_inherited(stream: BorrowedFd<'_>) -> bool {
     // SAFETY: F_GETFD touches no memory.
-    unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_GETFD) >= 0 }
+    let flags = unsafe { libc::fcntl(stream.as_raw_fd(), libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
 }
 
 /// Connects to a socket in the abstract namespace. Never blocks: a listener whose queue is full is an error of the kind
@@ -251,7 +300,8 @@ pub(crate) fn connect_to_abstract(name: &[u8]) -> io::Result<OwnedFd> {
     // SAFETY: socket takes three integers.
     let raw = owned(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
     // SAFETY: on success the descriptor is new and has no other owner.
-    let socket = unsafe { OwnedFd::from_raw_fd(raw) };
+    let socket = above_standard(unsafe { OwnedFd::from_raw_fd(raw) })?;
+    let raw = socket.as_raw_fd();
     let address = ptr::from_ref(&address).cast::<libc::sockaddr>();
     // SAFETY: the pointer is to a live address, of which `length` bytes are set.
     owned(unsafe { libc::connect(raw, address, length as libc::socklen_t) })?;

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use super::descriptor::above_standard;
 use super::shared_copy::{self, WORD};
 
 /// A mapping of a memory file. All processes that map the file see the same bytes.
@@ -174,7 +175,7 @@ fn create_file(flags: libc::c_uint) -> io::Result<File> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: on success the descriptor is new and nobody else owns it.
-    Ok(unsafe { File::from_raw_fd(raw) })
+    above_standard(unsafe { File::from_raw_fd(raw) })
 }
 
 /// Returns `EFBIG` for a size above the process's file-size limit. The limit applies to memory files too, and exceeding it

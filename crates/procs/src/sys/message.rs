@@ -4,6 +4,8 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use super::descriptor::above_standard;
+
 /// The largest number of descriptors of one message (`SCM_MAX_FD`).
 pub(crate) const MAX_PASSED: usize = 253;
 
@@ -194,7 +196,9 @@ pub(crate) fn receive_packet(
     if message.msg_flags & libc::MSG_CTRUNC != 0 {
         return Err(io::Error::from_raw_os_error(libc::EMFILE));
     }
-    Ok((received, passed))
+    // The kernel gives out the numbers of closed standard streams here too.
+    let passed = passed.into_iter().map(above_standard);
+    Ok((received, passed.collect::<io::Result<_>>()?))
 }
 
 /// Returns the descriptors of every control message of a message that recvmsg has just filled.

@@ -24,9 +24,9 @@ pub(crate) mod sync {
 
 pub(crate) use context::{Capabilities, Context, capabilities, limit_capabilities};
 pub(crate) use descriptor::{
-    EventFd, PollFd, as_poll, await_hang_up, await_readable, connect_to_abstract, empty_input,
-    is_open, is_readable, is_unix_packet, is_unix_stream, packet_pair, peer_pid, poll,
-    release_stdin, replace_stream, set_nonblocking,
+    EventFd, PollFd, above_standard, as_poll, await_hang_up, await_readable, connect_to_abstract,
+    empty_input, is_inherited, is_readable, is_unix_packet, is_unix_stream, null_output,
+    packet_pair, peer_pid, pipe, poll, release_stdin, replace_stream, set_nonblocking, stream_pair,
 };
 pub(crate) use fork_mark::ForkMark;
 pub(crate) use futex::{SPINS, futex_sleep, futex_wait, futex_wake, futex_wake_up};

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::process::status::ResourceUsage;
 
+use super::descriptor::above_standard;
+
 pub(crate) const SIGKILL: i32 = libc::SIGKILL;
 pub(crate) const SIGSTOP: i32 = libc::SIGSTOP;
 pub(crate) const SIGTERM: i32 = libc::SIGTERM;
@@ -26,7 +28,7 @@ pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: on success the descriptor is new and nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw as i32) })
+    above_standard(unsafe { OwnedFd::from_raw_fd(raw as i32) })
 }
 
 /// Sends a signal through a pidfd, so that it cannot reach a process with a recycled pid.

@@ -9,6 +9,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+use super::descriptor::{FIRST_OTHER, duplicate_above_standard};
 use super::process::{SIGKILL, parent_pid};
 
 /// The child's stack. It calls a dozen system calls, a few frames deep.
@@ -16,9 +17,6 @@ const STACK_SIZE: usize = 64 * 1024;
 
 /// Signal numbers are 1 to 64 on every Linux that Rust supports, except MIPS (127), where the higher ones have no handlers.
 const LAST_SIGNAL: c_int = 64;
-
-/// The first descriptor above the standard streams.
-const FIRST_OTHER: RawFd = 3;
 
 /// A program with everything that `execve` needs, and the attributes of its process.
 #[derive(Debug)]
@@ -77,7 +75,11 @@ pub(crate) fn start_program(
     streams: [BorrowedFd<'_>; 3],
 ) -> Result<(u32, OwnedFd), (FailedStep, io::Error)> {
     let in_process = |error| (FailedStep::Process, error);
-    let streams = above_standard(streams).map_err(in_process)?;
+    // Duplicates above the standard streams, so that `dup2` overwrites none of them.
+    let streams = streams.into_iter().map(duplicate_above_standard);
+    let streams = streams
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(in_process)?;
     let args = pointers(&execution.args);
     let env = pointers(&execution.env);
     let mut task = ChildTask {
@@ -96,20 +98,6 @@ pub(crate) fn start_program(
             Err((step, io::Error::from_raw_os_error(number)))
         }
     }
-}
-
-/// Duplicates streams to descriptors above the standard ones, so that `dup2` overwrites none of them.
-fn above_standard(streams: [BorrowedFd<'_>; 3]) -> io::Result<Vec<OwnedFd>> {
-    let duplicate = |stream: BorrowedFd<'_>| {
-        // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory.
-        let raw = unsafe { libc::fcntl(stream.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST_OTHER) };
-        if raw < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: on success the descriptor is new and has no other owner.
-        Ok(unsafe { OwnedFd::from_raw_fd(raw) })
-    };
-    streams.into_iter().map(duplicate).collect()
 }
 
 /// Returns pointers to strings, with a null pointer at the end, as `execve` takes them.
@@ -155,7 +143,12 @@ fn clone_and_wait(task: &mut ChildTask<'_>) -> io::Result<(u32, OwnedFd)> {
         return Err(error);
     };
     // SAFETY: clone succeeded, so the kernel has made this descriptor for this call.
-    Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) }))
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    // Without a free descriptor it keeps its number: the process runs already.
+    let moved = (pidfd.as_raw_fd() < FIRST_OTHER)
+        .then(|| duplicate_above_standard(pidfd.as_fd()).ok())
+        .flatten();
+    Ok((pid, moved.unwrap_or(pidfd)))
 }
 
 /// Sets the signal mask of this thread and returns the previous one. Bit n - 1 is signal n.

@@ -14,6 +14,7 @@ mod owners;
 mod pools;
 mod programs;
 mod storms;
+mod streams;
 mod surroundings;
 mod users;
 
@@ -248,6 +249,10 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "processes_run_without_standard_streams",
         surroundings::streams_closed,
+    ),
+    (
+        "closed_standard_streams_stay_closed_here_and_are_null_in_processes",
+        streams::closed,
     ),
     (
         "processes_run_without_a_null_device",

@@ -88,7 +88,8 @@ impl Manager {
         let refused = SystemError::new("make a manager's socket");
         let made = Server::new().and_then(|server| {
             let address = SocketAddr::from_abstract_name(server.name())?;
-            Ok((server, UnixListener::bind_addr(&address)?))
+            let listener = sys::above_standard(UnixListener::bind_addr(&address)?)?;
+            Ok((server, listener))
         });
         let (server, listener) = made.map_err(refused)?;
         let mut process = Process::builder()
