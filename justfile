@@ -2,13 +2,13 @@
 default:
     @just --list
 
-# Compare all models on all workloads; a table here, a page in target/compare.
+# Compare all models: the answers here, a page in target/compare.
 run *args:
     cargo run --release -- {{args}}
 
-# Compare in so many rounds (three take some four minutes), and put the tables and pictures into the README and the book.
-report rounds="3" *args:
-    cargo run --release -- --overview --repeat {{rounds}} {{args}}
+# Compare everything within so many seconds, and put answers, tables and pictures into the README and the book.
+report seconds="300" *args:
+    cargo run --release -- --full --overview --time {{seconds}} {{args}}
     cp target/compare/map.svg target/compare/echo-scaling.svg target/compare/timeline.svg docs/src/measured/
     cp target/compare/tables.md docs/src/measured/tables.md
     printf '\n![The crossover map](measured/map.svg)\n\n![From few to many](measured/echo-scaling.svg)\n\n![Who ran when](measured/timeline.svg)\n' >> docs/src/measured/tables.md

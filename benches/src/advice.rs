@@ -6,9 +6,6 @@ use crate::guide::{at_once, in_words, program, simplest, who_waits};
 use crate::report::{Machine, bytes, figure, grouped, span};
 use crate::{LeftOut, Mix, Model, Row, Wish, limits};
 
-/// Models this close to the quickest are as quick; the simplest of them is advised.
-pub(crate) const LEVEL: f64 = 0.9;
-
 /// What was measured for it, and what follows.
 #[derive(Debug, Clone)]
 pub struct Advice {
@@ -18,6 +15,8 @@ pub struct Advice {
     ranked: Vec<Row>,
     /// Who does not fit the wish, and why.
     unfit: Vec<(Model, String)>,
+    /// How many times shorter the measured tasks were.
+    shrunk: u32,
 }
 
 impl Advice {
@@ -58,7 +57,14 @@ impl Advice {
             workers,
             ranked,
             unfit,
+            shrunk: 1,
         }
+    }
+
+    /// Says that the tasks that were measured are so many times shorter.
+    #[must_use]
+    pub fn measured_with(self, shrunk: u32) -> Self {
+        Self { shrunk, ..self }
     }
 
     /// The model that is advised, if one fits.
@@ -75,6 +81,12 @@ impl Advice {
         {
             let seconds = f64::from(self.wish.tasks) / serial.tasks_per_s;
             reasons.push(format!("One after the other would take {}.", span(seconds)));
+        }
+        if self.shrunk > 1 {
+            reasons.push(format!(
+                "Measured with tasks of the same mix that are {} times shorter, and reckoned up.",
+                grouped(self.shrunk.into())
+            ));
         }
         reasons.push(self.nature());
         if self.wish.tasks > 1 {
@@ -127,16 +139,13 @@ impl Advice {
         let names: Vec<String> = level.iter().map(|row| row.contender.to_string()).collect();
         if !names.is_empty() {
             return Some(format!(
-                "As quick, as far as can be told, but more to write or to pay for: {}.",
+                "Level with it, but more code or more memory: {}.",
                 names.join(", ")
             ));
         }
         let next = slower.first()?;
         let times = figure(best.tasks_per_s / next.tasks_per_s);
-        Some(format!(
-            "The next, {}, is {times} times slower.",
-            next.contender
-        ))
+        Some(format!("The next, {}, is {times}× slower.", next.contender))
     }
 
     /// What more waits at once would take.
@@ -220,7 +229,7 @@ impl std::fmt::Display for Advice {
         }
         write_unfit(f, &self.unfit)?;
         writeln!(f, "\nStart from this:\n")?;
-        program(model)
+        program(model, self.wish.crashy)
             .lines()
             .try_for_each(|line| f.write_char(' ').and_then(|()| writeln!(f, "   {line}")))
     }
@@ -246,7 +255,7 @@ mod tests {
             ..Run::default()
         };
         let plan = Plan::new(Workload::Mixed, 100);
-        Row::of(Contender::rust(model), &plan, vec![run]).unwrap()
+        Row::of(Contender::rust(model), &plan, vec![run; 3]).unwrap()
     }
 
     fn wish() -> Wish {
@@ -273,9 +282,7 @@ mod tests {
         assert_eq!(advice.model(), Some(Model::ThreadPool));
         let text = advice.to_string();
         assert!(
-            text.contains(
-                "As quick, as far as can be told, but more to write or to pay for: event-loop."
-            ),
+            text.contains("Level with it, but more code or more memory: event-loop."),
             "{text}"
         );
         assert!(text.contains("all 1,000 take 1.05 s"), "{text}");

@@ -1,5 +1,7 @@
 //! The whole comparison: every chosen contender on every chosen workload, at every chosen concurrency.
 
+use std::time::Instant;
+
 use crate::map::Map;
 use crate::options::Series;
 use crate::rounds::{Entry, Rounds};
@@ -36,27 +38,60 @@ pub fn compare(options: &Options) -> Result<Results, Failed> {
     if let Some((python, _)) = &options.python {
         python::install(python, files.path())?;
     }
-    let rounds = Rounds {
+    let cells = options
+        .overview
+        .map(|rounds| Map::entries(options, services, rounds));
+    let mut budget = Budget::new(options, series.len() + cells.as_ref().map_or(0, Vec::len));
+    let mut rounds = Rounds {
         limit: options.limit,
         progress: &progress,
+        until: None,
     };
     let mut results = Results::default();
     for entries in entries(services) {
         let (entries, repeated) = without_repetition(entries, &results);
+        rounds.until = budget.next();
         let mut measured = rounds.measure(entries);
         measured.left_out.extend(repeated);
         progress.end(&measured.rows);
         results.extend(measured);
     }
-    if let Some(repeat) = options.overview {
+    if let Some(cells) = cells {
         results.map = Some(Map::measure(
-            Map::entries(options, services, repeat),
-            &rounds,
+            cells,
+            |entries| {
+                rounds.until = budget.next();
+                rounds.measure(entries)
+            },
+            &progress,
         ));
         progress.say("recording who runs when, as a timeline");
         results.timelines = timelines()?;
     }
     Ok(results)
+}
+
+/// Time that is left, shared evenly by the series that are left.
+struct Budget {
+    end: Option<Instant>,
+    parts: usize,
+}
+
+impl Budget {
+    fn new(options: &Options, parts: usize) -> Self {
+        Self {
+            end: options.budget.map(|budget| Instant::now() + budget),
+            parts,
+        }
+    }
+
+    /// Returns the end of the next series' share. What a series leaves of its share is the others'.
+    fn next(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let parts = u32::try_from(self.parts.max(1)).unwrap_or(u32::MAX);
+        self.parts = self.parts.saturating_sub(1);
+        Some(now + self.end?.saturating_duration_since(now) / parts)
+    }
 }
 
 /// The two tasks of `ab` under each model.

@@ -27,6 +27,7 @@
 //! # What it cost
 //! - [`Contender`]: a model in a [`Language`].
 //! - [`measure`]: time, processor time, memory and context switches of one [`Run`].
+//! - [`lead`]: which of two rates is ahead, and which are level.
 //! - [`rounds`]: several contenders in turn, several times over; [`size`] says with how many tasks, [`limits`] what
 //!   this machine does not let a model do, [`duration`] reads times, [`python`] runs the
 //!   models in Python.
@@ -48,6 +49,7 @@ mod contender;
 pub mod duration;
 mod error;
 mod guide;
+pub mod lead;
 pub mod limits;
 pub mod map;
 pub mod measure;

@@ -15,8 +15,15 @@ use clap::{Parser, Subcommand};
 
 /// Exit status for what the user asked and cannot be had, as clap uses it for bad arguments.
 const USAGE: u8 = 2;
-/// Rounds of a whole comparison, and of a quick one.
-const ROUNDS: (u16, u16) = (3, 1);
+/// Rounds of a comparison at least, of its overview, and of a quick one.
+const ROUNDS: (u16, u16, u16) = (3, 2, 1);
+/// What the default comparison measures: a workload of each kind.
+const SHORT: [Workload; 4] = [
+    Workload::Primes,
+    Workload::Echo,
+    Workload::Fsync,
+    Workload::Mixed,
+];
 
 /// Compares processes, threads, coroutines and an event loop on CPU-bound, IO-bound and mixed work.
 ///
@@ -26,6 +33,10 @@ const ROUNDS: (u16, u16) = (3, 1);
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+
+    /// Measures every workload, and prints every table besides the answers
+    #[arg(long)]
+    full: bool,
 
     /// Fewer tasks and one round: under 30 seconds on two processors
     #[arg(long)]
@@ -63,7 +74,11 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 
-    /// Rounds of measuring, whose median is shown [default: 3, or 1 with --quick]
+    /// Seconds for all: rounds are repeated within them while noise could turn a result
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    time: u64,
+
+    /// Rounds of measuring, whose median is shown [default: 3 and more while there is --time, or 1 with --quick]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     repeat: Option<u16>,
 
@@ -117,7 +132,8 @@ enum Command {
 
 const EXAMPLES: &str = "\
 Examples:
-  compare                                       everything, about a minute
+  compare                                       the answers, in about a minute
+  compare --full                                every workload and every table
   compare --quick                               a first impression
   compare --workload echo,http                  only what waits
   compare --workload echo --concurrency 1,10,100,1000
@@ -132,9 +148,15 @@ Examples:
 
 impl Arguments {
     fn options(&self, python: Option<Python>) -> Options {
-        let rounds = if self.quick { ROUNDS.1 } else { ROUNDS.0 };
+        let rounds = if self.quick { ROUNDS.2 } else { ROUNDS.0 };
+        let default = if self.full || self.is_particular() {
+            &Workload::ALL[..]
+        } else {
+            &SHORT
+        };
+        let exact = self.quick || self.repeat.is_some();
         Options {
-            workloads: all_if_none(&self.workload, &Workload::ALL),
+            workloads: all_if_none(&self.workload, default),
             models: all_if_none(&self.model, &Model::ALL),
             filter: self.filter.clone(),
             tasks: self.tasks,
@@ -142,7 +164,10 @@ impl Arguments {
             workers: self.workers.map(usize::from),
             repeat: self.repeat.unwrap_or(rounds).into(),
             python: python.map(|python| (python, self.repeat.unwrap_or(1).into())),
-            overview: self.has_overview().then(|| self.repeat.unwrap_or(1).into()),
+            overview: self
+                .has_overview()
+                .then(|| self.repeat.unwrap_or(ROUNDS.1).into()),
+            budget: (!exact).then(|| Duration::from_secs(self.time)),
             limit: Duration::from_secs(self.limit),
             quick: self.quick,
             mix: Mix::new(self.cpu, self.io),
@@ -154,12 +179,17 @@ impl Arguments {
 impl Arguments {
     /// Whoever asks for something particular wants no overview, unless they say so.
     fn has_overview(&self) -> bool {
+        let unasked = !self.is_particular() && !self.quick && !self.no_overview;
+        self.overview || unasked
+    }
+
+    /// Returns whether certain rows were asked for, so that their tables are the answer.
+    fn is_particular(&self) -> bool {
         let everything =
             self.workload.is_empty() && self.model.is_empty() && self.filter.is_empty();
         let as_usual =
             self.tasks.is_none() && self.concurrency.is_empty() && self.workers.is_none();
-        let unasked = everything && as_usual && !self.quick && !self.no_overview;
-        self.overview || unasked
+        !(everything && as_usual)
     }
 }
 
@@ -280,7 +310,7 @@ fn run(arguments: &Arguments, prepared: Prepared) -> Result<ExitCode, Failed> {
     }
     output::print(&format!(
         "{}\nPage: {}\nJSON: {}\n",
-        report.text(output::width()),
+        report.text(output::width(), arguments.full || arguments.is_particular()),
         folder.page().display(),
         folder.json().display()
     ))?;

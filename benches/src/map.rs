@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::rounds::{Entry, Rounds};
-use crate::{Contender, Mix, Model, Options, Plan, Row, Services, Workload};
+use crate::guide::simplest;
+use crate::lead::{self, Rate};
+use crate::rounds::Entry;
+use crate::{Contender, Mix, Model, Options, Plan, Progress, Results, Row, Services, Workload};
 
 /// A task of every cell takes this long when nothing is in its way.
 const TASK: Duration = Duration::from_millis(2);
 /// How much of it is computing, in per cent.
-const CPU_PERCENT: [u32; 5] = [0, 5, 20, 50, 100];
+const CPU_PERCENT: [u32; 4] = [0, 10, 50, 100];
 /// Tasks in flight at once.
-const AT_ONCE: [usize; 4] = [1, 8, 64, 256];
+const AT_ONCE: [usize; 3] = [8, 64, 256];
 /// Fewer tasks than this say nothing, more take too long.
 const TASKS: (u32, u32) = (16, 256);
-/// A lead that is smaller is none.
-const TIE: f64 = 1.1;
 
 /// A fraction of computing at one concurrency, and how the models did.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +38,8 @@ pub struct Rank {
     pub tasks_per_s: f64,
     /// The fastest run's tasks per second less the slowest's, in parts of the median's.
     pub spread: f64,
+    /// Number of runs.
+    pub runs: usize,
 }
 
 /// What a cell says.
@@ -45,38 +47,32 @@ pub struct Rank {
 pub enum Standing {
     /// Nothing could be measured.
     Nobody,
-    /// The first leads the next so many times.
+    /// This model is ahead of all others; so many times as quick as the next.
     Wins(Model, f64),
-    /// The same, but its runs or the next one's were further apart than the two models.
-    Unsure(Model, f64),
-    /// The first and these others are within a tenth of each other.
+    /// No model is ahead of these. The first is the simplest of them.
     Level(Model, Vec<Model>),
 }
 
 impl Cell {
-    /// Who wins, and how surely.
+    /// Returns the winner, or the models that are level.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let Some((first, others)) = self.ranking.split_first() else {
-            return Standing::Nobody;
-        };
-        let close = |rank: &&Rank| rank.tasks_per_s * TIE >= first.tasks_per_s;
-        let level: Vec<Model> = others
-            .iter()
-            .take_while(close)
-            .map(|rank| rank.model)
-            .collect();
-        if !level.is_empty() {
-            return Standing::Level(first.model, level);
-        }
-        let Some(next) = others.first() else {
-            return Standing::Wins(first.model, 1.0);
-        };
-        let lead = first.tasks_per_s / next.tasks_per_s;
-        if lead > 1.0 + first.spread.max(next.spread) {
-            Standing::Wins(first.model, lead)
+        let (level, behind) = lead::split(self.ranking.clone(), Rank::rate);
+        let mut level: Vec<Model> = level.iter().map(|rank| rank.model).collect();
+        // Models that compute for a part of the time wait for the rest of it.
+        let waits = if self.cpu_percent < 100 {
+            self.concurrency
         } else {
-            Standing::Unsure(first.model, lead)
+            0
+        };
+        level.sort_by_key(|model| simplest(*model, waits));
+        match (level.split_first(), self.ranking.first(), behind.first()) {
+            (Some((model, [])), Some(first), Some(next)) => {
+                Standing::Wins(*model, first.tasks_per_s / next.tasks_per_s)
+            }
+            (Some((model, [])), ..) => Standing::Wins(*model, 1.0),
+            (Some((simplest, others)), ..) => Standing::Level(*simplest, others.to_vec()),
+            (None, ..) => Standing::Nobody,
         }
     }
 }
@@ -86,7 +82,7 @@ impl Cell {
 pub struct Map {
     /// Milliseconds that a task takes when nothing is in its way.
     pub task_ms: f64,
-    /// How many times each model was measured in each cell; with one nobody knows how sure a lead is.
+    /// How many times each model was measured in each cell, at least; the spread of a single run is unknown.
     pub runs: usize,
     /// The fractions of computing, in per cent: the map's lines.
     pub cpu_percent: Vec<u32>,
@@ -116,7 +112,11 @@ impl Map {
     }
 
     /// Measures the cells in turn.
-    pub(crate) fn measure(entries: Vec<Vec<Entry>>, rounds: &Rounds) -> Self {
+    pub(crate) fn measure(
+        entries: Vec<Vec<Entry>>,
+        mut measure: impl FnMut(Vec<Entry>) -> Results,
+        progress: &Progress,
+    ) -> Self {
         let every = entries.iter().flatten().map(|entry| entry.rounds);
         let runs = every.max().unwrap_or(0);
         let places = CPU_PERCENT
@@ -125,10 +125,10 @@ impl Map {
         let cells = places
             .zip(entries)
             .map(|((cpu_percent, concurrency), entries)| {
-                let rows = rounds.measure(entries).rows;
+                let rows = measure(entries).rows;
                 let mut ranking: Vec<Rank> = rows.iter().map(Rank::of).collect();
                 ranking.sort_by(|a, b| b.tasks_per_s.total_cmp(&a.tasks_per_s));
-                rounds.progress.note(&format!(
+                progress.note(&format!(
                     "crossover map, {cpu_percent} % computing, {concurrency} at once"
                 ));
                 Cell {
@@ -158,6 +158,15 @@ impl Rank {
             model: row.contender.model,
             tasks_per_s: row.tasks_per_s,
             spread: row.spread,
+            runs: row.runs,
+        }
+    }
+
+    fn rate(&self) -> Rate {
+        Rate {
+            median: self.tasks_per_s,
+            spread: self.spread,
+            runs: self.runs,
         }
     }
 }
@@ -177,9 +186,9 @@ fn cell(
         ..Plan::new(Workload::Mixed, options.tasks.unwrap_or(tasks))
     };
     let plan = plan.with_mix(mix).with_concurrency(at_once);
-    // One task at a time needs no model, so it is only there as the yardstick of the first column.
+    // A plain loop has one task at a time, and is held against the others in the tables.
     let models = options.all_models().into_iter();
-    let models = models.filter(|model| at_once == 1 || *model != Model::Serial);
+    let models = models.filter(|model| *model != Model::Serial);
     models
         .map(|model| Entry {
             contender: Contender::rust(model),
@@ -198,6 +207,7 @@ mod tests {
             model,
             tasks_per_s,
             spread,
+            runs: 3,
         };
         let cell = Cell {
             cpu_percent: 5,
@@ -208,29 +218,30 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_within_a_tenth_is_a_tie() {
+    fn of_level_models_the_simplest_is_named() {
         let ranking = [
             (Model::EventLoop, 120.0, 0.0),
-            (Model::ThreadPool, 110.0, 0.5),
+            (Model::ThreadPool, 110.0, 0.05),
             (Model::Prefork, 60.0, 0.0),
         ];
         assert_eq!(
             standing(&ranking),
-            Standing::Level(Model::EventLoop, vec![Model::ThreadPool])
+            Standing::Level(Model::ThreadPool, vec![Model::EventLoop])
         );
     }
 
     #[test]
-    fn a_lead_within_the_spread_is_unsure() {
+    fn a_lead_within_the_spread_is_level() {
         let first = (Model::EventLoop, 120.0, 0.1);
         let steady = [first, (Model::ThreadPool, 60.0, 0.9)];
         let unsteady = [first, (Model::ThreadPool, 60.0, 1.0)];
         assert_eq!(standing(&steady), Standing::Wins(Model::EventLoop, 2.0));
-        assert_eq!(standing(&unsteady), Standing::Unsure(Model::EventLoop, 2.0));
+        let level = Standing::Level(Model::ThreadPool, vec![Model::EventLoop]);
+        assert_eq!(standing(&unsteady), level);
     }
 
     #[test]
-    fn who_is_alone_wins_and_nobody_is_nobody() {
+    fn one_model_wins_and_none_is_nobody() {
         let alone = [(Model::Serial, 9.0, 0.3)];
         assert_eq!(standing(&alone), Standing::Wins(Model::Serial, 1.0));
         assert_eq!(standing(&[]), Standing::Nobody);

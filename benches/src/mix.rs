@@ -38,6 +38,16 @@ impl Mix {
         Self::of_links(links, micros(cpu), micros(io))
     }
 
+    /// The same computation, said to take `cpu`, and a wait of `io`.
+    pub(crate) fn lasting(self, cpu: Duration, io: Duration) -> Self {
+        Self::of_links(self.links, micros(cpu), micros(io))
+    }
+
+    /// Returns how long a task takes when nothing is in its way.
+    pub(crate) fn length(&self) -> Duration {
+        Duration::from_micros(u64::from(self.cpu_us) + u64::from(self.io_us))
+    }
+
     fn of_links(links: u32, cpu_us: u32, io_us: u32) -> Self {
         Self {
             links,

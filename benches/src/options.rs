@@ -30,6 +30,9 @@ pub struct Options {
     /// Python, and how many of them it takes part in: its models take longer, and most of them differ by more. None leaves
     /// Python out.
     pub python: Option<(Python, usize)>,
+    /// How long all may take: further rounds follow while there is time and noise could turn a result. `None`: there are no
+    /// further rounds.
+    pub budget: Option<Duration>,
     /// How long one run may take.
     pub limit: Duration,
     /// Fewer tasks.

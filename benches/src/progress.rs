@@ -61,6 +61,11 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// There are so many runs more.
+    pub fn extend(&self, runs: usize) {
+        self.bar.inc_length(runs as u64);
+    }
+
     /// So much is done.
     pub fn note(&self, what: &str) {
         if self.plain {

@@ -1,18 +1,25 @@
 //! Several contenders measured in turn, several times over.
 //!
-//! A machine that is busy with something else for a second must not decide who wins. So the contenders take turns:
-//! each is measured once a round, every round begins with another one, and the median over the rounds is shown with
-//! how far they were apart. One run each before the first round is not counted: it warms the caches up, and shows
-//! who cannot run the plan at all.
+//! The contenders take turns, so that a machine that is busy with something else for a second does not decide: each is
+//! measured once a round, every round begins with another one, and the median over the rounds is shown with their
+//! spread. One run each before the first round is not counted: it warms the caches up, and shows which contenders
+//! cannot run the plan at all.
+//!
+//! The rule for stopping: after the rounds that the entries ask for, another round follows as long as some contender's
+//! median is more than a tenth below the best one's and noise could turn the two, until the time is up or [`MOST`]
+//! rounds are done. More rounds cannot make a difference within a tenth matter, so that none follows for that.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::lead::Rate;
 use crate::measure::{Run, measure};
-use crate::{Contender, Failed, LeftOut, Plan, Progress, Results, Row};
+use crate::{Contender, Failed, Language, LeftOut, Plan, Progress, Results, Row};
 
 /// A run before the first round has this part of the tasks.
 const WARM_UP_PART: u32 = 4;
+/// Maximum number of rounds.
+pub const MOST: usize = 15;
 
 /// Who is to be measured, and on what.
 #[derive(Debug, Clone)]
@@ -39,6 +46,8 @@ pub struct Rounds<'p> {
     pub limit: Duration,
     /// Where to say how far it is.
     pub progress: &'p Progress,
+    /// Until when further rounds may begin. `None`: there are no further rounds.
+    pub until: Option<Instant>,
 }
 
 impl Rounds<'_> {
@@ -61,17 +70,22 @@ impl Rounds<'_> {
             .max()
             .unwrap_or(0);
         for round in 0..rounds {
-            let first = round % field.len().max(1);
-            field.rotate_left(first);
-            for candidate in field
+            self.round(&mut field, round, &mut agreed);
+        }
+        let mut round = rounds;
+        while rounds > 1 && round < MOST && self.has_time() && !is_settled(&field) {
+            let rust = field
                 .iter_mut()
-                .filter(|candidate| candidate.entry.rounds > round)
-            {
-                let plan = candidate.entry.plan.clone();
-                let stage = format!("round {} of {}", round + 1, candidate.entry.rounds);
-                candidate.run(&plan, self, &mut agreed, &stage);
+                .filter(|candidate| candidate.entry.contender.language == Language::Rust);
+            for candidate in rust {
+                candidate.entry.rounds = round + 1;
             }
-            field.rotate_right(first);
+            let taking_part = field
+                .iter()
+                .filter(|candidate| candidate.entry.rounds > round);
+            self.progress.extend(taking_part.count());
+            self.round(&mut field, round, &mut agreed);
+            round += 1;
         }
         let mut results = Results::default();
         for candidate in field {
@@ -80,11 +94,50 @@ impl Rounds<'_> {
         results
     }
 
-    /// Runs that measuring these entries takes.
+    /// One run of each candidate that takes part in this round.
+    fn round(&self, field: &mut [Candidate], round: usize, agreed: &mut Agreed) {
+        let first = round % field.len().max(1);
+        field.rotate_left(first);
+        for candidate in field
+            .iter_mut()
+            .filter(|candidate| candidate.entry.rounds > round)
+        {
+            let plan = candidate.entry.plan.clone();
+            let stage = format!("round {}", round + 1);
+            candidate.run(&plan, self, agreed, &stage);
+        }
+        field.rotate_right(first);
+    }
+
+    fn has_time(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Runs that measuring these entries takes, further rounds not counted.
     #[must_use]
     pub fn runs(entries: &[Entry]) -> usize {
         entries.iter().map(Entry::runs).sum()
     }
+}
+
+/// Returns whether further rounds would change nothing: each rate is within a tenth of the best, or the best is ahead of
+/// it by more than noise explains.
+fn is_settled(field: &[Candidate]) -> bool {
+    let rates: Vec<Rate> = field.iter().filter_map(Candidate::rate).collect();
+    let Some(best) = rates
+        .iter()
+        .max_by(|a, b| a.median.total_cmp(&b.median))
+        .copied()
+    else {
+        return true;
+    };
+    let steady = |rate: Rate| Rate {
+        spread: 0.0,
+        ..rate
+    };
+    rates
+        .iter()
+        .all(|rate| best.is_ahead_of(rate) == steady(best).is_ahead_of(&steady(*rate)))
 }
 
 /// Fewer tasks, but as many at once.
@@ -126,6 +179,17 @@ impl Candidate {
             }
         }
         rounds.progress.step();
+    }
+
+    /// The rate so far, unless the candidate is out. Python's models take part in fewer rounds and decide nothing here.
+    fn rate(&self) -> Option<Rate> {
+        let Entry {
+            contender, plan, ..
+        } = &self.entry;
+        if self.out.is_some() || contender.language == Language::Python {
+            return None;
+        }
+        Some(Row::of(*contender, plan, self.runs.clone())?.rate())
     }
 
     fn finish(self, results: &mut Results) {
@@ -193,6 +257,31 @@ mod tests {
             failed.to_string(),
             "checking task 2 by serial: its checksum is 0000000000000004, and was 0000000000000003 by thread-pool"
         );
+    }
+
+    #[test]
+    fn rounds_end_when_noise_can_turn_nothing() {
+        let plan = Plan::new(crate::Workload::Primes, 100);
+        let candidate = |model, walls: &[f64]| {
+            let entry = Entry {
+                contender: Contender::rust(model),
+                plan: plan.clone(),
+                rounds: 3,
+            };
+            let mut candidate = Candidate::new(entry);
+            let runs = walls.iter().map(|wall_s| Run {
+                wall_s: *wall_s,
+                ..Run::default()
+            });
+            candidate.runs.extend(runs);
+            candidate
+        };
+        let first = || candidate(Model::ThreadPool, &[1.0, 1.0, 1.0]);
+        let settled = |walls: &[f64]| is_settled(&[first(), candidate(Model::Prefork, walls)]);
+        assert!(settled(&[1.05, 1.0, 1.5]), "within a tenth");
+        assert!(settled(&[2.0, 2.0, 2.1]), "far behind, steadily");
+        assert!(!settled(&[1.0, 1.3, 1.6]), "behind, within the noise");
+        assert!(is_settled(&[first()]));
     }
 
     #[test]

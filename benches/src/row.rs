@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::lead::Rate;
 use crate::map::Map;
 use crate::timeline::Timeline;
 use crate::{Contender, Plan, Run, Workload};
@@ -26,7 +27,8 @@ pub struct Row {
     /// How many times it was measured; the other figures are those of the median run, by wall time.
     #[serde(default = "one")]
     pub runs: usize,
-    /// The fastest run's tasks per second less the slowest's, in parts of the median's.
+    /// The fastest run's tasks per second less the slowest's, in parts of the median's. Of five runs or more, the fastest
+    /// and the slowest quarter are left out (interquartile range), so that more runs make it more certain, and not larger.
     #[serde(default)]
     pub spread: f64,
     /// Seconds from the first task's hand-over until the last result was collected.
@@ -56,6 +58,11 @@ pub struct Row {
     pub checksum: u64,
 }
 
+/// Number of runs that the spread leaves out at either end.
+fn outer(runs: usize) -> usize {
+    if runs < 5 { 0 } else { runs / 4 }
+}
+
 fn one() -> usize {
     1
 }
@@ -80,8 +87,9 @@ impl Row {
     #[must_use]
     pub fn of(contender: Contender, plan: &Plan, mut runs: Vec<Run>) -> Option<Self> {
         runs.sort_by(|a, b| a.wall_s.total_cmp(&b.wall_s));
-        let (fastest, slowest) = (runs.first()?.wall_s, runs.last()?.wall_s);
         let count = runs.len();
+        let outer = outer(count);
+        let (fastest, slowest) = (runs.get(outer)?.wall_s, runs.get(count - 1 - outer)?.wall_s);
         let median = runs.swap_remove((count - 1) / 2);
         Some(Self {
             workload: plan.workload,
@@ -103,6 +111,16 @@ impl Row {
             ctx_involuntary: median.ctx_involuntary,
             checksum: median.checksum(),
         })
+    }
+
+    /// Returns its tasks per second, to be compared with another row's.
+    #[must_use]
+    pub fn rate(&self) -> Rate {
+        Rate {
+            median: self.tasks_per_s,
+            spread: self.spread,
+            runs: self.runs,
+        }
     }
 
     /// The spread in per cent, marked where it is too wide, as tables have it.
@@ -203,6 +221,14 @@ mod tests {
         assert_eq!(row.spread, 1.25 - 0.625, "10 to 5 tasks/s around 8");
         assert!(row.is_noisy());
         assert_eq!(Row::of(contender, &plan, vec![]), None);
+    }
+
+    #[test]
+    fn of_many_runs_the_outer_quarters_do_not_count() {
+        let plan = Plan::new(Workload::Primes, 10);
+        let contender = Contender::rust(Model::Serial);
+        let runs = [0.1, 1.0, 1.0, 1.0, 9.0].map(run).to_vec();
+        assert_eq!(Row::of(contender, &plan, runs).unwrap().spread, 0.0);
     }
 
     #[test]

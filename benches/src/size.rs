@@ -17,31 +17,34 @@ pub fn tasks(contender: Contender, plan: &Plan, quick: bool) -> u32 {
     let python = contender.language == Language::Python;
     let full = match plan.workload.kind() {
         Kind::CpuBound if python => PYTHON_COMPUTES,
-        Kind::CpuBound => computing(plan.workload),
+        Kind::CpuBound if contender.model == Model::Serial => computing(plan.workload),
+        Kind::CpuBound => computing(plan.workload) * limits::processors(),
         Kind::IoBound | Kind::Mixed if contender.model == Model::Serial => IN_TURN,
         Kind::IoBound | Kind::Mixed if python => plan.concurrency.max(IN_TURN),
         Kind::IoBound | Kind::Mixed => (TURNS * plan.concurrency).max(IN_TURN),
     };
-    let tasks = if quick { full / 2 } else { full };
+    let tasks = if quick { full / 4 } else { full };
     u32::try_from(tasks).unwrap_or(u32::MAX).max(1)
 }
 
-/// About a seventh of a second's work on one processor.
+/// About half a second's work on one processor: shorter runs say more of the machine's other work than of a model.
 fn computing(workload: Workload) -> usize {
     match workload {
-        Workload::Primes => 64,
-        Workload::Sha256 => 24,
-        _ => 12,
+        Workload::Primes => 224,
+        Workload::Sha256 => 84,
+        _ => 42,
     }
 }
+
+/// What a run of a sample should take, if the tasks are not longer.
+pub const RUN: Duration = Duration::from_millis(700);
 
 /// How much of a wish to measure: tasks, and how many of them at once.
 ///
 /// As many at once as keep the processors busy four times over, since more only wait for each other; so many tasks
-/// that a run takes about a second and a half, but each place is taken once at least.
+/// that a run takes about [`RUN`], but each place is taken once at least.
 #[must_use]
 pub fn sample(wish: &Wish) -> (u32, usize) {
-    const RUN: Duration = Duration::from_millis(1500);
     const MOST_AT_ONCE: usize = 1000;
     /// Fewer tasks than this that are over at once would measure the start of the workers.
     const ENOUGH: usize = 5_000;

@@ -1,11 +1,8 @@
 //! What somebody wants models for.
 
-use crate::advice::LEVEL;
 use crate::report::{bytes, grouped};
 use crate::{Mix, Model, Row};
 
-/// Runs that are further apart than this say nothing of who is level.
-const WIDE: f64 = 0.25;
 /// A computation that is shorter than this, in microseconds, costs less than handing it over.
 const SHORT_US: u32 = 20;
 /// What is gained with tasks as short as that is gained by making one of many, and not by a model.
@@ -38,12 +35,12 @@ impl Wish {
         self.mix.io_us == 0 && self.mix.cpu_us < SHORT_US
     }
 
-    /// Whether the two cannot be told apart: they are within a tenth, or within what their own runs differ by; or whether
-    /// there is nothing to be gained by telling them apart.
+    /// Returns whether the two are level: neither is ahead by the rule of [`lead`](crate::lead), or nothing is gained by
+    /// telling them apart.
     pub(crate) fn is_level(&self, row: &Row, best: &Row) -> bool {
-        let noise = row.spread.max(best.spread).clamp(1.0 / LEVEL - 1.0, WIDE);
         let lead = best.tasks_per_s / row.tasks_per_s;
-        self.tasks == 1 || lead <= 1.0 + noise || (self.is_short() && lead < SHORT_LEAD)
+        let level = !best.rate().is_ahead_of(&row.rate());
+        self.tasks == 1 || level || (self.is_short() && lead < SHORT_LEAD)
     }
 
     /// Why a model that was measured is not to be advised.

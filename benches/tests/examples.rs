@@ -36,6 +36,7 @@ fn every_start_works() {
         ("start_serial", "328350\n"),
         ("start_process_per_task", "285\n"),
         ("start_process_pool", "328350\n"),
+        ("start_crashy_pool", "99 results, 1 failure\n"),
         ("start_thread_per_task", "328350\n"),
         ("start_thread_pool", "328350\n"),
         ("start_coroutines", "328350\n"),

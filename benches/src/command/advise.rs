@@ -1,22 +1,26 @@
 //! `compare advise`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use crate::advice::Advice;
 use crate::report::span;
 use crate::rounds::{Entry, Rounds};
-use crate::size::sample;
+use crate::size::{RUN, sample};
 use crate::{
-    Contender, Failed, Mix, Model, Plan, Progress, Service, Wish, Workload, duration, limits,
-    output,
+    Contender, Failed, Mix, Model, Plan, Progress, Service, Services, Wish, Workload, duration,
+    limits, output,
 };
 
+/// Further rounds begin within this time.
+const BUDGET: Duration = Duration::from_secs(25);
 /// What one run may take, besides what it should take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Nobody wants to wait for several rounds of runs that take longer than this.
-const LONG: Duration = Duration::from_secs(5);
+/// Longer tasks are measured in proportion: this long, with the same part of computing.
+const LONGEST_TASK: Duration = Duration::from_millis(500);
+/// Rounds at least.
+const ROUNDS: u16 = 3;
 /// Processes that are started in a run which starts one for each task.
 const MOST_STARTS: u32 = 256;
 
@@ -43,7 +47,7 @@ pub struct Advise {
     #[arg(long)]
     crashy: bool,
 
-    /// Rounds of measuring [default: 3, or 1 where a run takes longer than 5 s]
+    /// Rounds of measuring [default: 3, and more within half a minute while noise could turn the answer]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     repeat: Option<u16>,
 
@@ -79,54 +83,63 @@ impl Advise {
                 "tasks that neither compute nor wait need no model",
             ));
         }
+        let (cpu, io, shrunk) = self.proportionate();
         let wish = Wish {
-            mix: Mix::new(self.cpu, self.io),
+            mix: Mix::new(cpu, io),
             tasks: self.tasks,
             memory: self.memory,
             crashy: self.crashy,
         };
         let service = Service::start()?;
-        let run = self.run_time(&wish);
-        let entries = self.entries(&wish, &service, run);
+        let entries = self.entries(&wish, service.addresses());
         let runs = Rounds::runs(&entries);
         let progress = Progress::new(runs);
         progress.say(&format!(
-            "measuring {} models, {runs} runs of about {} each",
+            "measuring {} models, {runs} runs, about {}",
             entries.len(),
-            span(run.as_secs_f64())
+            span(planned(&wish, &entries).as_secs_f64())
         ));
-        let limit = self.limit.map_or(LIMIT + 4 * run, Duration::from_secs);
+        let limit = self.limit.map_or(LIMIT, Duration::from_secs);
         let rounds = Rounds {
             limit,
             progress: &progress,
+            until: self.repeat.is_none().then(|| Instant::now() + BUDGET),
         };
         let measured = rounds.measure(entries);
         drop(progress);
-        let advice = Advice::new(wish, measured.rows, &measured.left_out);
+        let mut rows = measured.rows;
+        for row in &mut rows {
+            row.tasks_per_s /= f64::from(shrunk);
+        }
+        let asked = Wish {
+            mix: wish.mix.lasting(self.cpu, self.io),
+            ..wish
+        };
+        let advice = Advice::new(asked, rows, &measured.left_out).measured_with(shrunk);
         output::print(&advice.to_string())?;
         Ok(advice.model().is_some())
     }
 
-    /// How long a run should take, whose waits overlap.
-    fn run_time(&self, wish: &Wish) -> Duration {
-        let (tasks, at_once) = sample(wish);
-        let turns = |beside: usize| tasks.div_ceil(u32::try_from(beside).unwrap_or(u32::MAX));
-        let computing = self.cpu.saturating_mul(turns(limits::processors()));
-        let waiting = self.io.saturating_mul(turns(at_once));
-        computing.max(waiting).max(self.cpu + self.io)
+    /// Returns the computing and the waiting of the tasks that are measured, and by which factor they are shorter.
+    ///
+    /// What a model adds to a task does not grow with the task's length. So models that are level for short tasks are
+    /// level for long ones, and an answer for tasks of minutes does not take minutes.
+    fn proportionate(&self) -> (Duration, Duration, u32) {
+        let ratio = (self.cpu + self.io).as_secs_f64() / LONGEST_TASK.as_secs_f64();
+        let shrunk = (ratio.ceil() as u32).max(1);
+        (self.cpu / shrunk, self.io / shrunk, shrunk)
     }
 
-    fn entries(&self, wish: &Wish, service: &Service, run: Duration) -> Vec<Entry> {
+    fn entries(&self, wish: &Wish, services: Services) -> Vec<Entry> {
         let (tasks, at_once) = sample(wish);
-        let rounds = self.repeat.unwrap_or(if run > LONG { 1 } else { 3 });
+        let rounds = self.repeat.unwrap_or(ROUNDS);
         let plan = Plan::new(Workload::Mixed, tasks)
             .with_mix(wish.mix)
             .with_concurrency(at_once)
-            .with_services(service.addresses());
+            .with_services(services);
         // One after the other a few tell as much as many.
-        let each = self.cpu + self.io;
         let in_turn =
-            (Duration::from_secs(1).as_micros() / each.as_micros().max(1)).clamp(1, tasks.into());
+            (RUN.as_micros() / wish.mix.length().as_micros().max(1)).clamp(1, tasks.into());
         let in_turn = u32::try_from(in_turn).unwrap_or(tasks);
         let entry = |model| {
             let tasks = match model {
@@ -148,37 +161,65 @@ impl Advise {
     }
 }
 
+/// Returns how long these entries' own rounds should take: computations share the processors, waits overlap.
+fn planned(wish: &Wish, entries: &[Entry]) -> Duration {
+    let (cpu, io) = (
+        Duration::from_micros(wish.mix.cpu_us.into()),
+        Duration::from_micros(wish.mix.io_us.into()),
+    );
+    let run = |entry: &Entry| {
+        let beside = |places: usize| {
+            let at_once = entry.contender.model.concurrency(&entry.plan);
+            let places = u32::try_from(places.min(at_once)).unwrap_or(u32::MAX);
+            entry.plan.tasks.div_ceil(places.max(1))
+        };
+        let computing = cpu.saturating_mul(beside(limits::processors()));
+        let waiting = io.saturating_mul(beside(usize::MAX));
+        computing.max(waiting).max(cpu + io)
+    };
+    entries
+        .iter()
+        .map(|entry| run(entry).saturating_mul(u32::try_from(entry.rounds).unwrap_or(u32::MAX)))
+        .sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn advise(cpu: Duration, io: Duration, tasks: u32) -> (Advise, Wish) {
-        let advise = Advise {
-            cpu,
-            io,
-            tasks,
-            memory: None,
-            crashy: false,
-            repeat: None,
-            limit: None,
-        };
-        let mix = Mix::new(Duration::ZERO, io);
-        let wish = Wish {
-            mix,
-            tasks,
-            memory: None,
-            crashy: false,
-        };
-        (advise, wish)
-    }
-
     #[test]
-    fn a_run_takes_as_long_as_its_longest_task() {
-        let (hour, second) = (Duration::from_secs(3600), Duration::from_secs(1));
-        let (advise, wish) = advise(Duration::ZERO, second, 1);
-        assert_eq!(advise.run_time(&wish), second);
-        let (advise, wish) = self::advise(hour, hour, u32::MAX);
-        assert!(advise.run_time(&wish) >= 2 * hour);
+    fn half_a_minute_is_enough_whatever_the_mix() {
+        let times = [0, 1, 300, 20_000, 3_000_000, 3_600_000_000].map(Duration::from_micros);
+        let nowhere = ([127, 0, 0, 1], 1).into();
+        let services = Services {
+            echo: nowhere,
+            http: nowhere,
+        };
+        for (cpu, io) in times.iter().flat_map(|cpu| times.map(|io| (*cpu, io))) {
+            for tasks in [1, 20, 10_000, u32::MAX] {
+                let advise = Advise {
+                    cpu,
+                    io,
+                    tasks,
+                    memory: None,
+                    crashy: false,
+                    repeat: None,
+                    limit: None,
+                };
+                let (cpu, io, _) = advise.proportionate();
+                let wish = Wish {
+                    mix: Mix::default().lasting(cpu, io),
+                    tasks,
+                    memory: None,
+                    crashy: false,
+                };
+                let planned = planned(&wish, &advise.entries(&wish, services));
+                assert!(
+                    planned <= Duration::from_secs(25),
+                    "{planned:?} for {tasks} of {cpu:?} and {io:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! The crossover map as text and as SVG; both say the same of a cell.
 
 use super::svg::{Svg, escape};
-use super::units::figure;
+use super::units::{self, figure};
 use crate::Model;
 use crate::map::{Cell, Map, Standing};
 
-const CELL: (f64, f64) = (150.0, 52.0);
+const CELL: (f64, f64) = (104.0, 62.0);
 const LEFT: f64 = 74.0;
 const TOP: f64 = 22.0;
-/// Room for what the signs mean.
-const LEGEND: f64 = 62.0;
+/// Room for the legend, and the length of its lines in characters.
+const LEGEND: f64 = 96.0;
+const LEGEND_COLUMNS: usize = 58;
 
 /// What the signs in the cells mean.
-const SIGNS: [&str; 3] = [
-    "×2: twice as many tasks a second as the next model",
-    "=: level with others, within a tenth",
-    "?: the runs were further apart than the lead, so that it is unsure",
+const SIGNS: [&str; 2] = [
+    "×2: ahead of all others, with twice as many tasks a second as the next model",
+    "=: level with others, within a tenth or within the noise; the simplest of them is named",
 ];
 
 /// The map for a terminal of this many columns: as a grid if it fits, else as a list.
@@ -42,7 +42,7 @@ pub fn text(map: &Map, width: Option<usize>) -> String {
 pub fn certainty(map: &Map) -> String {
     match map.runs {
         1 => "one run of each model a cell, which is a first impression".into(),
-        runs => format!("the median of {runs} runs of each model a cell"),
+        runs => format!("the median of {runs} runs or more of each model a cell"),
     }
 }
 
@@ -91,7 +91,6 @@ fn lines(cell: &Cell) -> (String, String) {
     match cell.standing() {
         Standing::Nobody => ("nobody".into(), String::new()),
         Standing::Wins(model, lead) => (model.to_string(), format!("×{}", figure(lead))),
-        Standing::Unsure(model, lead) => (model.to_string(), format!("×{} ?", figure(lead))),
         Standing::Level(model, others) => match &others[..] {
             [other] => (model.to_string(), format!("= {other}")),
             _ => (model.to_string(), format!("= {} others", others.len())),
@@ -99,8 +98,7 @@ fn lines(cell: &Cell) -> (String, String) {
     }
 }
 
-/// The map for the page: a cell's colour is its winner's, paler where others are level, with a dashed frame where it is
-/// unsure.
+/// The map for the page: a cell's colour is that of the model that it names, paler where others are level.
 pub fn svg(map: &Map) -> String {
     let width = LEFT + CELL.0 * map.at_once.len() as f64;
     let bottom = TOP + CELL.1 * map.cpu_percent.len() as f64;
@@ -115,7 +113,7 @@ pub fn svg(map: &Map) -> String {
         drawn += &format!(
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{percent} % CPU</text>",
             LEFT - 6.0,
-            top + 30.0
+            top + CELL.1 / 2.0
         );
         for (column, cell) in line.iter().enumerate() {
             drawn += &draw(cell, LEFT + CELL.0 * column as f64, top);
@@ -148,24 +146,26 @@ pub fn svg(map: &Map) -> String {
 
 fn legend(map: &Map, top: f64) -> String {
     let line = |nth: f64, text: &str| {
-        let y = top + 18.0 + 17.0 * nth;
-        format!("<text class=\"figure\" x=\"{LEFT}\" y=\"{y}\">{text}</text>")
+        let y = top + 18.0 + 15.0 * nth;
+        format!("<text class=\"figure\" x=\"4\" y=\"{y}\">{text}</text>")
     };
-    let [wins, level, unsure] = SIGNS;
-    line(0.0, &format!("{wins} · {level} (paler)"))
-        + &line(1.0, &format!("{unsure} (dashed frame)"))
-        + &line(2.0, &certainty(map))
+    let [wins, level] = SIGNS;
+    let text = format!("{wins}\n{level} (paler)\n{}", certainty(map));
+    let lines = units::wrapped(&text, Some(LEGEND_COLUMNS));
+    (0_u8..)
+        .zip(lines.lines())
+        .map(|(nth, text)| line(nth.into(), text.trim_start()))
+        .collect()
 }
 
 fn draw(cell: &Cell, x: f64, top: f64) -> String {
     let standing = cell.standing();
     let model = match &standing {
         Standing::Nobody => return String::new(),
-        Standing::Wins(model, _) | Standing::Unsure(model, _) | Standing::Level(model, _) => *model,
+        Standing::Wins(model, _) | Standing::Level(model, _) => *model,
     };
     let class = match standing {
         Standing::Level(..) => " level",
-        Standing::Unsure(..) => " unsure",
         _ => "",
     };
     let ranking: Vec<String> = cell
@@ -178,19 +178,40 @@ fn draw(cell: &Cell, x: f64, top: f64) -> String {
         .collect();
     let (first, second) = lines(cell);
     let middle = x + CELL.0 / 2.0;
+    let text = |nth: f64, weight: u16, text: &str| {
+        let y = top + 20.0 + 14.0 * nth;
+        format!(
+            "<text x=\"{middle}\" y=\"{y}\" text-anchor=\"middle\" font-weight=\"{weight}\">{text}</text>"
+        )
+    };
+    // A name with two words to it has two lines, so that the map fits a phone.
+    let words = match first.split_once("-per-") {
+        Some((what, each)) => {
+            text(0.0, 600, what)
+                + &text(1.0, 600, &format!("per {each}"))
+                + &text(2.0, 400, &short(&second))
+        }
+        None => text(0.5, 600, &first) + &text(1.5, 400, &short(&second)),
+    };
     format!(
         "<g><title>{}</title><rect class=\"model-{}{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\
-         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\" font-weight=\"600\">{first}</text>\
-         <text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{second}</text></g>",
+         {words}</g>",
         escape(&ranking.join("\n")),
         place(model),
         x + 1.5,
         top + 1.5,
         CELL.0 - 3.0,
         CELL.1 - 3.0,
-        top + 23.0,
-        top + 40.0,
     )
+}
+
+/// A note that fits a cell: where one other model is level, that there is one.
+fn short(note: &str) -> String {
+    if note.chars().count() > 14 {
+        "= 1 other".into()
+    } else {
+        note.to_owned()
+    }
 }
 
 /// The model's number, which the page's style gives a colour.
@@ -209,6 +230,7 @@ mod tests {
             model,
             tasks_per_s,
             spread,
+            runs: 3,
         };
         let cell = |concurrency, ranking| Cell {
             cpu_percent: 5,
@@ -235,16 +257,16 @@ mod tests {
         let (text, svg) = (text(&map(), None), svg(&map()));
         for (first, second) in [
             ("event-loop-per-core", "×2.00"),
-            ("event-loop-per-core", "×1.20 ?"),
-            ("event-loop-per-core", "= serial"),
+            ("serial", "= event-loop-per-core"),
         ] {
             let words = format!("{first} {second}");
             assert!(text.contains(&words), "{words} in {text}");
-            assert!(svg.contains(&format!(">{second}</text>")), "{second}");
+            let drawn = super::short(second);
+            assert!(svg.contains(&format!(">{drawn}</text>")), "{second}");
             assert!(svg.contains(&format!("at once: {words}")), "{words}");
         }
         assert!(text.contains("  nobody") && svg.contains("at once: nobody"));
-        assert!(text.contains("median of 3 runs") && svg.contains("median of 3 runs"));
+        assert!(text.contains("median of 3 runs or more") && svg.contains("median of 3 runs"));
     }
 
     #[test]

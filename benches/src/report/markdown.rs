@@ -6,9 +6,9 @@ use super::verdict::verdict;
 use super::{Report, Series, summary};
 use crate::{Contender, Row};
 
-/// The machine, the answers, and the tasks per second.
+/// The machine and the answers.
 pub fn short(report: &Report) -> String {
-    machine(report) + &answers(report) + &table(&QUANTITIES[0], report)
+    machine(report) + &answers(report)
 }
 
 /// The machine, the answers, a table for each quantity with the best figure of each workload in bold, and the verdicts.
@@ -46,6 +46,14 @@ fn machine(report: &Report) -> String {
     text
 }
 
+/// The gain, and what else there is to know.
+fn noted(answer: &summary::Answer) -> String {
+    if answer.because.is_empty() {
+        return answer.gain.clone();
+    }
+    format!("{}; {}", answer.gain, answer.because)
+}
+
 /// The answer for each kind of work.
 fn answers(report: &Report) -> String {
     let answers = summary::answers(&report.series().collect::<Vec<_>>());
@@ -56,7 +64,9 @@ fn answers(report: &Report) -> String {
     for answer in answers {
         text += &format!(
             "| {} | {} | {} |\n",
-            answer.when, answer.take, answer.because
+            capitalized(&answer.when),
+            answer.take,
+            noted(&answer)
         );
     }
     text

@@ -132,12 +132,41 @@ impl<'r> Series<'r> {
 }
 
 impl Report {
-    /// The report for a terminal of this many columns, or for a file.
+    /// Returns the report for a terminal of this many columns, or for a file: the answers, the map and, if `full`, the
+    /// tables behind them.
     #[must_use]
-    pub fn text(&self, width: Option<usize>) -> String {
+    pub fn text(&self, width: Option<usize>, full: bool) -> String {
         let mut text = format!("{}\n", self.machine);
         text.extend(self.python.iter().map(|python| format!("{python}\n")));
-        let mut hidden = Vec::new();
+        if full {
+            text += &self.tables(width);
+        }
+        let answers = summary::answers(&self.series().collect::<Vec<_>>());
+        if !answers.is_empty() {
+            text += &format!("\n{}", summary::text(&answers, width));
+        }
+        text.extend(self.noise().map(|noise| format!("\n{noise}\n")));
+        text.extend(
+            self.map
+                .iter()
+                .map(|map| format!("\n{}", crossover::text(map, width))),
+        );
+        let unplaced = |left_out: &&LeftOut| !full || !self.has_place(left_out);
+        let failed = |left_out: &&LeftOut| full || left_out.failed;
+        for left_out in self.left_out.iter().filter(unplaced).filter(failed) {
+            text += &format!("\n{left_out}\n");
+        }
+        text.extend(self.baseline.iter().map(|baseline| format!("\n{baseline}")));
+        text += "\nYour own tasks: compare advise --cpu 2ms --io 40ms --tasks 10000\n";
+        if !full {
+            text += "Every figure:   compare --full, or the page\n";
+        }
+        units::wrapped(&text, width)
+    }
+
+    /// A table and a sentence for each series.
+    fn tables(&self, width: Option<usize>) -> String {
+        let (mut text, mut hidden) = (String::new(), Vec::new());
         for series in self.series() {
             text += &series_text(series, width, &mut hidden);
         }
@@ -145,30 +174,19 @@ impl Report {
             let hidden = hidden.join(", ");
             text += &format!("\nA wider terminal has also: {hidden}. The page has them all.\n");
         }
-        if self.rows.iter().any(Row::is_noisy) {
-            text += "\n~ its runs were more than 25 % apart: do not rely on it; measure again, or with --repeat\n";
-        }
-        text.extend(
-            self.map
-                .iter()
-                .map(|map| format!("\n{}", crossover::text(map, width))),
-        );
-        for left_out in self
-            .left_out
-            .iter()
-            .filter(|left_out| !self.has_place(left_out))
-        {
-            text += &format!("\n{left_out}\n");
-        }
-        text.extend(self.baseline.iter().map(|baseline| format!("\n{baseline}")));
-        let answers = summary::answers(&self.series().collect::<Vec<_>>());
-        if !answers.is_empty() {
-            text += &format!(
-                "\n{}",
-                summary::text(&answers, self.rows.iter().any(|row| row.runs > 1))
-            );
-        }
-        units::wrapped(&text, width)
+        text
+    }
+
+    /// Returns a warning if the machine was busy with something else.
+    pub(crate) fn noise(&self) -> Option<String> {
+        let repeated = self.rows.iter().filter(|row| row.runs > 1).count();
+        let noisy = self.rows.iter().filter(|row| row.is_noisy()).count();
+        (noisy > 0).then(|| {
+            format!(
+                "~ {noisy} of {repeated} rows had runs more than 25 % apart: this machine was busy with something else. \
+                 Differences in these rows count for less; measure again when it is idle."
+            )
+        })
     }
 
     /// Whether it is said below a table why this row is not in it.
@@ -199,6 +217,6 @@ fn series_text(series: Series, width: Option<usize>, hidden: &mut Vec<&str>) -> 
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text(None))
+        f.write_str(&self.text(None, true))
     }
 }

@@ -57,10 +57,19 @@ pub fn page(report: &Report) -> String {
          <title>Which model for my workload?</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
          <a class=\"skip\" href=\"#main\">To the results</a>\n\
          <h1>Which model for my workload?</h1>\n<p>Processes, threads, coroutines or an event loop, measured on {}.</p>\n\
-         <p>{}</p>\n<nav aria-label=\"Sections\">{links}</nav>\n</header>\n<main id=\"main\">\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+         <p>{}</p>\n{}<nav aria-label=\"Sections\">{links}</nav>\n</header>\n<main id=\"main\">\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         escape(&report.machine.to_string()),
         escape(&versions(report)),
+        busy(report),
     )
+}
+
+/// A banner, if the machine was busy.
+fn busy(report: &Report) -> String {
+    let noise = report.noise();
+    noise.map_or_else(String::new, |noise| {
+        format!("<p class=\"busy\">{}</p>\n", escape(&noise))
+    })
 }
 
 /// The answer in plain words, before any figure.
@@ -68,20 +77,29 @@ fn short_section(report: &Report) -> Option<Section> {
     let answers = summary::answers(&report.series().collect::<Vec<_>>());
     let item = |answer: &summary::Answer| {
         format!(
-            "<li><span class=\"when\">{}</span> <strong>{}</strong> <span class=\"because\">{}. <a href=\"#{}\">Figures</a></span></li>\n",
+            "<li><span class=\"when\">They {}</span> <strong>{}</strong> <span class=\"gain\">{}</span> <span class=\"because\">{} <a href=\"#{}\">Figures</a></span></li>\n",
             escape(&answer.when),
             capitalized(&escape(&answer.take)),
-            capitalized(&escape(&answer.because)),
+            escape(&answer.gain),
+            note(&answer.because),
             answer.see
         )
     };
     let items: String = answers.iter().map(item).collect();
     let html = format!(
         "<h2>In short: what do your tasks do?</h2>\n<ul class=\"answers\">\n{items}</ul>\n\
-         <p>Of models within a tenth of the quickest, the simplest. Your own mix: \
+         <p>Of models that are level, the simplest. Your own mix: \
          <code>compare advise --cpu 2ms --io 40ms --tasks 10000</code> measures it here. <a href=\"#method\">How?</a></p>\n"
     );
     (!answers.is_empty()).then(|| Section::new("in-short", "in short", html))
+}
+
+/// A sentence, or nothing.
+fn note(because: &str) -> String {
+    if because.is_empty() {
+        return String::new();
+    }
+    capitalized(&escape(because)) + "."
 }
 
 /// A picture of the page as a file of its own.
@@ -298,9 +316,10 @@ fn method() -> Section {
          are in a process of their own, on the same machine, and not counted. Every task gave the checksum that it gave to the \
          other models. Python's models were measured with fewer tasks, and in one round unless more were asked for.</p>\n\
          <h3>The figures</h3>\n<dl>{figures}<dt id=\"how-map\">crossover map</dt><dd>Each cell is every model on the same tasks: \
-         a chain of hashes of the stated length, then a request to a service that takes the rest of the time. The winner has most \
-         tasks per second of the median run. Models within a tenth of it are level with it (=). Where the winner's runs or the next \
-         model's were further apart than the two are, the lead is unsure (?).</dd>\
+         a chain of hashes of the stated length, then a request to a service that takes the rest of the time. A model wins if its \
+         median run is ahead of each other model's by more than a tenth and by more than the runs of either were apart. Models that \
+         no other is ahead of are level (=), and the simplest of them is named. A single run counts as one that may be off by \
+         half.</dd>\
          <dt id=\"how-timeline\">timelines</dt><dd>Each task notes, on the monotonic clock, when it begins and ends to compute and to wait, \
          and in which process and thread.</dd></dl>\n<h3>The models</h3>\n<dl>{models}</dl>\n"
     );

@@ -5,12 +5,12 @@ use super::svg::Svg;
 use super::units::{figure, grouped};
 use crate::{Language, Model, Row};
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 160.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 34.0;
+const WIDTH: f64 = 440.0;
+const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 50.0;
+const RIGHT: f64 = 138.0;
+const TOP: f64 = 24.0;
+const BOTTOM: f64 = 42.0;
 /// Labels at the lines' ends keep this distance.
 const LABEL: f64 = 15.0;
 
@@ -127,11 +127,16 @@ impl Axes {
         }
         for concurrency in at_once {
             let x = self.x(*concurrency);
-            let (y, name) = (HEIGHT - 12.0, grouped(*concurrency as i64));
+            let (y, name) = (HEIGHT - BOTTOM + 16.0, grouped(*concurrency as i64));
             svg += &format!(
                 "<text class=\"figure\" x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{name}</text>"
             );
         }
+        let (middle, bottom) = (f64::midpoint(LEFT, WIDTH - RIGHT), HEIGHT - 8.0);
+        svg += &format!(
+            "<text class=\"figure\" x=\"4\" y=\"12\">tasks a second, in powers of ten</text>\
+             <text class=\"figure\" x=\"{middle}\" y=\"{bottom}\" text-anchor=\"middle\">tasks in flight at once</text>"
+        );
         svg
     }
 

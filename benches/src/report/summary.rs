@@ -1,11 +1,15 @@
 //! The answer in short: for each kind of work that was measured, which model to use.
 
-use super::Series;
-use super::units::figure;
-use crate::advice::LEVEL;
-use crate::guide::{in_words, simplest};
-use crate::{Kind, Language, Model, Row, Workload, limits};
+use comfy_table::{ContentArrangement, Table};
 
+use super::Series;
+use super::table::STYLE;
+use super::units::figure;
+use crate::guide::{in_short, simplest};
+use crate::{Kind, Language, Model, Row, Workload};
+
+/// A model that reaches this part of the quickest one's speed is level with it, however steady the runs were.
+const LEVEL: f64 = 0.9;
 /// Beyond so many tasks at once it is "thousands".
 const MANY: usize = 500;
 
@@ -16,7 +20,9 @@ pub struct Answer {
     pub when: String,
     /// What to use.
     pub take: String,
-    /// Why.
+    /// How much quicker it is than one task after the other.
+    pub gain: String,
+    /// What else there is to know; may be empty.
     pub because: String,
     /// The series that the page leads to.
     pub see: String,
@@ -44,18 +50,18 @@ pub fn answers(all: &[Series]) -> Vec<Answer> {
             .unwrap_or(0)
     };
     let groups = [
-        ("They compute".into(), &computing),
+        ("compute".into(), &computing),
         (
-            format!("They wait for answers, up to {} at once", at_once(&waiting)),
+            format!("wait for answers, up to {} at once", at_once(&waiting)),
             &waiting,
         ),
         (
-            format!("They wait for answers, {} at once", at_once(&crowd)),
+            format!("wait for answers, {} at once", at_once(&crowd)),
             &crowd,
         ),
-        ("They force files to the disk".into(), &files),
+        ("force files to the disk".into(), &files),
         (
-            format!("They compute, then wait, {} at once", at_once(&mixed)),
+            format!("compute, then wait, {} at once", at_once(&mixed)),
             &mixed,
         ),
     ];
@@ -74,39 +80,51 @@ fn rust(rows: &[Row]) -> impl Iterator<Item = &Row> {
 
 fn answer(when: String, series: &[Series]) -> Option<Answer> {
     let waits = series.first()?.workload.kind() != Kind::CpuBound;
-    let mut scores: Vec<(Model, f64)> = Model::ALL
-        .into_iter()
-        .filter_map(|model| Some((model, score(model, series)?)))
-        .collect();
-    scores.sort_by(|a, b| b.1.total_cmp(&a.1));
-    // Who asks all the time whether something has come is no advice, however quick.
-    let practical = scores
-        .iter()
-        .filter(|(model, _)| !(waits && *model == Model::Coroutines));
-    let practical: Vec<(Model, f64)> = practical.copied().collect();
-    let least = practical.first()?.1 * LEVEL;
-    let mut level: Vec<(Model, f64)> = practical
-        .into_iter()
-        .filter(|(_, score)| *score >= least)
-        .collect();
+    // Polling without a pause whether an answer has come is no advice, however quick it is.
+    let practical = |model: &Model| !(waits && *model == Model::Coroutines);
     let waits_at_once = if waits { series.last()?.concurrency } else { 0 };
-    level.sort_by_key(|(model, _)| simplest(*model, waits_at_once));
-    let (model, score) = *level.first()?;
-    let workers = row(model, series.last()?)?.workers;
-    let mut because = vec![lead(model, series)];
-    let others: Vec<String> = level[1..]
-        .iter()
-        .map(|(other, _)| other.to_string())
+    let mut level: Vec<Model> = Model::ALL
+        .into_iter()
+        .filter(practical)
+        .filter(|model| is_level(*model, series, practical))
         .collect();
-    if !others.is_empty() {
-        because.push(format!("as quick: {}", others.join(", ")));
+    level.sort_by_key(|model| simplest(*model, waits_at_once));
+    if level.is_empty() {
+        // Each series has another winner: take the model that is least behind anywhere.
+        level.extend(
+            Model::ALL
+                .into_iter()
+                .filter(practical)
+                .filter_map(|model| Some((model, score(model, series)?)))
+                .max_by(|a, b| a.1.total_cmp(&b.1))
+                .map(|(model, _)| model),
+        );
     }
-    because.extend(polling(scores[0], score));
+    let (model, others) = level.split_first()?;
+    let workers = row(*model, series.last()?)?.workers;
+    let others: Vec<String> = others.iter().map(Model::to_string).collect();
+    let mut because = Vec::new();
+    if !others.is_empty() {
+        because.push(format!("level with it: {}", others.join(", ")));
+    }
+    because.extend(polling(*model, series));
     Some(Answer {
         when,
-        take: in_words(model, workers),
+        take: in_short(*model, workers),
+        gain: lead(*model, series),
         because: because.join("; "),
         see: series.first()?.name(),
+    })
+}
+
+/// Returns whether no practical model is ahead of this one in any of the series.
+fn is_level(model: Model, series: &[Series], practical: impl Fn(&Model) -> bool) -> bool {
+    series.iter().all(|series| {
+        row(model, series).is_some_and(|own| {
+            rust(series.rows)
+                .filter(|other| practical(&other.contender.model))
+                .all(|other| !other.rate().is_ahead_of(&own.rate()))
+        })
     })
 }
 
@@ -126,10 +144,15 @@ fn row<'r>(model: Model, series: &Series<'r>) -> Option<&'r Row> {
     rust(series.rows).find(|row| row.contender.model == model)
 }
 
-/// How it compares with one task after the other, or how quick it was where that was not measured.
+/// How it compares with one task after the other, or its rate where that was not measured.
 fn lead(model: Model, series: &[Series]) -> String {
     if model == Model::Serial {
-        return "nothing else is quicker".into();
+        let score = score(model, series).unwrap_or(1.0);
+        return if score < LEVEL {
+            "level within the noise".into()
+        } else {
+            "nothing is quicker".into()
+        };
     }
     let times = series.iter().filter_map(|series| {
         Some(row(model, series)?.tasks_per_s / row(Model::Serial, series)?.tasks_per_s)
@@ -143,26 +166,28 @@ fn lead(model: Model, series: &[Series]) -> String {
         let rates = series
             .iter()
             .filter_map(|series| Some(row(model, series)?.tasks_per_s));
-        return format!("{} tasks a second", figure(rates.fold(0.0, f64::max)));
+        return format!("{} tasks/s", figure(rates.fold(0.0, f64::max)));
     }
-    let span = if figure(least) == figure(most) {
-        figure(most)
+    if figure(least) == figure(most) {
+        format!("{}× serial", figure(most))
     } else {
-        format!("{} to {}", figure(least), figure(most))
-    };
-    let why = match series[0].workload.kind() {
-        Kind::CpuBound => format!(", on {} processors", limits::processors()),
-        _ => String::new(),
-    };
-    format!("{span} times as quick as one after the other{why}")
+        format!("{} to {}× serial", figure(least), figure(most))
+    }
 }
 
-/// What coroutines that poll had over the one that is advised, if they had.
-fn polling((quickest, best): (Model, f64), advised: f64) -> Option<String> {
-    (quickest == Model::Coroutines && advised < best * LEVEL).then(|| {
-        let times = figure(best / advised);
-        format!("coroutines were {times} times as quick, by asking without a pause whether an answer has come")
-    })
+/// How much quicker coroutines that poll were than the model that is advised, if they were.
+fn polling(advised: Model, series: &[Series]) -> Option<String> {
+    let ahead = |series: &Series| {
+        let polling = row(Model::Coroutines, series)?;
+        let own = row(advised, series)?;
+        (series.workload.kind() != Kind::CpuBound && polling.rate().is_ahead_of(&own.rate()))
+            .then_some(polling.tasks_per_s / own.tasks_per_s)
+    };
+    let times = series.iter().filter_map(ahead).reduce(f64::max)?;
+    Some(format!(
+        "coroutines were {}× as quick, by polling without a pause",
+        figure(times)
+    ))
 }
 
 /// What it costs to be safe from crashes.
@@ -186,32 +211,31 @@ fn crashing(computing: &[Series]) -> Option<Answer> {
         format!("{least:.0} to {most:.0} %")
     };
     Some(Answer {
-        when: "They may crash, leak or hang".into(),
-        take: in_words(Model::ProcessPool, workers),
-        because: format!(
-            "only the one task is lost; {part} of the quickest model's speed where tasks compute"
-        ),
+        when: "may crash, leak or hang".into(),
+        take: in_short(Model::ProcessPool, workers),
+        gain: format!("{part} of the quickest"),
+        because: "a crash loses one task".into(),
         see: series.name(),
     })
 }
 
-/// The answers for a terminal; `sure` unless each row had one run alone.
-pub fn text(answers: &[Answer], sure: bool) -> String {
-    let mut text = String::from("In short, on this machine");
-    if !sure {
-        text += " (a first impression: each row was measured once)";
+/// The answers for a terminal of this many columns: a table of three columns, then what else there is to know.
+pub fn text(answers: &[Answer], width: Option<usize>) -> String {
+    let mut table = Table::new();
+    table.load_style(STYLE);
+    table.set_header(["your tasks", "take", "speed"]);
+    for answer in answers {
+        table.add_row([&answer.when, &answer.take, &answer.gain]);
     }
-    text += ". What do your tasks do?\n";
-    for Answer {
-        when,
-        take,
-        because,
-        ..
-    } in answers
-    {
-        text += &format!("  {when}: use {take} ({because}).\n");
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
     }
-    text + "  Yours are different: compare advise --cpu 2ms --io 40ms --tasks 10000 measures them.\n"
+    let mut text = format!("{table}\n");
+    for answer in answers.iter().filter(|answer| !answer.because.is_empty()) {
+        text += &format!("  {}: {}.\n", answer.when, answer.because);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -225,8 +249,9 @@ mod tests {
             wall_s: 100.0 / rate,
             ..Run::default()
         };
-        let row =
-            |&(model, rate): &(Model, f64)| Row::of(Contender::rust(model), &plan, vec![run(rate)]);
+        let row = |&(model, rate): &(Model, f64)| {
+            Row::of(Contender::rust(model), &plan, vec![run(rate); 3])
+        };
         rates.iter().filter_map(row).collect()
     }
 
@@ -266,17 +291,9 @@ mod tests {
             panic!("{answers:?}");
         };
         assert!(computing.take.contains("threads"), "{computing:?}");
-        assert!(
-            computing
-                .because
-                .starts_with("1.90 to 2.00 times as quick as one after the other"),
-            "{computing:?}"
-        );
-        assert!(
-            computing.because.ends_with("as quick: prefork"),
-            "{computing:?}"
-        );
-        assert!(crashing.because.contains("75 to 90 %"), "{crashing:?}");
+        assert_eq!(computing.gain, "1.90 to 2.00× serial");
+        assert_eq!(computing.because, "level with it: prefork");
+        assert_eq!(crashing.gain, "75 to 90 % of the quickest");
     }
 
     #[test]
@@ -294,7 +311,7 @@ mod tests {
         assert!(answers[0].when.contains("1000 at once"), "{answers:?}");
         assert!(answers[0].take.contains("event loop"), "{answers:?}");
         assert!(
-            answers[0].because.contains("coroutines were 1.20 times"),
+            answers[0].because.contains("coroutines were 1.20×"),
             "{answers:?}"
         );
     }

@@ -37,8 +37,8 @@ pub const COLUMNS: [Column; 11] = [
         heading: "spread",
         number: |row| row.spread,
         value: Row::spread_in_words,
-        how: "the fastest run's tasks per second less the slowest's, in per cent of the median's; beyond 25 % it is marked ~ \
-              and the row says more of the machine than of the model",
+        how: "the fastest run's tasks per second less the slowest's, in per cent of the median's, of five runs or more without \
+              the outer quarters; beyond 25 % it is marked ~ and the row says more of the machine than of the model",
     },
     Column {
         heading: "tasks",
@@ -98,7 +98,7 @@ pub const COLUMNS: [Column; 11] = [
 ];
 
 /// One line under the headings and none elsewhere: the figures are what is looked at.
-const STYLE: TableStyle =
+pub const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// The columns that are least missed first, where a terminal is too narrow for all.

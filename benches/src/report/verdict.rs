@@ -1,17 +1,16 @@
-//! One sentence per workload: which model won, and why.
+//! One sentence per workload: which model is ahead, or which models are level, and why.
 
 use super::units::{figure, grouped, mebibytes};
+use crate::lead;
 use crate::{Contender, Kind, Language, Model, Row, Workload};
 
-/// Models closer than this to the winner are named with it: the difference is noise.
-const TIE: f64 = 0.05;
 /// A model this much slower than the winner is worth naming if it is much cheaper.
 const NEAR: f64 = 0.25;
 /// So many times less processor time is much cheaper.
 const CHEAPER: f64 = 2.0;
 
-/// The winner by tasks per second, what the figures say of the reason, who came as close as makes
-/// no difference, and who came near for much less processor time.
+/// Returns a sentence: the model that is ahead and what its figures say of the reason, or the models that are level; then
+/// a model that is a little slower for much less processor time.
 pub fn verdict(rows: &[Row]) -> String {
     let (rust, python): (Vec<Row>, Vec<Row>) = rows
         .iter()
@@ -30,12 +29,14 @@ fn python_beside(rust: &[Row], python: &[Row]) -> String {
     };
     let times = best.tasks_per_s / theirs.tasks_per_s;
     let (rate, contender) = (figure(theirs.tasks_per_s), theirs.contender);
-    let beside = match times {
-        times if times > 1.0 + TIE => format!("{} times less", figure(times)),
-        times if times < 1.0 / (1.0 + TIE) => format!("{} times more", figure(1.0 / times)),
-        _ => "as many, within 5 %".into(),
+    let beside = if best.rate().is_ahead_of(&theirs.rate()) {
+        format!("{}× slower", figure(times))
+    } else if theirs.rate().is_ahead_of(&best.rate()) {
+        format!("{}× faster", figure(1.0 / times))
+    } else {
+        "level".into()
     };
-    format!(" Of Python's models {contender} is the quickest, with {rate} tasks/s: {beside}.")
+    format!(" The quickest of Python's models is {contender}, with {rate} tasks/s: {beside}.")
 }
 
 fn fastest(rows: &[Row]) -> Option<&Row> {
@@ -44,49 +45,49 @@ fn fastest(rows: &[Row]) -> Option<&Row> {
 }
 
 fn of_rust(rows: &[Row]) -> String {
-    let Some(winner) = fastest(rows) else {
+    let Some(first) = fastest(rows) else {
         return String::from("Nothing was measured.");
     };
     let serial = rows
         .iter()
         .find(|row| row.contender == Contender::rust(Model::Serial));
-    if let Some(serial) = serial.filter(|serial| is_tie(serial, winner)) {
-        return format!(
-            "no model beat serial, with {} tasks/s, by more than 5 %.",
-            figure(serial.tasks_per_s)
-        );
+    let (mut level, behind) = lead::split(rows.iter().collect(), |row| row.rate());
+    level.sort_by(|a, b| b.tasks_per_s.total_cmp(&a.tasks_per_s));
+    if let Some(serial) = serial.filter(|_| rows.len() > 1)
+        && level.contains(&serial)
+    {
+        let rate = figure(serial.tasks_per_s);
+        return format!("no model is ahead of serial, with {rate} tasks/s.");
     }
-    let ties: Vec<String> = rows
-        .iter()
-        .filter(|row| row.contender != winner.contender && is_tie(row, winner))
-        .map(|row| row.contender.to_string())
-        .collect();
-    let all_alike = rows.len() > 2 && ties.len() == rows.len() - 1;
-    let mut sentence = if all_alike {
-        format!(
-            "no model is ahead by more than 5 %: all do about {} tasks/s",
-            figure(winner.tasks_per_s)
-        )
-    } else {
-        praise(winner, serial)
+    let mut sentence = match &level[..] {
+        [winner] => praise(winner, serial),
+        _ if behind.is_empty() => format!("no model is ahead: {}", reached(first, None)),
+        _ => {
+            let names: Vec<String> = level.iter().map(|row| row.contender.to_string()).collect();
+            format!("{} are level: {}", listed(&names), reached(first, serial))
+        }
     };
-    if !ties.is_empty() && !all_alike {
-        let verb = if ties.len() == 1 { "is" } else { "are" };
-        sentence += &format!("; {} {verb} within 5 % of it", listed(&ties));
-    }
-    if let Some(thrifty) = thriftiest(rows, winner) {
-        let speed = 100.0 * thrifty.tasks_per_s / winner.tasks_per_s;
-        let saving = figure(winner.cpu_ms_of_a_task() / thrifty.cpu_ms_of_a_task());
-        let (model, winner) = (thrifty.contender, winner.contender);
+    if let Some(thrifty) = thriftiest(rows, first) {
+        let speed = 100.0 * thrifty.tasks_per_s / first.tasks_per_s;
+        let saving = figure(first.cpu_ms_of_a_task() / thrifty.cpu_ms_of_a_task());
+        let (model, first) = (thrifty.contender, first.contender);
         sentence += &format!(
-            "; {model} gives {speed:.0} % of the speed of {winner} for {saving} times less processor time"
+            "; {model} has {speed:.0} % of the speed of {first} for {saving}× less processor time"
         );
     }
     sentence + "."
 }
 
-fn is_tie(row: &Row, winner: &Row) -> bool {
-    row.tasks_per_s >= winner.tasks_per_s * (1.0 - TIE)
+/// The rate of level models, and how it compares with serial.
+fn reached(first: &Row, serial: Option<&Row>) -> String {
+    let rate = figure(first.tasks_per_s);
+    match serial {
+        Some(serial) => {
+            let lead = figure(first.tasks_per_s / serial.tasks_per_s);
+            format!("up to {rate} tasks/s, {lead}× serial")
+        }
+        None => format!("about {rate} tasks/s"),
+    }
 }
 
 /// The winner, its lead over serial, and the reason.
@@ -96,10 +97,10 @@ fn praise(winner: &Row, serial: Option<&Row>) -> String {
         tasks_per_s,
         ..
     } = winner;
-    let mut sentence = format!("{contender} won with {} tasks/s", figure(*tasks_per_s));
-    if let Some(serial) = serial {
+    let mut sentence = format!("{contender} is ahead with {} tasks/s", figure(*tasks_per_s));
+    if let Some(serial) = serial.filter(|serial| serial.contender != *contender) {
         let lead = figure(tasks_per_s / serial.tasks_per_s);
-        sentence += &format!(", {lead} times serial");
+        sentence += &format!(", {lead}× serial");
     }
     sentence += &format!(", because {}", reason(winner));
     if winner.workload.kind() == Kind::Mixed {
@@ -237,11 +238,11 @@ mod tests {
         let sentence = verdict(&rows);
         assert!(
             sentence.starts_with(
-                "event-loop won with 2,000 tasks/s, 40.0 times serial, because 50 waits"
+                "event-loop is ahead with 2,000 tasks/s, 40.0× serial, because 50 waits"
             ),
             "{sentence}"
         );
-        assert!(!sentence.contains("within"), "{sentence}");
+        assert!(!sentence.contains("level"), "{sentence}");
     }
 
     #[test]
@@ -249,17 +250,35 @@ mod tests {
         let rows = [row(Model::Serial, 98.0), row(Model::ThreadPool, 100.0)];
         assert_eq!(
             verdict(&rows),
-            "no model beat serial, with 98.0 tasks/s, by more than 5 %."
+            "no model is ahead of serial, with 98.0 tasks/s."
         );
     }
 
     #[test]
-    fn a_difference_within_the_noise_is_called_one() {
+    fn a_difference_within_the_noise_is_level() {
         let rows = [
+            row(Model::Serial, 50.0),
             row(Model::EventLoop, 2000.0),
             row(Model::ThreadPerTask, 1950.0),
         ];
-        assert!(verdict(&rows).ends_with("; thread-per-task is within 5 % of it."));
+        assert_eq!(
+            verdict(&rows),
+            "event-loop and thread-per-task are level: up to 2,000 tasks/s, 40.0× serial."
+        );
+    }
+
+    #[test]
+    fn a_single_run_explains_nothing_that_noise_could_turn() {
+        let alone = |model, rate| Row {
+            runs: 1,
+            spread: 0.0,
+            ..row(model, rate)
+        };
+        let rows = [alone(Model::Serial, 100.0), alone(Model::Coroutines, 190.0)];
+        assert_eq!(
+            verdict(&rows),
+            "no model is ahead of serial, with 100 tasks/s."
+        );
     }
 
     #[test]
@@ -268,25 +287,22 @@ mod tests {
             cpu_s: 0.1,
             ..row(Model::Coroutines, 2000.0)
         };
-        let rows = [polling, row(Model::EventLoop, 1800.0)];
+        let rows = [polling, row(Model::EventLoop, 1700.0)];
         let sentence = verdict(&rows);
-        assert!(sentence.starts_with("coroutines won"), "{sentence}");
+        assert!(sentence.starts_with("coroutines is ahead"), "{sentence}");
         assert!(
             sentence.ends_with(
-                "; event-loop gives 90 % of the speed of coroutines for 10.0 times less processor time."
+                "; event-loop has 85 % of the speed of coroutines for 10.0× less processor time."
             ),
             "{sentence}"
         );
     }
 
     #[test]
-    fn where_all_are_alike_nobody_is_said_to_win() {
+    fn where_all_are_alike_none_is_said_to_be_ahead() {
         let models = [Model::ProcessPool, Model::ThreadPool, Model::EventLoop];
         let sentence = verdict(&models.map(|model| row(model, 46.0)));
-        assert_eq!(
-            sentence,
-            "no model is ahead by more than 5 %: all do about 46.0 tasks/s."
-        );
+        assert_eq!(sentence, "no model is ahead: about 46.0 tasks/s.");
     }
 
     #[test]
@@ -298,9 +314,9 @@ mod tests {
             };
             verdict(&[row(Model::EventLoop, 100.0), python])
         };
-        assert!(beside(50.0).ends_with("50.0 tasks/s: 2.00 times less."));
-        assert!(beside(200.0).ends_with("200 tasks/s: 2.00 times more."));
-        assert!(beside(98.0).ends_with("98.0 tasks/s: as many, within 5 %."));
+        assert!(beside(50.0).ends_with("50.0 tasks/s: 2.00× slower."));
+        assert!(beside(200.0).ends_with("200 tasks/s: 2.00× faster."));
+        assert!(beside(98.0).ends_with("98.0 tasks/s: level."));
     }
 
     #[test]
