@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::guide::{at_once, in_words, program, simplest, who_waits};
+use crate::guide::{at_once, in_words, program, who_waits};
 use crate::report::{Machine, bytes, figure, grouped, span};
+use crate::simplicity::simplest;
 use crate::{LeftOut, Mix, Model, Row, Wish, limits};
 
 /// What was measured for it, and what follows.

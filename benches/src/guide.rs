@@ -1,36 +1,7 @@
-//! How to speak of a model to whoever is to use it: how simple it is, its name in a sentence, a program to start from.
+//! Words for a model: its name in a sentence and in a table, and a program to start from.
 
 use crate::report::grouped;
 use crate::{Model, Row};
-
-/// More waits than this at once are for an event loop rather than for threads.
-const CROWD: usize = 500;
-
-/// Models from the one that asks least of a program, and of its reader, to the one that asks most.
-const SIMPLEST: [Model; 9] = [
-    Model::Serial,
-    Model::ThreadPool,
-    Model::ThreadPerTask,
-    Model::EventLoop,
-    Model::ProcessPool,
-    Model::ProcessPerTask,
-    Model::EventLoopPerCore,
-    Model::Prefork,
-    Model::Coroutines,
-];
-
-/// How many models ask less than this one, of a program that has so many waits at once.
-pub fn simplest(model: Model, waits_at_once: usize) -> usize {
-    let place = |model| SIMPLEST.iter().position(|one| *one == model);
-    match model {
-        Model::EventLoop if waits_at_once > CROWD => place(Model::ThreadPool),
-        Model::ThreadPool | Model::ThreadPerTask if waits_at_once > CROWD => {
-            place(Model::EventLoop)
-        }
-        _ => place(model),
-    }
-    .unwrap_or(SIMPLEST.len())
-}
 
 /// How many tasks a row's model worked at, at once: of those that a pool was given, as many as it has workers.
 pub fn at_once(row: &Row) -> usize {
@@ -107,14 +78,6 @@ pub fn program(model: Model, crashy: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_crowd_that_waits_is_for_an_event_loop() {
-        let quicker = |a, b, waits| simplest(a, waits) < simplest(b, waits);
-        assert!(quicker(Model::ThreadPool, Model::EventLoop, 50));
-        assert!(quicker(Model::EventLoop, Model::ThreadPool, 1000));
-        assert!(quicker(Model::Serial, Model::EventLoop, 1000));
-    }
 
     #[test]
     fn who_waits_is_counted_in_words() {

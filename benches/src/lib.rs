@@ -68,6 +68,7 @@ pub mod rounds;
 mod row;
 mod scratch;
 mod service;
+mod simplicity;
 pub mod size;
 mod tape;
 pub mod timeline;

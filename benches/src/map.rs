@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::guide::simplest;
 use crate::lead::{self, Rate};
 use crate::rounds::Entry;
+use crate::simplicity::simplest;
 use crate::{Contender, Mix, Model, Options, Plan, Progress, Results, Row, Services, Workload};
 
 /// A task of every cell takes this long when nothing is in its way.

@@ -5,7 +5,8 @@ use comfy_table::{ContentArrangement, Table};
 use super::Series;
 use super::table::STYLE;
 use super::units::figure;
-use crate::guide::{in_short, simplest};
+use crate::guide::in_short;
+use crate::simplicity::simplest;
 use crate::{Kind, Language, Model, Row, Workload};
 
 /// A model that reaches this part of the quickest one's speed is level with it, however steady the runs were.
