@@ -1,6 +1,6 @@
 //! Every error of the crate, each named for what happened.
 
-use crate::unwind::Exit;
+use crate::unwind;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -183,24 +183,22 @@ pub struct Panic {
 
 struct Inner {
     message: String,
+    location: Option<String>,
     /// A payload is `Send` only; the mutex makes it shareable and is never contended.
     payload: Mutex<Box<dyn Any + Send>>,
 }
 
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
-        let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
-            (*text).to_owned()
-        } else if let Some(text) = payload.downcast_ref::<String>() {
-            text.clone()
-        } else if payload.is::<Exit>() {
-            "exit_thread was called where no thread's body could be left".to_owned()
-        } else {
-            "a payload that is not text".to_owned()
-        };
+        let message = unwind::message(&*payload);
+        let location = unwind::take_location(&message);
         let payload = Mutex::new(payload);
         Self {
-            inner: Box::new(Inner { message, payload }),
+            inner: Box::new(Inner {
+                message,
+                location,
+                payload,
+            }),
         }
     }
 
@@ -208,6 +206,15 @@ impl Panic {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.inner.message
+    }
+
+    /// The place in the source, as `file:line:column`.
+    ///
+    /// `None` for a panic that was resumed, and if the program has replaced the panic hook since it started its
+    /// first thread, scope or pool of this crate.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.inner.location.as_deref()
     }
 
     /// The payload itself.
@@ -227,28 +234,63 @@ impl Panic {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message()).finish()
+        f.debug_struct("Panic")
+            .field("message", &self.message())
+            .field("location", &self.location())
+            .finish()
     }
 }
 
-/// The system did not start a thread.
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())?;
+        match self.location() {
+            Some(location) => write!(f, " (at {location})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Panic {}
+
+/// A thread, or a pool of threads, was not started.
 ///
 /// `Display` prints the system's error, which [`io_error`](Self::io_error) returns as well.
 #[derive(Debug)]
 pub struct SpawnError {
     name: String,
     source: io::Error,
+    bad_count: bool,
 }
 
 impl SpawnError {
     pub(crate) fn new(name: String, source: io::Error) -> Self {
-        Self { name, source }
+        Self {
+            name,
+            source,
+            bad_count: false,
+        }
+    }
+
+    pub(crate) fn bad_count(name: String, workers: usize, max: usize) -> Self {
+        let text = format!("a pool has 1 to {max} workers, not {workers}");
+        Self {
+            name,
+            source: io::Error::new(io::ErrorKind::InvalidInput, text),
+            bad_count: true,
+        }
     }
 
     /// Returns whether the name was the cause: it contains a zero byte.
     #[must_use]
     pub fn is_bad_name(&self) -> bool {
         self.name.contains('\0')
+    }
+
+    /// Returns whether the number of a pool's workers was the cause: it is 0 or too large.
+    #[must_use]
+    pub fn is_bad_count(&self) -> bool {
+        self.bad_count
     }
 
     /// Returns the system's error.
@@ -260,11 +302,8 @@ impl SpawnError {
 
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, source } = self;
-        write!(
-            f,
-            "starting thread {name:?} failed: {source}; check the limits on threads and memory"
-        )
+        let Self { name, source, .. } = self;
+        write!(f, "cannot start {name:?}: {source}")
     }
 }
 
@@ -293,7 +332,7 @@ pub enum JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Panicked(panic) => write!(f, "the thread panicked: {}", panic.message()),
+            Self::Panicked(panic) => write!(f, "the thread panicked: {panic}"),
             Self::Exited => f.write_str("the thread called exit_thread; it leaves no value"),
             Self::TimedOut => f.write_str("the thread still ran at the time limit; join it again"),
             Self::SelfJoin => f.write_str("a thread cannot join itself; join it from another"),
@@ -306,6 +345,7 @@ impl Error for JoinError {}
 
 /// A job gave no value.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum JobError {
     /// The job panicked.
     Panicked(Panic),
@@ -313,22 +353,64 @@ pub enum JobError {
     Cancelled,
     /// The pool was shut down before it took the job.
     Closed,
-    /// The job was not done at the time limit.
+    /// The job was not done at the time limit. It goes on, and can be waited for again.
     TimedOut,
-    /// The result was handed out before.
+    /// An earlier call has returned the result. A result is returned once.
     AlreadyTaken,
+    /// The job's [`Promise`](crate::Promise) was dropped without a value.
+    BrokenPromise,
 }
 
 impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Panicked(panic) => write!(f, "the job panicked: {}", panic.message()),
+            Self::Panicked(panic) => write!(f, "the job panicked: {panic}"),
             Self::Cancelled => f.write_str("the job was cancelled before it started"),
-            Self::Closed => f.write_str("the pool was shut down; submit to another"),
-            Self::TimedOut => f.write_str("the job was not done at the time limit; ask again"),
-            Self::AlreadyTaken => f.write_str("the job's result was taken before; keep the first"),
+            Self::Closed => f.write_str("the pool was shut down before it took the job"),
+            Self::TimedOut => f.write_str("the job was not done at the time limit"),
+            Self::AlreadyTaken => f.write_str("an earlier call has returned the job's result"),
+            Self::BrokenPromise => f.write_str("the job's promise was dropped without a value"),
         }
     }
 }
 
 impl Error for JobError {}
+
+/// A function was not submitted, because the pool's queue is full. The function is in the error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitError<F> {
+    /// The queue has no room at this moment.
+    Full(F),
+    /// The queue had no room until the time limit.
+    TimedOut(F),
+}
+
+impl<F> SubmitError<F> {
+    /// The function that was not submitted.
+    pub fn into_inner(self) -> F {
+        match self {
+            Self::Full(f) | Self::TimedOut(f) => f,
+        }
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::TimedOut(_) => "TimedOut(..)",
+        })
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the pool's queue is full",
+            Self::TimedOut(_) => "the pool's queue was full until the time limit",
+        })
+    }
+}
+
+impl<F> Error for SubmitError<F> {}

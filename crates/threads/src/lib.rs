@@ -31,12 +31,12 @@
 //! **The first of several**: [`wait_any`] over queues, events, latches, jobs and threads.
 //!
 //! **Pools**: [`Pool`], [`PoolBuilder`], [`Job`], [`PoolScope`], [`Map`], [`PoolShutdown`]; several jobs:
-//! [`as_completed`], [`wait`] with [`WaitFor`].
+//! [`as_completed`], [`wait`] with [`WaitFor`]; a job without a pool: [`promise`].
 //!
 //! **Later**: [`Timer`].
 //!
 //! **Errors**: [`PutError`], [`GetError`], [`TimedOut`], [`TooManyTasksDone`], [`OverRelease`], [`BarrierError`],
-//! [`SpawnError`], [`JoinError`], [`JobError`], [`Panic`].
+//! [`SpawnError`], [`JoinError`], [`SubmitError`], [`JobError`], [`Panic`].
 
 mod park;
 mod unwind;
@@ -71,8 +71,9 @@ pub use queue::{LifoQueue, PriorityQueue, Queue, Report, Shutdown, SimpleQueue, 
 
 mod pool;
 pub use pool::{
-    AsCompleted, Job, JobEnd, Map, MapChunks, MapUnordered, Pool, PoolBuilder, PoolScope,
-    PoolShutdown, ScopedJob, WaitFor, as_completed, wait, wait_for,
+    AsCompleted, Job, JobEnd, Map, MapChunks, MapUnordered, Pool, PoolBuilder, PoolScope, Promise,
+    ScopedJob, Shutdown as PoolShutdown, WaitFor, as_completed, promise, wait, wait_for,
+    wait_until,
 };
 
 #[cfg(loom)]
@@ -85,5 +86,5 @@ pub use timer::Timer;
 mod error;
 pub use error::{
     BarrierError, GetError, JobError, JoinError, OverRelease, Panic, PutError, SpawnError,
-    TimedOut, TooManyTasksDone, WouldBlock,
+    SubmitError, TimedOut, TooManyTasksDone, WouldBlock,
 };

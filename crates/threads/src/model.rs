@@ -1,7 +1,7 @@
 //! What loom's tests need besides the public names: a job without the pool's threads.
 
 use crate::park;
-use crate::pool::{Job, Runnable, Task};
+use crate::pool::{Job, Runnable, new_task};
 use std::sync::Arc;
 
 /// The spin lock, which the queues' models replace by a mutex.
@@ -40,8 +40,8 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let task = Arc::new(Task::new(f, 0));
-    (Runner(task.clone()), Job::new(task))
+    let (task, handle) = new_task(f, 0, None);
+    (Runner(task), Job::new(handle))
 }
 
 /// What a worker does that waits for a job of its own pool. True: the function ran here.

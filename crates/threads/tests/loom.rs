@@ -288,6 +288,67 @@ fn job_is_run_once_by_the_worker_or_by_its_waiter() {
     });
 }
 
+#[test]
+fn promise_gives_its_value_to_the_sleeping_waiter() {
+    explore(5, || {
+        let (promise, job) = threads::promise();
+        let giver = thread::spawn(move || promise.set(7));
+        assert_eq!(job.result().unwrap(), 7);
+        assert_eq!(giver.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn promise_is_either_kept_or_its_job_cancelled() {
+    explore(5, || {
+        let (mut promise, job) = threads::promise();
+        let giver = thread::spawn(move || {
+            let started = promise.start();
+            assert_eq!(promise.set(7).is_ok(), started);
+            started
+        });
+        let cancelled = job.cancel();
+        assert_ne!(giver.join().unwrap(), cancelled);
+        match job.result() {
+            Ok(7) => assert!(!cancelled),
+            Err(JobError::Cancelled) => assert!(cancelled),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn promise_that_is_dropped_wakes_the_waiter_and_calls_the_callback() {
+    explore(4, || {
+        let (promise, job) = threads::promise::<u8>();
+        let breaker = thread::spawn(move || drop(promise));
+        let (ends, log) = (Arc::new(Event::new()), Arc::new(Event::new()));
+        let (sets, also) = (ends.clone(), log.clone());
+        job.on_end(move |_| sets.set());
+        job.on_done(move |result| {
+            assert!(matches!(result, Err(JobError::BrokenPromise)));
+            also.set();
+        });
+        ends.wait();
+        log.wait();
+        breaker.join().unwrap();
+    });
+}
+
+/// A submitter that waits for room is woken by the cancellation of the job that holds it.
+#[test]
+fn pool_gives_the_room_of_a_cancelled_job_to_the_waiting_submitter() {
+    explore(1, || {
+        let pool = Pool::builder().workers(1).queue_bound(1).build().unwrap();
+        let first = pool.submit(|| 1);
+        let other = pool.clone();
+        let submitter = thread::spawn(move || other.submit(|| 2).result().unwrap());
+        first.cancel();
+        assert_eq!(submitter.join().unwrap(), 2);
+        pool.shutdown(PoolShutdown::Wait);
+    });
+}
+
 /// The idle worker goes to sleep, or not, as the job comes; and again as the pool ends.
 #[test]
 fn pool_runs_a_job_for_the_sleeping_waiter_and_ends() {
@@ -304,7 +365,7 @@ fn pool_runs_what_was_queued_before_its_end_and_refuses_the_rest() {
         let pool = Pool::new(1).unwrap();
         let other = pool.clone();
         let submitter = thread::spawn(move || other.submit(|| 7).result());
-        pool.shutdown(PoolShutdown::Detach);
+        pool.close();
         let outcome = submitter.join().unwrap();
         assert!(matches!(outcome, Ok(7) | Err(JobError::Closed)));
     });

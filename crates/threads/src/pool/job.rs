@@ -1,34 +1,40 @@
 //! The result to come of a submitted function.
 
-use super::task::{JobEnd, TaskState, Watcher, Work};
-use super::worker;
+use super::completion::CompletionQueue;
+use super::core;
+use super::task::{Handle, JobEnd, TaskState, Watcher};
 use crate::error::JobError;
-use crate::park::Backoff;
-use crate::park::{Waiter, deadline};
+use crate::park::{Backoff, Waiter, deadline};
 use crate::sync::{Source, Waitable};
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// The handle on a submitted function: waits for its result, cancels it, or is awaited.
+/// The handle of a submitted function: waits for its result, cancels it, or is awaited.
 ///
 /// A thread that waits for a job spins for a few microseconds, then sleeps. A worker that waits for a job
-/// of its own pool runs that job itself if it is still queued, and no other; so jobs that submit jobs
-/// and wait for them cannot block a pool, however small. Any other thread leaves the job to the workers,
-/// with their names, start hooks and thread-local values, unless it calls
-/// [`result_here`](Self::result_here).
+/// of its own pool, also by `await`, runs that job itself if it is still queued, and no other. So jobs that
+/// submit jobs to their pool and wait for them cannot block it, however small it is. Jobs of two pools that
+/// wait for each other can.
+///
+/// Any other thread leaves the job to the workers, with their names, hooks and thread-local values, unless it
+/// calls [`result_here`](Self::result_here).
 ///
 /// Dropping the handle lets the job run on; its result is dropped by the worker.
 #[must_use = "a dropped job still runs, but its result and its panic are lost"]
+#[doc(alias = "Future")]
+#[doc(alias = "JoinHandle")]
+#[doc(alias = "AsyncResult")]
 pub struct Job<T> {
-    task: Arc<dyn Work<T>>,
+    task: Handle<T>,
 }
 
 impl<T> Job<T> {
-    pub(crate) fn new(task: Arc<dyn Work<T>>) -> Self {
+    pub(crate) fn new(task: Handle<T>) -> Self {
         Self { task }
     }
 
@@ -36,10 +42,10 @@ impl<T> Job<T> {
         self.task.state()
     }
 
-    /// Waits until the job is done and returns its result.
+    /// Blocks until the job is done and returns its result.
     ///
     /// # Errors
-    /// [`JobError::Panicked`] with the payload, [`JobError::Cancelled`], [`JobError::Closed`] if the pool
+    /// [`JobError::Panicked`] with the panic, [`JobError::Cancelled`], [`JobError::Closed`] if the pool
     /// was shut down first, [`JobError::AlreadyTaken`] if an earlier call took the result.
     ///
     /// # Examples
@@ -54,7 +60,9 @@ impl<T> Job<T> {
     /// assert_eq!(panic.message(), "no luck");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn result(self) -> Result<T, JobError> {
+    #[doc(alias = "get")]
+    #[doc(alias = "join")]
+    pub fn result(mut self) -> Result<T, JobError> {
         self.wait_and_take(None)
     }
 
@@ -137,23 +145,26 @@ impl<T> Job<T> {
 
     /// Whether the job has ended, in whatever way.
     #[must_use]
+    #[doc(alias = "done")]
     pub fn is_done(&self) -> bool {
-        self.task.state().is_done()
+        self.state().is_done()
     }
 
-    /// Whether a worker is running the job at this moment.
+    /// Whether a thread is running the job's function at this moment.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.task.state().is_running()
+        self.state().is_running()
     }
 
-    /// Cancels the job if it has not started. True: it will never run, and what its function captured is
-    /// dropped. False: it runs or has ended.
+    /// Cancels the job if it has not started.
+    ///
+    /// True: it will never run, what its function captured is dropped, and its place in the queue is free. False:
+    /// it runs or has ended.
     ///
     /// # Examples
     ///
     /// ```
-    /// use threads::{JobError, Pool, PoolShutdown, Queue};
+    /// use threads::{JobError, Pool, Queue};
     ///
     /// let pool = Pool::new(1)?;
     /// let (started, gate) = (Queue::bounded(1), Queue::bounded(1));
@@ -171,21 +182,30 @@ impl<T> Job<T> {
         self.task.refuse(JobError::Cancelled)
     }
 
-    /// Calls `f` when the job has ended: in the thread that ends it, after the functions added before;
-    /// or at once, in this thread, if it already has.
+    /// Calls `f` when the job has ended, and keeps the handle.
     ///
-    /// A panic of `f` is reported by the panic hook and goes no further.
-    pub fn on_done(&self, f: impl FnOnce(JobEnd) + Send + 'static) {
-        if let Err(watcher) = self.task.state().watch(Watcher::Callback(Box::new(f))) {
-            watcher.tell(self.task.state().end());
+    /// It is called in the thread that ends the job, after the functions added before; or at once, in this
+    /// thread, if the job has ended. A panic of `f` is reported by the panic hook and goes no further.
+    /// [`on_done`](Self::on_done) passes the result as well.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use threads::{JobEnd, Pool, Queue};
+    ///
+    /// let pool = Pool::new(1)?;
+    /// let (ends, sink) = (Queue::unbounded(), Queue::unbounded());
+    /// let log = ends.clone();
+    /// let job = pool.submit(move || sink.put(1));
+    /// job.on_end(move |end| log.put(end).unwrap());
+    /// assert_eq!(ends.get()?, JobEnd::Finished);
+    /// job.result()??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_end(&self, f: impl FnOnce(JobEnd) + Send + 'static) {
+        if let Err(watcher) = self.state().watch(Watcher::Callback(Box::new(f))) {
+            watcher.notify(self.state().end());
         }
-    }
-
-    fn wait_and_take(&self, deadline: Option<Instant>) -> Result<T, JobError> {
-        if !self.task.state().is_done() {
-            self.wait(deadline);
-        }
-        self.task.take().unwrap_or(Err(JobError::TimedOut))
     }
 
     /// Runs the job in this thread unless another has claimed it. True: it ran here.
@@ -195,11 +215,21 @@ impl<T> Job<T> {
 
     /// What a waiting worker may do: run this job, of its own pool, if it is still queued.
     pub(super) fn run_on_own_worker(&self) -> bool {
-        worker::current_pool() == Some(self.task.state().pool()) && self.run_if_queued()
+        #[cfg(test)]
+        super::visits::count();
+        core::current_pool() == Some(self.state().pool()) && self.run_if_queued()
     }
 
+    fn wait_and_take(&mut self, deadline: Option<Instant>) -> Result<T, JobError> {
+        if !self.is_done() {
+            self.wait(deadline);
+        }
+        self.task.take().unwrap_or(Err(JobError::TimedOut))
+    }
+
+    /// Waits for the end of the job, or for the deadline.
     pub(super) fn wait(&self, deadline: Option<Instant>) {
-        let state = self.task.state();
+        let state = self.state();
         if self.run_on_own_worker() {
             return;
         }
@@ -214,26 +244,64 @@ impl<T> Job<T> {
             state.unwatch(&waiter);
         }
     }
-}
 
-/// Awaiting a job gives what [`Job::result`] gives. Dropping the future lets the job run on.
-impl<T> Future for Job<T> {
-    type Output = Result<T, JobError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(outcome) = self.task.take() {
-            return Poll::Ready(outcome);
-        }
-        match self.task.state().watch(Watcher::Waker(cx.waker().clone())) {
-            Ok(()) => Poll::Pending,
-            // Done in the meantime.
-            Err(_) => match self.task.take() {
-                Some(outcome) => Poll::Ready(outcome),
-                None => Poll::Pending,
-            },
+    /// Puts `index` into the queue when the job ends; at once if it has.
+    pub(super) fn notify_group(&self, queue: &Arc<CompletionQueue>, index: usize) {
+        let watcher = Watcher::Group(Arc::clone(queue), index);
+        if self.state().watch(watcher).is_err() {
+            queue.push(index);
         }
     }
 }
+
+impl<T: Send + 'static> Job<T> {
+    /// Passes the result to `f` when the job has ended.
+    ///
+    /// `f` is called in the thread that ends the job, after the functions of [`on_end`](Self::on_end); or at
+    /// once, in this thread, if the job has ended. A panic of `f` is reported by the panic hook and goes no
+    /// further. [`JobError::AlreadyTaken`] is passed if [`try_result`](Self::try_result) or a wait with a time
+    /// limit took the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use threads::{Pool, Queue};
+    ///
+    /// let pool = Pool::new(1)?;
+    /// let results = Queue::unbounded();
+    /// let sink = results.clone();
+    /// pool.submit(|| 6 * 7).on_done(move |result| sink.put(result).unwrap());
+    /// assert_eq!(results.get()??, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "add_done_callback")]
+    #[doc(alias = "then")]
+    pub fn on_done(self, f: impl FnOnce(Result<T, JobError>) + Send + 'static) {
+        self.task.pass_outcome(f);
+    }
+}
+
+/// Awaiting a job gives what [`Job::result`] gives. Dropping the future lets the job run on.
+///
+/// A worker that polls a queued job of its own pool runs it.
+impl<T> Future for Job<T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.is_done() && !self.run_on_own_worker() {
+            // An error says that the job has ended meanwhile.
+            let _ = self.state().watch(Watcher::Waker(cx.waker().clone()));
+        }
+        match self.task.take() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The state of a job is right after a panic of user code.
+impl<T> UnwindSafe for Job<T> {}
+impl<T> RefUnwindSafe for Job<T> {}
 
 impl<T> Source for Job<T> {
     fn is_ready(&self) -> bool {
@@ -242,11 +310,11 @@ impl<T> Source for Job<T> {
 
     fn listen(&self, waiter: &Arc<Waiter>) {
         // A job that is done gives the watcher back; the caller looks again anyway.
-        let _ = self.task.state().watch(Watcher::Waiter(waiter.clone()));
+        let _ = self.state().watch(Watcher::Waiter(waiter.clone()));
     }
 
     fn unlisten(&self, waiter: &Arc<Waiter>) -> bool {
-        self.task.state().unwatch(waiter);
+        self.state().unwatch(waiter);
         false
     }
 

@@ -5,18 +5,19 @@
 //! is counted out after its function and everything it captured is gone and after the worker's share of
 //! its value is gone. What may stay in the queue or with a worker longer is a task whose slot holds `()`.
 
+use super::Pool;
 use super::job::Job;
-use super::task::{Runnable, Task};
-use super::{Pool, worker};
+use super::task::{Handle, Runnable, Task, Work};
 use crate::error::{JobError, Panic};
 use crate::park::{WaitQueue, deadline};
+use crate::unwind::catch_and_forget;
 use parking_lot::Mutex;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The place where [`Pool::scope`]'s jobs are submitted.
 pub struct PoolScope<'scope, 'env: 'scope> {
@@ -33,9 +34,30 @@ struct ScopeShared {
     open: AtomicUsize,
     owner: WaitQueue,
     /// For the owner to run what is still queued, if it is a worker itself.
-    tasks: Mutex<Vec<Arc<dyn Runnable>>>,
+    tasks: Mutex<QueuedTasks>,
     /// The first panic whose job's result nobody took.
     unclaimed: Mutex<Option<Panic>>,
+}
+
+/// Tasks that may still be queued.
+#[derive(Default)]
+struct QueuedTasks {
+    tasks: Vec<Arc<dyn Runnable>>,
+    /// The length at which those that are no longer queued are removed: twice what was left the last time, so
+    /// that a scope that goes on for long holds no more than its queued tasks, at constant cost for each.
+    purge_at: usize,
+}
+
+impl QueuedTasks {
+    const FIRST_PURGE: usize = 64;
+
+    fn push(&mut self, task: Arc<dyn Runnable>) {
+        if self.tasks.len() >= self.purge_at.max(Self::FIRST_PURGE) {
+            self.tasks.retain(|task| task.is_queued());
+            self.purge_at = 2 * self.tasks.len();
+        }
+        self.tasks.push(task);
+    }
 }
 
 /// A job of a [`PoolScope`].
@@ -55,7 +77,14 @@ struct Value<T> {
 impl<T> Drop for Value<T> {
     fn drop(&mut self) {
         if let Some(Err(panic)) = self.outcome.get_mut().take() {
-            self.shared.unclaimed.lock().get_or_insert(panic);
+            let mut unclaimed = self.shared.unclaimed.lock();
+            let second = match &*unclaimed {
+                None => unclaimed.replace(panic),
+                Some(_) => Some(panic),
+            };
+            drop(unclaimed);
+            // A payload is user code to drop: outside the lock.
+            catch_and_forget(|| drop(second));
         }
     }
 }
@@ -89,7 +118,7 @@ impl<F: FnOnce() -> T, T> Body<F, T> {
         let outcome = catch_unwind(AssertUnwindSafe(function));
         *value.outcome.lock() = Some(outcome.map_err(Panic::new));
         // If the handle is gone, this drops the value: before the job is counted out.
-        crate::unwind::catch_and_forget(|| drop(value));
+        catch_and_forget(|| drop(value));
         drop(count);
     }
 }
@@ -98,7 +127,7 @@ impl Pool {
     /// Runs `f` with a scope whose jobs may borrow from the caller: when `scope` returns, all have ended.
     ///
     /// A panic of a job whose result was taken is the taker's; the first of one that was not continues here,
-    /// as does one of `f`.
+    /// as does one of `f`. The wait has no time limit: what borrows must not outlive the scope.
     ///
     /// # Examples
     ///
@@ -120,7 +149,7 @@ impl Pool {
         let shared = Arc::new(ScopeShared {
             open: AtomicUsize::new(0),
             owner: WaitQueue::new(),
-            tasks: Mutex::new(Vec::new()),
+            tasks: Mutex::new(QueuedTasks::default()),
             unclaimed: Mutex::new(None),
         });
         let scope = PoolScope {
@@ -143,9 +172,9 @@ impl Pool {
 impl ScopeShared {
     /// Waits until every job was counted out.
     fn wait(&self, pool: &Pool) {
-        if worker::current_pool() == Some(pool.owner.core.id()) {
-            let tasks = std::mem::take(&mut *self.tasks.lock());
-            for task in tasks {
+        if pool.is_own_worker() {
+            let queued = std::mem::take(&mut *self.tasks.lock());
+            for task in queued.tasks {
                 task.run();
             }
         }
@@ -169,25 +198,28 @@ impl<'scope> PoolScope<'scope, '_> {
             outcome: Mutex::new(None),
             shared: self.shared.clone(),
         });
+        // Without a deadline it ends with room.
+        let room = core.reserve(|| None).ok().flatten();
         self.shared.open.fetch_add(1, Ordering::Relaxed);
         let body = Body {
             function: f,
             value: value.clone(),
             count: CountOut(self.shared.clone()),
         };
-        let task = Task::new(move || body.run(), core.id());
+        let task = Task::new(move || body.run(), core.id(), room);
         let task: Arc<dyn Erased + 'scope> = Arc::new(task);
         // SAFETY: only the lifetime changes. The borrows lie in the task's slot until the function has run
         // or was refused, either of which drops the body, and with it `CountOut`, last; `Pool::scope` waits
         // for that. Afterwards the slot holds a `Result<(), JobError>`, which borrows nothing.
         let task: Arc<dyn Erased> = unsafe { std::mem::transmute(task) };
-        core.reserve(|| None);
-        if worker::current_pool() == Some(core.id()) {
+        if self.pool.is_own_worker() {
             self.shared.tasks.lock().push(task.clone());
         }
         core.submit(task.clone());
+        // SAFETY: the task was made here, and gets no other handle.
+        let handle = unsafe { Handle::new(task) };
         ScopedJob {
-            job: Job::new(task),
+            job: Job::new(handle),
             value,
             scope: PhantomData,
         }
@@ -195,12 +227,12 @@ impl<'scope> PoolScope<'scope, '_> {
 }
 
 /// A task as the queue and a `Job` need it, in one type that can be sent for a shorter lifetime.
-trait Erased: super::task::Work<()> {}
+trait Erased: Work<()> {}
 
-impl<W: super::task::Work<()>> Erased for W {}
+impl<W: Work<()>> Erased for W {}
 
 impl<T> ScopedJob<'_, T> {
-    /// Waits until the job is done and returns its result.
+    /// Blocks until the job is done and returns its result.
     ///
     /// # Errors
     /// As [`Job::result`].
@@ -215,12 +247,27 @@ impl<T> ScopedJob<'_, T> {
     /// # Errors
     /// As [`Job::result_for`].
     pub fn result_for(&mut self, timeout: Duration) -> Result<T, JobError> {
-        self.job.wait(deadline(timeout));
+        self.result_by(deadline(timeout))
+    }
+
+    /// Waits for the result until `deadline`.
+    ///
+    /// # Errors
+    /// As [`Job::result_for`].
+    pub fn result_until(&mut self, deadline: Instant) -> Result<T, JobError> {
+        self.result_by(Some(deadline))
+    }
+
+    /// Returns the result if the job is done, `None` if it is not.
+    ///
+    /// # Errors
+    /// As [`Job::result`].
+    pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
         if !self.job.is_done() {
-            return Err(JobError::TimedOut);
+            return None;
         }
-        match taken(&self.value) {
-            // Not run, or taken before: the job knows.
+        Some(match taken(&self.value) {
+            // Not run, or taken before: the job's own result says which.
             Err(JobError::AlreadyTaken) => {
                 let outcome = self.job.try_result();
                 Err(outcome
@@ -228,13 +275,26 @@ impl<T> ScopedJob<'_, T> {
                     .unwrap_or(JobError::AlreadyTaken))
             }
             result => result,
+        })
+    }
+
+    fn result_by(&mut self, deadline: Option<Instant>) -> Result<T, JobError> {
+        if !self.job.is_done() {
+            self.job.wait(deadline);
         }
+        self.try_result().unwrap_or(Err(JobError::TimedOut))
     }
 
     /// Whether the job has ended, in whatever way.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.job.is_done()
+    }
+
+    /// Whether a thread is running the job's function at this moment.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.job.is_running()
     }
 
     /// Cancels the job if it has not started. True: it will never run.
@@ -246,6 +306,12 @@ impl<T> ScopedJob<'_, T> {
         self.job.run_if_queued()
     }
 }
+
+/// The state of a scope and of its jobs is right after a panic of user code.
+impl UnwindSafe for PoolScope<'_, '_> {}
+impl RefUnwindSafe for PoolScope<'_, '_> {}
+impl<T> UnwindSafe for ScopedJob<'_, T> {}
+impl<T> RefUnwindSafe for ScopedJob<'_, T> {}
 
 fn taken<T>(value: &Value<T>) -> Result<T, JobError> {
     match value.outcome.lock().take() {

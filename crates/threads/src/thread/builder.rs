@@ -5,6 +5,7 @@ use super::info::ThreadInfo;
 use super::packet::{Packet, ScopePanic};
 use super::run::Run;
 use crate::error::SpawnError;
+use crate::unwind::record_locations;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -105,6 +106,7 @@ impl Drop for Unregister<'_> {
 }
 
 fn system_builder(name: &str, stack_size: Option<usize>) -> io::Result<std::thread::Builder> {
+    record_locations();
     if name.contains('\0') {
         // std would panic.
         let kind = io::ErrorKind::InvalidInput;

@@ -1,13 +1,11 @@
 //! Every job of a pool ends exactly once: with a value, a panic, a cancellation or a refusal.
 
 use crate::common::{LONG, SHORT, within_limit};
+use crate::futures::block_on;
 use std::collections::HashSet;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use threads::{Job, JobEnd, JobError, Lock, Pool, PoolShutdown, Queue, Shutdown, TimedOut};
 
 /// A pool of one whose worker is busy until the queue is shut down.
@@ -100,7 +98,7 @@ fn callbacks_run_once_in_order_and_none_is_skipped() {
         let job = pool.submit(|| ());
         for n in 0..3 {
             let calls = calls.clone();
-            job.on_done(move |end| {
+            job.on_end(move |end| {
                 calls.lock().push((n, end));
                 assert_ne!(n, 1, "a callback that panics");
             });
@@ -110,7 +108,7 @@ fn callbacks_run_once_in_order_and_none_is_skipped() {
         // Ends the worker, and with it every callback.
         pool.shutdown(PoolShutdown::Wait);
         let late = calls.clone();
-        job.on_done(move |end| late.lock().push((3, end)));
+        job.on_end(move |end| late.lock().push((3, end)));
         let expected: Vec<_> = (0..4).map(|n| (n, JobEnd::Finished)).collect();
         assert_eq!(*calls.lock(), expected);
     });
@@ -123,7 +121,7 @@ fn callbacks_hear_how_the_job_ended() {
         let ends = Arc::new(Lock::new(Vec::new()));
         let note = |job: &Job<()>| {
             let ends = ends.clone();
-            job.on_done(move |end| ends.lock().push(end));
+            job.on_end(move |end| ends.lock().push(end));
         };
         let cancelled = pool.submit(|| ());
         note(&cancelled);
@@ -233,7 +231,7 @@ fn detaching_does_not_wait_and_cancelling_spares_what_runs() {
     within_limit(|| {
         let (pool, gate, running) = busy_pool();
         let queued = pool.submit(|| 1);
-        pool.shutdown(PoolShutdown::Detach);
+        pool.close();
         assert_eq!(pool.join_for(SHORT), Err(TimedOut));
         assert!(!queued.is_done());
         gate.shutdown(Shutdown::Drain);
@@ -243,8 +241,8 @@ fn detaching_does_not_wait_and_cancelling_spares_what_runs() {
 
         let (pool, gate, running) = busy_pool();
         let queued = pool.submit(|| 1);
-        queued.on_done(move |_| drop(gate.shutdown(Shutdown::Drain)));
-        pool.shutdown(PoolShutdown::CancelQueued);
+        queued.on_end(move |_| drop(gate.shutdown(Shutdown::Drain)));
+        pool.shutdown(PoolShutdown::CancelPending);
         assert!(matches!(queued.result(), Err(JobError::Cancelled)));
         running.result().unwrap();
     });
@@ -301,7 +299,7 @@ fn map_keeps_the_order_and_reads_no_further_than_its_buffer() {
         let read = Arc::new(AtomicUsize::new(0));
         let counter = read.clone();
         let endless = std::iter::repeat_with(move || counter.fetch_add(1, Ordering::Relaxed));
-        let mut squares = pool.map(|n| n * n, endless).buffer(3);
+        let mut squares = pool.map(|n| n * n, endless).window(3);
         assert_eq!(read.load(Ordering::Relaxed), 0);
         for n in 0..100 {
             assert_eq!(squares.next().unwrap().unwrap(), n * n);
@@ -338,26 +336,6 @@ fn dropping_a_map_cancels_what_has_not_started() {
     });
 }
 
-/// Wakes the test's thread.
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park_timeout(LONG),
-        }
-    }
-}
-
 #[test]
 fn a_job_can_be_awaited() {
     within_limit(|| {
@@ -374,7 +352,7 @@ fn a_job_can_be_awaited() {
 fn workers_are_named_and_reused() {
     within_limit(|| {
         let pool = Pool::builder().workers(2).name("named").build().unwrap();
-        assert_eq!((pool.name(), pool.workers()), ("named", 2));
+        assert_eq!((pool.name(), pool.max_workers()), ("named", 2));
         let names: HashSet<_> = (0..50)
             .map(|_| {
                 pool.submit(|| threads::current().name().to_owned())
@@ -384,6 +362,8 @@ fn workers_are_named_and_reused() {
             .collect();
         let allowed = HashSet::from(["named-0".to_owned(), "named-1".to_owned()]);
         assert!(names.is_subset(&allowed), "{names:?}");
-        assert_eq!(pool.join_for(Duration::ZERO), Err(TimedOut));
+        assert!(!pool.is_closed());
+        pool.join_for(LONG).unwrap();
+        assert!(pool.is_closed() && pool.workers().is_empty());
     });
 }

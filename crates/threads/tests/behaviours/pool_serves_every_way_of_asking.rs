@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use threads::{
-    Barrier, Event, Job, JobError, Latch, Pool, PoolShutdown, PutError, TimedOut, WaitFor,
+    Barrier, Event, Job, JobError, Latch, Pool, PoolShutdown, SubmitError, TimedOut, WaitFor,
     as_completed, wait, wait_for,
 };
 
@@ -99,7 +99,7 @@ fn a_worker_of_one_may_wait_for_several_of_its_jobs() {
             let jobs = [submit(1), submit(2)];
             wait(&jobs, WaitFor::All);
             let first: u32 = as_completed(jobs).map(|job| job.result().unwrap()).sum();
-            let mapped = inner.map(|n: u32| n, 0..50).unordered().buffer(3);
+            let mapped = inner.map(|n: u32| n, 0..50).unordered().window(3);
             first + mapped.map(Result::unwrap).sum::<u32>()
         });
         assert_eq!(job.result().unwrap(), 3 + 1225);
@@ -110,7 +110,7 @@ fn a_worker_of_one_may_wait_for_several_of_its_jobs() {
 fn an_unordered_map_gives_each_result_once() {
     within_limit(|| {
         let pool = Pool::new(3).unwrap();
-        let results = pool.map(|n: u32| n, 0..1000).unordered().buffer(7);
+        let results = pool.map(|n: u32| n, 0..1000).unordered().window(7);
         let seen: BTreeSet<_> = results.map(Result::unwrap).collect();
         assert!(seen.into_iter().eq(0..1000));
 
@@ -118,7 +118,7 @@ fn an_unordered_map_gives_each_result_once() {
         let read = Arc::new(AtomicUsize::new(0));
         let counter = read.clone();
         let endless = std::iter::repeat_with(move || counter.fetch_add(1, Ordering::Relaxed));
-        let mut results = busy.map(|n| n, endless).unordered().buffer(4);
+        let mut results = busy.map(|n| n, endless).unordered().window(4);
         gate.set();
         results.next().unwrap().unwrap();
         assert_eq!(read.load(Ordering::Relaxed), 4);
@@ -220,7 +220,7 @@ fn scopes_and_joins_nest_on_a_pool_of_one() {
         if depth == 0 {
             return 1;
         }
-        let (a, b) = pool.join(|| count(pool, depth - 1), || count(pool, depth - 1));
+        let (a, b) = pool.fork_join(|| count(pool, depth - 1), || count(pool, depth - 1));
         a + b.unwrap()
     }
     within_limit(|| {
@@ -241,8 +241,8 @@ fn a_full_pool_takes_no_more_until_there_is_room() {
     within_limit(|| {
         let (pool, gate) = busy_pool(1);
         let queued = pool.submit(|| 1);
-        assert!(matches!(pool.try_submit(|| 2), Err(PutError::Full(_))));
-        let Err(PutError::TimedOut(back)) = pool.submit_for(|| 2, SHORT) else {
+        assert!(matches!(pool.try_submit(|| 2), Err(SubmitError::Full(_))));
+        let Err(SubmitError::TimedOut(back)) = pool.submit_for(|| 2, SHORT) else {
             panic!("there was no room");
         };
         assert_eq!(back(), 2);
@@ -271,7 +271,7 @@ fn a_shutdown_releases_a_waiting_submitter() {
         let queued = pool.submit(|| ());
         let other = pool.clone();
         let mut waiting = threads::spawn(move || other.submit(|| ()).result()).unwrap();
-        pool.shutdown(PoolShutdown::Detach);
+        pool.close();
         let outcome = waiting.join().unwrap();
         assert!(matches!(outcome, Err(JobError::Closed)));
         gate.set();

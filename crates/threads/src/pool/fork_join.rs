@@ -6,8 +6,8 @@ use crate::error::JobError;
 impl Pool {
     /// Runs `a` in the calling thread and `b` in the pool, or here too if no worker has taken it by then.
     ///
-    /// Both may borrow. Both have ended when `join` returns, also if one panics: a panic of `a` continues
-    /// here, one of `b` is its error.
+    /// Both may borrow. Both have ended when `fork_join` returns, also if one panics: a panic of `a` continues
+    /// here, one of `b` is its error. (rayon's name for it, `join`, is that of the wait for the pool's end.)
     ///
     /// # Examples
     ///
@@ -17,7 +17,7 @@ impl Pool {
     ///         return numbers.iter().sum();
     ///     }
     ///     let (left, right) = numbers.split_at(numbers.len() / 2);
-    ///     let (left, right) = pool.join(|| sum(pool, left), || sum(pool, right));
+    ///     let (left, right) = pool.fork_join(|| sum(pool, left), || sum(pool, right));
     ///     left + right.expect("sums do not panic")
     /// }
     ///
@@ -26,7 +26,8 @@ impl Pool {
     /// assert_eq!(sum(&pool, &numbers), 49_995_000);
     /// # Ok::<(), threads::SpawnError>(())
     /// ```
-    pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, Result<RB, JobError>)
+    #[doc(alias = "join")]
+    pub fn fork_join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, Result<RB, JobError>)
     where
         A: FnOnce() -> RA,
         B: FnOnce() -> RB + Send,

@@ -1,17 +1,18 @@
 //! What a pool's workers share, and what each of them does.
 
-use super::idle::Idle;
+use super::idle::{Idle, Searching};
+use super::room::{Full, Permit, Room};
 use super::spawn::{Worker, start_worker};
 use super::task::Runnable;
 use crate::error::{JobError, SpawnError};
 use crate::park::Backoff;
 use crate::park::sys;
+use crate::park::sys::Mutex;
 use crate::park::sys::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::park::{WaitQueue, deadline};
 use crate::queue::Fifo;
 use crate::unwind::catch_and_forget;
 use crossbeam_utils::CachePadded;
-use parking_lot::Mutex;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic;
@@ -37,8 +38,9 @@ pub(super) type Hook = Arc<dyn Fn() + Send + Sync>;
 pub(super) struct Settings {
     pub(super) name: String,
     pub(super) workers: usize,
-    pub(super) queue_bound: usize,
+    pub(super) queue_bound: Option<usize>,
     pub(super) idle_timeout: Option<Duration>,
+    pub(super) stack_size: Option<usize>,
     pub(super) on_start: Option<Hook>,
     pub(super) on_stop: Option<Hook>,
 }
@@ -52,11 +54,14 @@ pub(super) struct Core {
     closed: AtomicBool,
     /// Workers that may still run tasks. When the last goes, what is queued is refused.
     alive: AtomicUsize,
+    /// Workers whose last hook has not returned, those that are being started included.
+    present: AtomicUsize,
     ended: WaitQueue,
-    /// Tasks in the queue, counted only if there is a bound.
-    queued: AtomicUsize,
-    submitters: WaitQueue,
+    room: Option<Arc<Room>>,
     threads: Mutex<Vec<Worker>>,
+    /// Held by the one thread that joins `threads`, one after the other and outside their lock: a destructor in
+    /// the thread that is joined may ask for the list.
+    joining: Mutex<()>,
     next_worker: AtomicUsize,
 }
 
@@ -68,10 +73,11 @@ impl Core {
             idle: CachePadded::new(Idle::new(settings.workers)),
             closed: AtomicBool::new(false),
             alive: AtomicUsize::new(0),
+            present: AtomicUsize::new(0),
             ended: WaitQueue::new(),
-            queued: AtomicUsize::new(0),
-            submitters: WaitQueue::new(),
+            room: settings.queue_bound.map(Room::new),
             threads: Mutex::new(Vec::with_capacity(settings.workers)),
+            joining: Mutex::new(()),
             next_worker: AtomicUsize::new(0),
             settings,
         }
@@ -81,76 +87,102 @@ impl Core {
         &self.settings
     }
 
-    /// Starts a worker, unless there are enough.
-    pub(super) fn start_worker(self: &Arc<Self>) -> Result<(), SpawnError> {
-        let max = self.settings.workers;
-        let one_more = |alive: usize| (alive < max).then_some(alive + 1);
-        let counted = self
-            .alive
-            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, one_more);
-        if counted.is_err() {
-            return Ok(());
-        }
-        let index = self.next_worker.fetch_add(1, Ordering::Relaxed) % max;
-        let name = format!("{}-{index}", self.settings.name);
-        let core = self.clone();
-        self.idle.add_searcher();
-        match start_worker(name, move || core.work()) {
-            Ok(thread) => {
-                let mut threads = self.threads.lock();
-                threads.retain(Worker::is_alive);
-                threads.push(thread);
-                Ok(())
-            }
-            Err(error) => {
-                let _ = self.idle.found(|| !self.queue.is_empty());
-                self.leave();
-                Err(error)
-            }
-        }
-    }
-
-    /// Waits until the system, too, is done with the workers, which have ended.
-    pub(super) fn reap(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock());
-        for mut thread in threads {
-            // A worker catches every panic of a job, so its end is all there is to learn.
-            let _ = thread.join();
-        }
-    }
-
     pub(super) fn id(&self) -> usize {
         self.id
+    }
+
+    pub(super) fn is_own_worker(&self) -> bool {
+        current_pool() == Some(self.id)
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Makes room for one more task in the queue. False: there was none until the deadline.
+    /// Applies `f` to the threads that have not ended.
+    pub(super) fn map_threads<R>(&self, f: impl Fn(&Worker) -> R) -> Vec<R> {
+        let threads = self.threads.lock();
+        threads.iter().filter(|t| t.is_alive()).map(f).collect()
+    }
+
+    /// Starts a worker, unless there are enough or the pool is closed.
+    ///
+    /// The thread is in the list when the lock is released, so `wait_ended` joins every thread.
+    pub(super) fn start_worker(self: &Arc<Self>) -> Result<(), SpawnError> {
+        let mut threads = self.threads.lock();
+        // SeqCst, as in `close`: either this sees the pool closed, or `wait_ended` sees the worker.
+        self.present.fetch_add(1, Ordering::SeqCst);
+        let presence = Presence(Arc::clone(self));
+        let max = self.settings.workers;
+        let one_more = |alive: usize| (alive < max).then_some(alive + 1);
+        if self.closed.load(Ordering::SeqCst)
+            || self
+                .alive
+                .fetch_update(Ordering::SeqCst, Ordering::Relaxed, one_more)
+                .is_err()
+        {
+            return Ok(());
+        }
+        let index = self.next_worker.fetch_add(1, Ordering::Relaxed) % max;
+        let name = format!("{}-{index}", self.settings.name);
+        let search = self.idle.start_search();
+        let life = move || presence.work(search);
+        match start_worker(name, self.settings.stack_size, life) {
+            Ok(thread) => {
+                threads.retain(Worker::is_alive);
+                threads.push(thread);
+                Ok(())
+            }
+            Err(error) => {
+                drop(threads);
+                let search = self.idle.search_of_refused_worker();
+                let _ = self.idle.found(search, || !self.queue.is_empty());
+                self.leave();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until every thread of a closed pool has ended. False: some have not before the deadline.
+    pub(super) fn wait_ended(&self, deadline: Option<Instant>) -> bool {
+        let poll = || (self.present.load(Ordering::SeqCst) == 0).then_some(());
+        if poll().or_else(|| self.ended.wait(deadline, poll)).is_none() {
+            return false;
+        }
+        // All hooks have returned: what is left are the destructors of thread-local values.
+        let joining = match deadline {
+            None => Some(self.joining.lock()),
+            Some(at) => self.joining.try_lock_until(at),
+        };
+        if joining.is_none() {
+            return false;
+        }
+        while let Some(mut thread) = self.pop_thread() {
+            if !thread.join(deadline) {
+                self.threads.lock().push(thread);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn pop_thread(&self) -> Option<Worker> {
+        self.threads.lock().pop()
+    }
+
+    /// Takes a place in the queue for one more task; none is needed without a bound, or if the pool is closed.
     ///
     /// A worker never waits for room in its own pool: it might be the one to make it.
     #[inline]
-    pub(super) fn reserve(&self, deadline: impl FnOnce() -> Option<Instant>) -> bool {
-        let bound = self.settings.queue_bound;
-        if bound == usize::MAX {
-            return true;
+    pub(super) fn reserve(
+        &self,
+        deadline: impl FnOnce() -> Option<Instant>,
+    ) -> Result<Option<Permit>, Full> {
+        match &self.room {
+            None => Ok(None),
+            Some(room) if self.is_own_worker() => Ok(Some(room.take())),
+            Some(room) => room.take_by(deadline, || self.is_closed()),
         }
-        if current_pool() == Some(self.id) {
-            self.queued.fetch_add(1, Ordering::Relaxed);
-            return true;
-        }
-        let one_more = |queued: usize| (queued < bound).then_some(queued + 1);
-        let poll = || {
-            let counted = self
-                .queued
-                .fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
-            // A closed pool refuses the task, which takes no room.
-            (counted.is_ok() || self.is_closed()).then_some(())
-        };
-        poll()
-            .or_else(|| self.submitters.wait(deadline(), poll))
-            .is_some()
     }
 
     /// Queues a task, or refuses it if the pool is closed.
@@ -172,10 +204,10 @@ impl Core {
         }
     }
 
-    /// Starts a worker again that ended for want of work, if there is one.
+    /// Replaces a worker that ended after its idle time, if there is one.
     #[inline]
     fn grow(self: &Arc<Self>) {
-        // Acquire: who sees a worker gone because the pool was closed sees it closed.
+        // Acquire: a thread that sees a worker gone because the pool was closed sees it closed.
         if self.alive.load(Ordering::Acquire) < self.settings.workers && !self.is_closed() {
             // If the system refuses, one of the others takes the task.
             let _ = self.start_worker();
@@ -186,40 +218,39 @@ impl Core {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.idle.wake_all();
-        self.submitters.notify(usize::MAX);
+        if let Some(room) = &self.room {
+            room.wake_all();
+        }
     }
 
     /// Ends every queued task with an error.
     pub(super) fn refuse_queued(&self, error: impl Fn() -> JobError) {
-        while let Some(task) = self.steal() {
+        while let Some(task) = self.try_pop() {
             task.refuse(error());
         }
     }
 
-    /// Waits until no worker runs tasks. False: some still did at the deadline.
-    pub(super) fn wait_ended(&self, deadline: Option<Instant>) -> bool {
-        let poll = || (self.alive.load(Ordering::Acquire) == 0).then_some(());
-        poll().or_else(|| self.ended.wait(deadline, poll)).is_some()
+    fn run_hook(hook: Option<&Hook>) {
+        if let Some(hook) = hook {
+            catch_and_forget(|| hook());
+        }
     }
 
     /// The life of a worker.
-    pub(super) fn work(self: &Arc<Self>) {
+    fn work(self: &Arc<Self>, search: Searching) {
         POOL.with(|pool| pool.set(self.id));
-        if let Some(hook) = &self.settings.on_start {
-            catch_and_forget(|| hook());
+        Self::run_hook(self.settings.on_start.as_ref());
+        let mut search = Some(search);
+        while let Some(task) = self.next(search.take()) {
+            // A thread that waits for the result may submit the next task as soon as it sees it. If this
+            // worker counts as a searcher by then, no other is woken for that.
+            task.run_then(&mut || {
+                if self.queue.is_empty() {
+                    search = self.idle.try_search();
+                }
+            });
         }
-        let mut searching = true;
-        while let Some(task) = self.next(searching) {
-            // Whoever waits for the result may submit the next task as soon as it sees it. If this worker
-            // counts as a searcher by then, no other is woken for that.
-            searching = false;
-            task.run_then(&mut || searching = self.queue.is_empty() && self.idle.try_search());
-            // The last owner drops the result of a job whose handle is gone: foreign code.
-            catch_and_forget(|| drop(task));
-        }
-        if let Some(hook) = &self.settings.on_stop {
-            catch_and_forget(|| hook());
-        }
+        Self::run_hook(self.settings.on_stop.as_ref());
     }
 
     /// Counts a worker out that will take no more tasks.
@@ -227,57 +258,61 @@ impl Core {
         if self.alive.fetch_sub(1, Ordering::SeqCst) == 1 {
             fence(Ordering::SeqCst);
             self.refuse_queued(|| JobError::Closed);
-            self.ended.notify(usize::MAX);
         }
     }
 
-    fn steal(&self) -> Option<Arc<dyn Runnable>> {
+    fn try_pop(&self) -> Option<Arc<dyn Runnable>> {
         // Searchers look again and again: they keep off the lock that others take tasks under.
         if self.queue.is_empty() {
             return None;
         }
-        let task = self.queue.try_get().ok()?;
-        if self.settings.queue_bound != usize::MAX {
-            self.queued.fetch_sub(1, Ordering::Release);
-            self.submitters.notify(1);
-        }
-        Some(task)
+        self.queue.try_get().ok()
     }
 
-    /// The next task, or none if the worker shall end: it is counted out then. A new worker is a searcher
-    /// from its start, so that it wakes or starts another one if there is work for two.
-    fn next(self: &Arc<Self>, mut searching: bool) -> Option<Arc<dyn Runnable>> {
-        if !searching {
-            if let Some(task) = self.steal() {
+    /// The next task, or none if the worker shall end: it is counted out then. A new worker searches from its
+    /// start, so that it wakes or starts another one if there is work for two.
+    fn next(self: &Arc<Self>, mut search: Option<Searching>) -> Option<Arc<dyn Runnable>> {
+        if search.is_none() {
+            if let Some(task) = self.try_pop() {
                 return Some(task);
             }
-            searching = self.idle.try_search();
+            search = self.idle.try_search();
         }
         loop {
-            let found = if searching {
-                self.search()
-            } else {
-                self.steal()
+            let found = match search {
+                Some(_) => self.search(),
+                None => self.try_pop(),
             };
             if found.is_some() || self.is_closed() {
-                if searching && !self.idle.found(|| !self.queue.is_empty()) {
-                    self.grow();
-                }
-                let found = found.or_else(|| self.steal());
-                if found.is_none() {
-                    self.leave();
-                }
-                return found;
+                return self.end_idling(search, found);
             }
             let work = || !self.queue.is_empty() || self.is_closed();
-            searching = self.idle.sleep(searching, work, self.leaving_time());
-            if !searching && self.retire() {
+            search = self.idle.sleep(search, work, self.leaving_time());
+            if search.is_none() && self.retire() {
                 return None;
             }
         }
     }
 
-    /// Until when an idle worker stays. The last one stays for ever: it need not even look.
+    /// Ends the search of a worker that has found a task, or whose pool is closed.
+    fn end_idling(
+        self: &Arc<Self>,
+        search: Option<Searching>,
+        found: Option<Arc<dyn Runnable>>,
+    ) -> Option<Arc<dyn Runnable>> {
+        if let Some(search) = search
+            && !self.idle.found(search, || !self.queue.is_empty())
+        {
+            self.grow();
+        }
+        let found = found.or_else(|| self.try_pop());
+        if found.is_none() {
+            self.leave();
+        }
+        found
+    }
+
+    /// The time at which an idle worker ends. The last one stays: it need not even look.
     fn leaving_time(&self) -> Option<Instant> {
         let timeout = self.settings.idle_timeout?;
         match self.alive.load(Ordering::Relaxed) {
@@ -311,10 +346,27 @@ impl Core {
     fn search(&self) -> Option<Arc<dyn Runnable>> {
         let mut backoff = Backoff::new();
         loop {
-            let found = self.steal();
+            let found = self.try_pop();
             if found.is_some() || self.is_closed() || !backoff.snooze() {
                 return found;
             }
+        }
+    }
+}
+
+/// Counts a worker as present until it is dropped: in the worker's thread, or by a start that fails.
+struct Presence(Arc<Core>);
+
+impl Presence {
+    fn work(self, search: Searching) {
+        self.0.work(search);
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if self.0.present.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.ended.notify(usize::MAX);
         }
     }
 }
